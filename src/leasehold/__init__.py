@@ -1,0 +1,1 @@
+"""Leasehold: long jobs on machines that vanish, every one accounted for."""

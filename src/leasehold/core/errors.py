@@ -1,0 +1,120 @@
+"""Every error that Leasehold raises on purpose, drawn as a tree. Each says what to do about it.
+
+::
+
+    LeaseholdError
+    ├── UsageError                  the caller can mend it: nothing was stored
+    │   ├── BadArguments            arguments do not fit the handler's hints, or are no JSON
+    │   ├── UnknownHandler          no handler of that name is registered
+    │   ├── KeyTaken                the key exists with other arguments
+    │   ├── TooLarge                a value is over a ceiling
+    │   ├── BadFilter               a filter or cursor does not parse
+    │   ├── BadSettings             a setting is unknown or does not parse
+    │   ├── BadLease                a lease is too short or too long
+    │   └── NoSuchTask              no task has this id
+    ├── Unavailable                 try again later; nothing is lost
+    │   ├── LedgerUnavailable       the database cannot be reached or written
+    │   ├── QueueUnavailable        the queue cannot be reached
+    │   └── StoreUnavailable        the object store cannot be reached or written
+    ├── SchemaMismatch              the ledger has another version: migrate it, or update Leasehold
+    ├── MalformedMessage            a message on the wire is not one of ours
+    ├── TaskFailed                  from result(): the task ended as failed
+    ├── TaskCancelled               from result(): the task was cancelled
+    ├── Interrupted                 raised in a handler when its run has to end early
+    └── (for handlers to raise)
+        ├── Recoverable             try again, optionally after a stated time
+        └── Unrecoverable           do not try again
+"""
+
+from __future__ import annotations
+
+
+class LeaseholdError(Exception):
+    """The root: catch it to catch everything that Leasehold raises on purpose."""
+
+
+class UsageError(LeaseholdError):
+    """The caller can mend this; nothing was stored."""
+
+
+class BadArguments(UsageError):
+    """The arguments do not fit the handler's type hints, or cannot be written as JSON."""
+
+
+class UnknownHandler(UsageError):
+    """No handler of that name is registered with this application."""
+
+
+class KeyTaken(UsageError):
+    """A task with this key exists in this batch, with other arguments. Use another key or batch."""
+
+
+class TooLarge(UsageError):
+    """A value is over its ceiling. Put it into object storage and pass its address, or raise the ceiling."""
+
+
+class BadFilter(UsageError):
+    """A filter or a page cursor does not parse."""
+
+
+class BadSettings(UsageError):
+    """A setting is unknown or its value does not parse."""
+
+
+class BadLease(UsageError):
+    """A lease is too short to be useful or longer than any queue can hide a message."""
+
+
+class NoSuchTask(UsageError):
+    """No task has this id."""
+
+
+class Unavailable(LeaseholdError):
+    """Something outside cannot be reached or written right now. Nothing is lost; try again later."""
+
+
+class LedgerUnavailable(Unavailable):
+    """The ledger's database cannot be reached or written."""
+
+
+class QueueUnavailable(Unavailable):
+    """A queue cannot be reached."""
+
+
+class StoreUnavailable(Unavailable):
+    """The object store cannot be reached or written."""
+
+
+class SchemaMismatch(LeaseholdError):
+    """The ledger was made by another version. Run ``leasehold migrate``, or update Leasehold."""
+
+
+class MalformedMessage(LeaseholdError):
+    """A message on a queue is not one of ours, or was damaged."""
+
+
+class TaskFailed(LeaseholdError):
+    """The task ended as failed; ``leasehold why TASK`` tells its story."""
+
+
+class TaskCancelled(LeaseholdError):
+    """The task was cancelled."""
+
+
+class Interrupted(LeaseholdError):
+    """This run has to end early (drain or cancel); its checkpoint is kept. Let it pass through the handler."""
+
+
+class Recoverable(LeaseholdError):
+    """Raise in a handler: the task may succeed later.
+
+    ``after``: how long to wait before the next try, as ``"5m"`` or seconds; the retry policy's backoff without it.
+    """
+
+    def __init__(self, message: str = "", *, after: str | float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Unrecoverable(LeaseholdError):
+    """Raise in a handler: trying again can never help. The task fails for good, with this message."""
