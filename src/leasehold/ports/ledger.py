@@ -1,0 +1,222 @@
+"""The ledger, write side: the only truth about every task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from leasehold.core.events import Event
+from leasehold.core.model import Decision, Ignored, Status, Task
+from leasehold.ports.queue import Message, Queue
+
+
+class NewTask(NamedTuple):
+    """A task to be submitted: its hot row before ``Submitted`` was decided, and its cold parts.
+
+    ``arguments`` is JSON text, or ``None`` with ``arguments_ref`` naming the store object that holds it.
+    """
+
+    task: Task
+    arguments: str | None
+    arguments_ref: str | None = None
+    key: str | None = None
+    fingerprint: str = ""
+    """Hash of the arguments: the same key with other arguments is an error."""
+    tenant: str | None = None
+    trace: str | None = None
+
+
+class Accepted(NamedTuple):
+    """The row is committed."""
+
+    task_id: str
+
+
+class Existing(NamedTuple):
+    """The key is taken, by this task with the same arguments; nothing was written."""
+
+    task_id: str
+    status: Status
+
+
+class KeyConflict(NamedTuple):
+    """The key is taken by a task with *other* arguments; nothing was written."""
+
+    task_id: str
+
+
+class Outgoing(NamedTuple):
+    """A freshly dispatched task with what its message needs."""
+
+    task: Task
+    arguments: str | None
+    arguments_ref: str | None
+    tenant: str | None
+    trace: str | None
+
+
+class Terms(NamedTuple):
+    """What one dispatching transaction fixes: validity (ms from the database's now)."""
+
+    validity: int
+
+
+Compose = Callable[[Sequence[Outgoing]], Sequence[Message]]
+"""Makes the messages of freshly dispatched tasks, one each, in order. Pure; runs inside the transaction."""
+
+
+class Payload(NamedTuple):
+    """The bulky part of a report, kept beside the hot row."""
+
+    result: str | None = None
+    result_ref: str | None = None
+    log: str | None = None
+    log_ref: str | None = None
+    log_bytes: int = 0
+
+
+class Change(NamedTuple):
+    """One event for one task. A ``status_id`` that was applied before is skipped (S7)."""
+
+    task_id: str
+    event: Event
+    status_id: str | None = None
+    payload: Payload | None = None
+
+
+class Unknown(NamedTuple):
+    """There is no such task in this ledger."""
+
+    task_id: str
+
+
+class Repeated(NamedTuple):
+    """This status_id has been applied before."""
+
+    status_id: str
+
+
+Applied = Decision | Ignored | Unknown | Repeated
+
+
+class Malformed(NamedTuple):
+    """A message that could not be understood. ``body`` is cut to its first 16 KiB."""
+
+    source: str
+    digest: str
+    body: str
+    reason: str
+
+
+class Need(StrEnum):
+    """Which role a task's alarm calls."""
+
+    SCHEDULER = "scheduler"
+    SWEEPER = "sweeper"
+
+
+class Operation(NamedTuple):
+    """A bulk operation (``cancel`` or ``retry``): carried out by the sweeper in batches, in id order, up to ``ceiling``.
+
+    ``filter`` is the text of the filter language; ``cursor`` the last task id done; ``finished`` one of ``""``,
+    ``done``, ``cancelled``.
+    """
+
+    id: str
+    kind: str
+    filter: str
+    ceiling: str
+    by: str
+    reason: str
+    created_at: int
+    cursor: str = ""
+    matched: int = 0
+    changed: int = 0
+    finished: str = ""
+    finished_at: int | None = None
+
+
+class Flight(NamedTuple):
+    """How full a queue is: ``due`` wait in the ledger, ``queued`` are sent and not yet seen started."""
+
+    due: int
+    queued: int
+    in_progress: int
+    lapsed: int
+    paused: bool
+    started: int
+    """Runs recorded as started so far; the window measures its rate."""
+    expired: int
+    """Dispatches that expired so far."""
+
+
+class Ledger(Protocol):
+    """The only truth about every task. Every write is one transaction: lock in id order, ``decide``, save, audit.
+
+    Thread-safe. Raises ``LedgerUnavailable`` when the database cannot be reached or written.
+    """
+
+    def now(self) -> int:
+        """The database's clock."""
+        ...
+
+    def submit(self, tasks: Sequence[NewTask]) -> list[Accepted | Existing | KeyConflict]:
+        """Write them in one transaction; when this returns, the accepted ones are committed (S1)."""
+        ...
+
+    def dispatch(self, queue: str, limit: int, terms: Terms, compose: Compose, into: Queue | None) -> list[Outgoing]:
+        """Give up to ``limit`` due tasks of ``queue`` their next dispatch, highest priority first, then oldest.
+
+        With ``into`` (a queue that ``shares_ledger``) the composed messages are sent in the same transaction; without,
+        the caller sends them after the commit. Paused queues give nothing.
+        """
+        ...
+
+    def apply(self, changes: Sequence[Change], malformed: Sequence[Malformed] = ()) -> list[Applied]:
+        """Decide and save; one answer per change, in order; several changes of one task are folded in turn."""
+        ...
+
+    def alarms(self, need: Need, limit: int) -> list[tuple[str, Event]]:
+        """What the clock owes: (task id, event), by the database's clock; to be handed to ``apply``."""
+        ...
+
+    def flight(self, queue: str) -> Flight:
+        """What the window rule needs, from counters."""
+        ...
+
+    def fold_counters(self) -> int:
+        """Fold counter deltas; how many rows were folded."""
+        ...
+
+    def prune(self, before: int, limit: int) -> int:
+        """Forget status_ids seen before that instant; how many."""
+        ...
+
+    def pause(self, queue: str, *, paused: bool, by: str) -> None:
+        """Stop or resume dispatching of one queue."""
+        ...
+
+    def start_operation(self, operation: Operation) -> None:
+        """Write a bulk operation."""
+        ...
+
+    def next_operation(self, limit: int) -> tuple[Operation, list[str]] | None:
+        """The oldest unfinished operation and the next task ids it covers (empty: it is at its end)."""
+        ...
+
+    def advance_operation(self, operation: Operation) -> None:
+        """Save cursor, counts and end, unless it was cancelled meanwhile."""
+        ...
+
+    def cancel_operation(self, operation_id: str) -> bool:
+        """Stop an unfinished operation; whether there was one."""
+        ...
+
+    def secret(self, name: str) -> bytes:
+        """A 32-byte key kept in the ledger (``capability``), made at first use."""
+        ...
+
+    def close(self) -> None:
+        """Release connections."""
+        ...

@@ -1,0 +1,175 @@
+"""The ledger, read side: what every viewer sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from leasehold.core.model import Audit, Failure, Status, Task, Why
+from leasehold.ports.ledger import Malformed, Operation
+
+T = TypeVar("T")
+
+
+class RunView(NamedTuple):
+    """One run, as people look at it."""
+
+    task_id: str
+    n: int
+    r: int
+    run_id: str
+    worker: str | None
+    started_at: int | None
+    lease_until: int | None
+    ended_at: int | None
+    outcome: str | None
+    lost_at: int | None
+    fraction: float | None
+    note: str | None
+    failure: Failure | None
+    log: str | None
+    log_ref: str | None
+    log_bytes: int
+
+
+class TaskView(NamedTuple):
+    """One task with its cold parts. ``result`` is JSON text, or ``None`` with ``result_ref`` set, or neither."""
+
+    task: Task
+    key: str | None
+    arguments: str | None
+    arguments_ref: str | None
+    result: str | None
+    result_ref: str | None
+    fraction: float | None
+    note: str | None
+
+
+class Page(NamedTuple, Generic[T]):
+    """Rows and the cursor of the next page, ``None`` at the end."""
+
+    rows: Sequence[T]
+    cursor: str | None
+
+
+class FailureGroup(NamedTuple):
+    """Failed tasks of one cause."""
+
+    id: str
+    name: str
+    type: str
+    message: str
+    frame: str
+    count: int
+    first_at: int
+    last_at: int
+    example: str
+    """A task id."""
+
+
+class Count(NamedTuple):
+    """One counter cell."""
+
+    queue: str
+    name: str
+    batch: str | None
+    error_group: str | None
+    status: Status
+    why: Why | None
+    count: int
+
+
+class BatchView(NamedTuple):
+    """One batch and its counts by status."""
+
+    name: str
+    created_at: int
+    counts: Mapping[str, int]
+
+
+class QueueView(NamedTuple):
+    """One queue and its counts by ``status`` or ``status/why``."""
+
+    name: str
+    paused: bool
+    counts: Mapping[str, int]
+
+
+class Outcome(NamedTuple):
+    """How a task ended; ``result`` as in ``TaskView``."""
+
+    task_id: str
+    status: Status
+    ended_at: int
+    result: str | None
+    result_ref: str | None
+    reason: str | None
+    failure: Failure | None
+
+
+class Views(Protocol):
+    """The read side. Never blocks a writer; counts come from counters, never from the tasks."""
+
+    def task(self, task_id: str) -> TaskView | None:
+        """One task."""
+        ...
+
+    def find_id(self, prefix: str) -> list[str]:
+        """Up to 10 task ids that begin or end with these characters (people paste parts of ids)."""
+        ...
+
+    def tasks(self, filter_: str, *, cursor: str | None = None, limit: int = 50) -> Page[TaskView]:
+        """Newest first; raises ``BadFilter`` for a filter that does not parse or a cursor of another one."""
+        ...
+
+    def count(self, filter_: str, ceiling: int = 10_000) -> int:
+        """How many match, stopping at ``ceiling``."""
+        ...
+
+    def outcomes(self, task_ids: Sequence[str]) -> list[Outcome]:
+        """Those of the given tasks that have ended."""
+        ...
+
+    def ended(self, batch: str, since: int, after: str, limit: int) -> list[Outcome]:
+        """Outcomes of a batch in order of (ended_at, id), beyond (``since``, ``after``)."""
+        ...
+
+    def runs(self, task_id: str) -> list[RunView]:
+        """All runs of a task, by token."""
+        ...
+
+    def audit(self, task_id: str) -> list[Audit]:
+        """The audit trail, oldest first."""
+        ...
+
+    def counts(self, *, queue: str | None = None, batch: str | None = None) -> list[Count]:
+        """Counter cells that are not zero."""
+        ...
+
+    def failures(self, limit: int = 50) -> list[FailureGroup]:
+        """Groups of failed tasks, largest first."""
+        ...
+
+    def batches(self, limit: int = 50) -> list[BatchView]:
+        """Newest first."""
+        ...
+
+    def queues(self) -> list[QueueView]:
+        """All queues that ever held a task."""
+        ...
+
+    def operations(self, limit: int = 50) -> list[Operation]:
+        """Newest first."""
+        ...
+
+    def quarantine(self, limit: int = 50) -> list[tuple[int, Malformed]]:
+        """(when, message): newest first."""
+        ...
+
+    def scan(self, chunk: int = 1_000) -> Iterator[Sequence[Task]]:
+        """Every hot row in id order, for ``audit`` only."""
+        ...
+
+    def true_counts(self) -> list[Count]:
+        """Counted from the tasks themselves, slowly, for ``audit`` only."""
+        ...
