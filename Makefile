@@ -1,0 +1,53 @@
+# Every target sets itself up. On a fresh machine: Python 3.11 to 3.13, git and make are enough.
+#   make test PYTHON=python3.12   uses that interpreter for the environment
+#   make test PY=/path/python     uses that environment as it is, and sets nothing up
+#   make test ARGS='-k lease'     passes ARGS to pytest
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format prove bench lock clean setup-run setup-dev
+
+VENV ?= .venv
+WORKERS ?= 2
+ifdef PY
+export PYTHONPATH := src
+setup-run setup-dev: ;
+else
+PY := $(VENV)/bin/python
+export VENV PYTHON
+setup-run: ; @scripts/set-up run
+setup-dev: ; @scripts/set-up dev
+endif
+export PY
+BIN := $(dir $(PY))
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: setup-run ## run the main job: a real batch with failures and a lost worker, healed before your eyes
+	@$(BIN)leasehold demo $(ARGS)
+
+test: setup-dev ## run the tests; core/ must be covered to the last branch
+	@scripts/cover-core
+	$(PY) -m pytest -n $(WORKERS) $(ARGS)
+
+check: setup-dev ## lint, format, types, import contracts
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m basedpyright --pythonpath $(PY)
+	$(BIN)lint-imports --no-cache
+
+format: setup-dev ## put the code in its format, and mend what can be mended
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+prove: setup-dev ## search for counterexamples, and show that the tests would notice a broken rule
+	@scripts/prove
+
+bench: setup-dev ## run every benchmark; each prints a table and JSON
+	@scripts/bench $(ARGS)
+
+lock: ## write the lock files anew (needs uv)
+	@scripts/lock $(ARGS)
+
+clean: ## remove what was made, the environment too
+	rm -rf .venv build dist .coverage .hypothesis .ruff_cache .pytest_cache .import_linter_cache .prove
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
