@@ -63,8 +63,8 @@ class Task(NamedTuple):
     """The hot row: all that the rules of state need to know of one task, and nothing else.
 
     ``r``, ``run_id``, ``worker``, ``receipt``, ``lease_until`` describe the newest run known of dispatch ``n``.
-    ``run_open`` says that no end of that run is recorded; ``charged`` names the runs (of any dispatch) that were
-    charged as lost and may still be refunded by a late end report.
+    ``run_open`` says that no end of that run is recorded; ``charged`` names the runs (of any dispatch since the last
+    retry by a person) that were charged as lost and may still be refunded by a late end report.
     """
 
     id: str
@@ -88,8 +88,10 @@ class Task(NamedTuple):
     worker: str | None = None
     receipt: str | None = None
     lease_until: int = 0
-    recorded: int = 0
-    """How many distinct runs of dispatch n have been recorded."""
+    run_charged: bool = False
+    """The newest run has been charged as lost; it is never charged again."""
+    seen: int = 0
+    """Bit r is set when a run with receive count r of dispatch n has been recorded (r up to 62)."""
     attempts: int = 0
     losses: int = 0
     charged: tuple[str, ...] = ()
