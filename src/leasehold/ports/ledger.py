@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from leasehold.core.events import Event
 from leasehold.core.model import Decision, Ignored, Status, Task
+from leasehold.core.reports import Malformed, Payload
 from leasehold.ports.queue import Message, Queue
 
 
@@ -66,16 +67,6 @@ Compose = Callable[[Sequence[Outgoing]], Sequence[Message]]
 """Makes the messages of freshly dispatched tasks, one each, in order. Pure; runs inside the transaction."""
 
 
-class Payload(NamedTuple):
-    """The bulky part of a report, kept beside the hot row."""
-
-    result: str | None = None
-    result_ref: str | None = None
-    log: str | None = None
-    log_ref: str | None = None
-    log_bytes: int = 0
-
-
 class Change(NamedTuple):
     """One event for one task. A ``status_id`` that was applied before is skipped (S7)."""
 
@@ -98,15 +89,6 @@ class Repeated(NamedTuple):
 
 
 Applied = Decision | Ignored | Unknown | Repeated
-
-
-class Malformed(NamedTuple):
-    """A message that could not be understood. ``body`` is cut to its first 16 KiB."""
-
-    source: str
-    digest: str
-    body: str
-    reason: str
 
 
 class Need(StrEnum):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from leasehold.core.model import Failure
-from leasehold.ports.ledger import Malformed
+from leasehold.core.reports import Malformed, Update
 
 
 class Start(NamedTuple):
@@ -43,52 +41,6 @@ class Claims(Protocol):
     def claim(self, starts: Sequence[Start]) -> list[Grant | StaleRun | Busy]:
         """One answer per start, in order."""
         ...
-
-
-class UpdateKind(StrEnum):
-    """What a report says."""
-
-    STARTED = "started"
-    PROGRESSED = "progressed"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    RELEASED = "released"
-    DRAINING = "draining"
-    REFUSED = "refused"
-    EXPIRED = "expired"
-    DEAD_LETTERED = "dead-lettered"
-
-
-class Update(NamedTuple):
-    """One report as the worker makes it; its ``*_boot`` instants become ages when it is encoded, so that no machine
-    clock ever enters the ledger.
-    """
-
-    status_id: str
-    kind: UpdateKind
-    task_id: str
-    capability: str
-    n: int
-    r: int
-    run_id: str
-    worker: str
-    lease: int
-    received_boot: int
-    """When the receive request that brought the message began."""
-    began_boot: int | None = None
-    ended_boot: int | None = None
-    receipt: str | None = None
-    deleted: bool = False
-    result: str | None = None
-    result_ref: str | None = None
-    failure: Failure | None = None
-    unrecoverable: bool = False
-    after: int | None = None
-    fraction: float | None = None
-    note: str | None = None
-    log: str | None = None
-    log_ref: str | None = None
-    log_bytes: int = 0
 
 
 class Outbox(Protocol):

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from leasehold.core.model import Audit, Failure, Status, Task, Why
-from leasehold.ports.ledger import Malformed, Operation
+from leasehold.core.reports import Malformed
+from leasehold.ports.ledger import Operation
 
 T = TypeVar("T")
 
