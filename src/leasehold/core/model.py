@@ -74,7 +74,7 @@ class Task(NamedTuple):
     created_at: int
     due_at: int
     status: Status = Status.PENDING
-    why: Why | None = Why.DUE
+    why: Why | None = None
     priority: int = 0
     batch: str | None = None
     version: int = 0
@@ -201,8 +201,3 @@ class Ignored(NamedTuple):
     reason: str
     audit: tuple[Audit, ...] = ()
     facts: tuple[RunFact, ...] = ()
-
-
-def state_name(task: Task) -> str:
-    """``pending/due``, ``in_progress``, ...: status and why in one word, as the audit trail and the diagram write it."""
-    return f"{task.status}/{task.why}" if task.why else str(task.status)

@@ -1,0 +1,99 @@
+"""The rules for what nobody reports of a run: the clock, the queue, the platform."""
+
+from __future__ import annotations
+
+from leasehold.core.events import DeadLettered, Expired, Lapsed, Recalled, Voided
+from leasehold.core.model import VOID_SLACK, Decision, Ignored, Status, Why
+from leasehold.core.step import Step, charge, give_up, losses_spent, unheard
+
+CLOSED = "its dispatch is closed"
+
+
+def on_lapsed(step: Step, event: Lapsed) -> Decision | Ignored:
+    """The lease ran out in silence. The queue will redeliver the message, so nothing is dispatched again here.
+
+    With a claim before every run a second message can do no harm, and the task is due at once (R7).
+    """
+    task = step.task
+    if task.status is not Status.IN_PROGRESS or task.lease_until > step.now:
+        return step.ignored("no lease of it has run out")
+    if event.redispatch:
+        step.quietly(open=False)
+    lapse(step, "lapsed")
+    return step.decision()
+
+
+def on_recalled(step: Step, event: Recalled) -> Decision | Ignored:
+    """The machine is gone for good: what its lease would tell later is known now."""
+    task = step.task
+    if task.status is not Status.IN_PROGRESS or task.run_id != event.run_id:
+        return step.ignored("that run does not hold the task")
+    step.quietly(lease_until=min(task.lease_until, step.now))
+    lapse(step, "recalled")
+    return step.decision()
+
+
+def on_voided(step: Step, event: Voided) -> Decision | Ignored:
+    """Nobody may start this dispatch any more and nobody can still be running it: its message is lost or never was."""
+    del event
+    task = step.task
+    if not task.open or task.void_at > step.now or lease_ahead(step):
+        return step.ignored("its dispatch is closed, or may still be run")
+    close(step, "voided", receives=0)
+    return step.decision()
+
+
+def on_taken_off(step: Step, event: Expired | DeadLettered) -> Decision | Ignored:
+    """The message is off the queue, unstarted by whoever says so; another run of it may still be alive."""
+    task = step.task
+    if event.n != task.n or not task.open:
+        return step.ignored(CLOSED)
+    kind = "expired" if isinstance(event, Expired) else "dead-lettered"
+    if lease_ahead(step):
+        void_at = task.lease_until + VOID_SLACK
+        if task.void_at == void_at:
+            return step.ignored("known already; its run may still end")
+        step.quietly(void_at=void_at)
+        if task.status is not Status.COMPLETED:
+            step.stay(kind, detail="no redelivery will come; the run that holds it may still end")
+        return step.decision()
+    close(step, kind, receives=event.r - 1)
+    return step.decision()
+
+
+def lease_ahead(step: Step) -> bool:
+    """Whether a run may still be alive under its lease."""
+    return step.task.run_open and step.task.lease_until > step.now
+
+
+def lapse(step: Step, kind: str) -> None:
+    """An in_progress run went silent: one loss, then wait for redelivery (or go out again), or give up."""
+    charge(step)
+    silent = f"nothing was heard of run {step.task.r} on {step.task.worker}"
+    if losses_spent(step.task):
+        give_up(step, kind, silent)
+    else:
+        step.to(kind, Status.PENDING, Why.LAPSED if step.task.open else Why.DUE, detail=silent)
+
+
+def close(step: Step, kind: str, *, receives: int) -> None:
+    """Close the dispatch: no message of it is left and no run of it is alive.
+
+    A receive that never led to a report is a machine that died before it could speak: together they cost one loss,
+    so that a task which kills its supervisor at once cannot go round for ever.
+    """
+    if step.task.status is Status.IN_PROGRESS:
+        lapse(step, "lapsed")
+    step.quietly(open=False)
+    task = step.task
+    if task.status is Status.COMPLETED:
+        return
+    if task.terminal:
+        step.stay(kind)
+        return
+    if unheard(task, receives):
+        step.quietly(losses=task.losses + 1)
+    if losses_spent(step.task):
+        give_up(step, kind, f"{receives} receives, not all of them ever heard of again")
+    else:
+        step.to(kind, Status.PENDING, Why.DUE)

@@ -1,0 +1,145 @@
+"""The workbench of the rules: a task on its way from one state to the next, and the moves that several rules share."""
+
+from __future__ import annotations
+
+from leasehold.core.model import TERMINAL, Audit, Decision, Ignored, Run, RunFact, Status, Task, Why
+from leasehold.core.transitions import ALLOWED, state_name
+
+HIGHEST_SEEN = 62
+"""Receive counts above this are not told apart, so that the mask fits a signed 64-bit column."""
+
+
+class IllegalTransitionError(AssertionError):
+    """A rule tried to write a line that the transition table does not hold: a defect of Leasehold, never of a task."""
+
+
+class Step:
+    """One event being decided: the task as it will be, and the audit lines that say how it came there."""
+
+    __slots__ = ("_lines", "_original", "facts", "now", "task")
+
+    def __init__(self, task: Task, now: int) -> None:
+        self.task = task
+        self.now = now
+        self.facts: tuple[RunFact, ...] = ()
+        self._original = task
+        self._lines: list[Audit] = []
+
+    def quietly(self, **fields: object) -> None:
+        """Change what the state rests on; the state itself stays."""
+        self.task = self.task._replace(**fields)
+
+    def stay(self, kind: str, *, of: Run | None = None, detail: str | None = None, **fields: object) -> None:
+        """Write a line that leaves status and why as they are."""
+        self.to(kind, self.task.status, self.task.why, of=of, detail=detail, **fields)
+
+    def to(
+        self, kind: str, status: Status, why: Why | None, *, of: Run | None = None, detail: str | None = None, **fields: object
+    ) -> None:
+        """Write one line of the audit trail with the change that it stands for."""
+        old = self.task
+        before, after = state_name(old.status, old.why), state_name(status, why)
+        if (kind, before, after) not in ALLOWED:
+            message = f"task {old.id}: {kind!r} may not take a task from {before} to {after}"
+            raise IllegalTransitionError(message)
+        self.task = new = old._replace(
+            status=status,
+            why=why,
+            version=old.version + 1,
+            updated_at=self.now,
+            ended_at=(old.ended_at if status is old.status else self.now) if status in TERMINAL else None,
+            **fields,
+        )
+        n, r, run_id = (of.n, of.r, of.run_id) if of else (new.n, new.r, new.run_id)
+        self._lines.append(Audit(new.version, self.now, kind, before, after, n, r, run_id, detail))
+
+    def decision(self) -> Decision:
+        """What has come of the event."""
+        return Decision(self.task, tuple(self._lines), self.facts)
+
+    def ignored(self, reason: str) -> Decision | Ignored:
+        """Nothing more to do; a decision all the same if something was already changed on the way here."""
+        if self.task is not self._original:
+            return self.decision()
+        return Ignored(self.task, reason, (), self.facts)
+
+
+def charge(step: Step) -> None:
+    """Charge the newest run as lost, once, so that a late end of it can be refunded."""
+    task = step.task
+    if task.run_open and not task.run_charged and task.run_id is not None:
+        step.quietly(losses=task.losses + 1, charged=(*task.charged, task.run_id), run_charged=True)
+
+
+def losses_spent(task: Task) -> bool:
+    """Whether the machines under this task have gone away as often as its policy allows."""
+    return task.losses >= task.policy.losses
+
+
+def give_up(step: Step, kind: str, detail: str, **fields: object) -> None:
+    """Conclude from silence that the task failed; a report may still replace or lift that."""
+    reason = f"lost {step.task.losses} times: the machine went away each time"
+    step.to(kind, Status.FAILED, None, detail=detail, inferred=True, reason=reason, **fields)
+
+
+def resume(task: Task, now: int) -> tuple[Status, Why | None]:
+    """Where a task stands that is taken up again: on its open dispatch if there is one, so that two never run it."""
+    if not task.open:
+        return Status.PENDING, Why.DUE
+    if not task.run_open:
+        return Status.PENDING, Why.QUEUED
+    if task.lease_until > now:
+        return Status.IN_PROGRESS, None
+    return Status.PENDING, Why.LAPSED
+
+
+def move_to(step: Step, run: Run) -> None:
+    """Make a newer run the current one. A run skipped over that has not ended costs one loss, once."""
+    task = step.task
+    if run.r <= task.r:
+        return
+    if task.open and not task.terminal and task.run_open and not task.run_charged:
+        skipped = f"run {task.r} fell silent before run {run.r}"
+        charge(step)
+        if losses_spent(step.task):
+            give_up(step, "lost", skipped)
+        else:
+            step.stay("lost", detail=skipped)
+    step.quietly(
+        r=run.r,
+        run_id=run.run_id,
+        run_open=True,
+        run_charged=False,
+        worker=run.worker,
+        receipt=run.receipt,
+        lease_until=run.lease_until,
+    )
+
+
+def mark_seen(step: Step, r: int) -> None:
+    """Remember that something was heard of this receive of the current dispatch, in whatever order reports arrive."""
+    task = step.task
+    if r <= HIGHEST_SEEN and not task.seen >> r & 1:
+        step.quietly(seen=task.seen | 1 << r)
+
+
+def unheard(task: Task, receives: int) -> bool:
+    """Whether any of the first ``receives`` receives of this dispatch never led to a report."""
+    expected = (1 << min(receives, HIGHEST_SEEN) + 1) - 2
+    return task.seen & expected != expected
+
+
+def refund(step: Step, run: Run, *, lift: bool = True) -> None:
+    """An end report of a run that was charged as lost: its machine had not gone away after all.
+
+    ``lift``: a failure that was only inferred from such losses is taken back with them.
+    """
+    task = step.task
+    if run.run_id not in task.charged:
+        return
+    step.quietly(losses=max(0, task.losses - 1), charged=tuple(c for c in task.charged if c != run.run_id))
+    if lift and task.inferred and not losses_spent(step.task):
+        status, why = resume(step.task, step.now)
+        step.to("refunded", status, why, of=run, detail="the failure inferred from it is lifted", inferred=False, reason=None)
+    else:
+        step.stay("refunded", of=run)
