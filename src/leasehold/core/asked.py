@@ -88,7 +88,9 @@ def on_parent_ended(step: Step, event: ParentEnded) -> Decision | Ignored:
         reason = f"its parent {event.parent} is {event.outcome}"
         step.to("parent-ended", Status.CANCELLED, None, detail=reason, reason=reason, cancelled_by=event.parent)
     elif task.why is Why.BLOCKED and not event.waiting:
-        step.to("parent-ended", Status.PENDING, waiting_for(step, 0), detail=f"the last parent, {event.parent}, has ended")
+        step.to(
+            "parent-ended", Status.PENDING, waiting_for(step, 0), detail=f"the last parent, {event.parent}, has ended"
+        )
     elif task.cancelled_by == event.parent and task.status is Status.CANCELLED and not fell:
         uncancel(step, event)
     else:

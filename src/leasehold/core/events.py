@@ -1,4 +1,4 @@
-"""Everything that can happen to a task, one NamedTuple each. ``Report`` events come from workers, the rest from here."""
+"""Everything that can happen to a task, one NamedTuple each. ``Report`` events come from workers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Completed(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The code failed. ``jitter`` is a random number in [0, 1) drawn by the caller; ``after`` (ms) overrides backoff."""
+    """The code failed. ``jitter``: random, in [0, 1), drawn by the caller; ``after`` (ms) overrides the backoff."""
 
     run: Run
     ended_at: int

@@ -26,7 +26,7 @@ def on_progressed(step: Step, event: Progressed) -> Decision | Ignored:
 
 
 def on_draining(step: Step, event: Draining) -> Decision | Ignored:
-    """From here on the worker gives the message back itself: a recall with the old receipt would take it from another."""
+    """From here on the worker gives it back itself: a recall with the old receipt would take it from another."""
     run = event.run
     step.facts = (begun(run),)
     ignored = heard(step, run)
@@ -69,7 +69,10 @@ def on_completed(step: Step, event: Completed) -> Decision | Ignored:
 
 
 def on_failed(step: Step, event: Failed) -> Decision | Ignored:
-    """Charge an attempt, then retry or give up. Only the current run may: a stale failure says nothing of its successor."""
+    """Charge an attempt, then retry or give up.
+
+    Only the current run may: a stale failure says nothing of the run that replaced it.
+    """
     run = event.run
     step.facts = (begun(run)._replace(ended_at=event.ended_at, outcome="failed", failure=event.failure),)
     if step.task.status is Status.COMPLETED:
@@ -106,7 +109,16 @@ def charge_attempt(step: Step, event: Failed, *, was_open: bool) -> None:
         step.stay("failed", of=run, detail=said, attempts=attempts, **story)
     elif event.deleted:
         wait = backoff(task.policy, task.attempts, event.jitter) if event.after is None else event.after
-        step.to("failed", Status.PENDING, Why.SCHEDULED, of=run, detail=said, attempts=attempts, due_at=step.now + wait, **story)
+        step.to(
+            "failed",
+            Status.PENDING,
+            Why.SCHEDULED,
+            of=run,
+            detail=said,
+            attempts=attempts,
+            due_at=step.now + wait,
+            **story,
+        )
     else:
         # The message is still out there: its redelivery is the retry.
         step.to("failed", Status.PENDING, Why.LAPSED, of=run, detail=said, attempts=attempts, **story)
@@ -120,7 +132,13 @@ def on_released(step: Step, event: Released) -> Decision | Ignored:
     if step.task.terminal:
         step.stay("late", of=event.run, detail="given back after the outcome")
     else:
-        step.to("released", Status.PENDING, Why.DUE if event.deleted else Why.QUEUED, of=event.run, detail=event.cause or None)
+        step.to(
+            "released",
+            Status.PENDING,
+            Why.DUE if event.deleted else Why.QUEUED,
+            of=event.run,
+            detail=event.cause or None,
+        )
     return step.decision()
 
 
@@ -134,7 +152,15 @@ def on_refused(step: Step, event: Refused) -> Decision | Ignored:
         step.stay("late", of=event.run, detail=event.reason)
     elif event.deleted:
         due_at = step.now + backoff(task.policy, task.n - 1, event.jitter)
-        step.to("refused", Status.PENDING, Why.SCHEDULED, of=event.run, detail=event.reason, reason=event.reason, due_at=due_at)
+        step.to(
+            "refused",
+            Status.PENDING,
+            Why.SCHEDULED,
+            of=event.run,
+            detail=event.reason,
+            reason=event.reason,
+            due_at=due_at,
+        )
     else:
         step.to("refused", Status.PENDING, Why.QUEUED, of=event.run, detail=event.reason, reason=event.reason)
     return step.decision()
@@ -169,7 +195,7 @@ def begin(step: Step, run: Run) -> None:
 
 
 def given_back(step: Step, run: Run, *, deleted: bool) -> Decision | Ignored | None:
-    """What Released and Refused share: end the current run without a charge. An answer means that nothing is left to do."""
+    """End the current run without a charge. An answer means that there is nothing left to do."""
     if step.task.status is Status.COMPLETED:
         return step.ignored(SUCCEEDED)
     refund(step, run)

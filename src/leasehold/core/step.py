@@ -34,7 +34,14 @@ class Step:
         self.to(kind, self.task.status, self.task.why, of=of, detail=detail, **fields)
 
     def to(
-        self, kind: str, status: Status, why: Why | None, *, of: Run | None = None, detail: str | None = None, **fields: object
+        self,
+        kind: str,
+        status: Status,
+        why: Why | None,
+        *,
+        of: Run | None = None,
+        detail: str | None = None,
+        **fields: object,
     ) -> None:
         """Write one line of the audit trail with the change that it stands for."""
         old = self.task
@@ -76,10 +83,10 @@ def losses_spent(task: Task) -> bool:
     return task.losses >= task.policy.losses
 
 
-def give_up(step: Step, kind: str, detail: str, **fields: object) -> None:
+def give_up(step: Step, kind: str, detail: str) -> None:
     """Conclude from silence that the task failed; a report may still replace or lift that."""
     reason = f"lost {step.task.losses} times: the machine went away each time"
-    step.to(kind, Status.FAILED, None, detail=detail, inferred=True, reason=reason, **fields)
+    step.to(kind, Status.FAILED, None, detail=detail, inferred=True, reason=reason)
 
 
 def resume(task: Task, now: int) -> tuple[Status, Why | None]:
@@ -140,6 +147,14 @@ def refund(step: Step, run: Run, *, lift: bool = True) -> None:
     step.quietly(losses=max(0, task.losses - 1), charged=tuple(c for c in task.charged if c != run.run_id))
     if lift and task.inferred and not losses_spent(step.task):
         status, why = resume(step.task, step.now)
-        step.to("refunded", status, why, of=run, detail="the failure inferred from it is lifted", inferred=False, reason=None)
+        step.to(
+            "refunded",
+            status,
+            why,
+            of=run,
+            detail="the failure inferred from it is lifted",
+            inferred=False,
+            reason=None,
+        )
     else:
         step.stay("refunded", of=run)

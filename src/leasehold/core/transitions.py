@@ -69,7 +69,7 @@ ALLOWED = frozenset(
 )
 """(kind, before, after) of every line that the audit trail may hold."""
 
-_NAMES = {
+_NAMES: dict[tuple[Status, Why | None], str] = {
     **{(Status.PENDING, why): f"{Status.PENDING}/{why}" for why in Why},
     **{(status, None): str(status) for status in Status if status is not Status.PENDING},
     (Status.PENDING, None): NEW,
@@ -77,5 +77,5 @@ _NAMES = {
 
 
 def state_name(status: Status, why: Why | None) -> str:
-    """``pending/due``, ``in_progress``, ...: status and why in one word, as the audit trail and the diagram write it."""
+    """``pending/due``, ``in_progress``, ...: as the audit trail and the diagram write it."""
     return _NAMES[status, why]

@@ -13,7 +13,7 @@ class Clock(Protocol):
         ...
 
     def boot(self) -> int:
-        """ms on a clock that never jumps and counts suspension."""
+        """Milliseconds on a clock that never jumps and counts suspension."""
         ...
 
 

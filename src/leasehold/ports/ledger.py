@@ -99,7 +99,7 @@ class Need(StrEnum):
 
 
 class Operation(NamedTuple):
-    """A bulk operation (``cancel`` or ``retry``): carried out by the sweeper in batches, in id order, up to ``ceiling``.
+    """A bulk operation (``cancel``, ``retry``): carried out by the sweeper in batches, in id order, up to ``ceiling``.
 
     ``filter`` is the text of the filter language; ``cursor`` the last task id done; ``finished`` one of ``""``,
     ``done``, ``cancelled``.

@@ -90,7 +90,7 @@ SlotEvent = Began | Returned | Raised | Stopped | Saving | Loading | Told
 
 
 class Answer(NamedTuple):
-    """To ``Saving`` and ``Loading``: the state (JSON text) or ``None``; an error to raise in the handler, or ``None``."""
+    """To ``Saving`` and ``Loading``: the state (JSON text), or an error to raise in the handler, or neither."""
 
     state: str | None = None
     error: str | None = None

@@ -54,14 +54,14 @@ class Page(NamedTuple, Generic[T]):
 
 
 class FailureGroup(NamedTuple):
-    """Failed tasks of one cause."""
+    """How many failed ``tasks`` have this one cause."""
 
     id: str
     name: str
     type: str
     message: str
     frame: str
-    count: int
+    tasks: int
     first_at: int
     last_at: int
     example: str
@@ -69,7 +69,7 @@ class FailureGroup(NamedTuple):
 
 
 class Count(NamedTuple):
-    """One counter cell."""
+    """One counter cell: how many ``tasks`` stand there."""
 
     queue: str
     name: str
@@ -77,7 +77,7 @@ class Count(NamedTuple):
     error_group: str | None
     status: Status
     why: Why | None
-    count: int
+    tasks: int
 
 
 class BatchView(NamedTuple):
