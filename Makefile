@@ -16,7 +16,7 @@ export VENV PYTHON
 setup-run: ; @scripts/set-up run
 setup-dev: ; @scripts/set-up dev
 endif
-export PY
+export PY WORKERS
 BIN := $(dir $(PY))
 
 help: ## say what can be made
@@ -26,7 +26,7 @@ demo: setup-run ## run the main job: a real batch with failures and a lost worke
 	@$(BIN)leasehold demo $(ARGS)
 
 test: setup-dev ## run the tests; core/ must be covered to the last branch
-	@scripts/cover-core
+	$(if $(ARGS),,@scripts/cover-core)
 	$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 check: setup-dev ## lint, format, types, import contracts
@@ -40,7 +40,7 @@ format: setup-dev ## put the code in its format, and mend what can be mended
 	$(PY) -m ruff format .
 
 prove: setup-dev ## search for counterexamples, and show that the tests would notice a broken rule
-	@scripts/prove
+	@scripts/prove $(ARGS)
 
 bench: setup-dev ## run every benchmark; each prints a table and JSON
 	@scripts/bench $(ARGS)
