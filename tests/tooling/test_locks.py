@@ -1,11 +1,11 @@
 """The lock files carry versions and hashes, no addresses, and keep the base install small."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.tooling.repository import ROOT
+
 RUN = "requirements.lock"
 DEV = "requirements-dev.lock"
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
