@@ -1,0 +1,1 @@
+"""The edge: each file touches one outside thing."""

@@ -1,0 +1,134 @@
+"""Transactions at driver level: who may write, what a driver's error means, and what a fork must not share.
+
+Statements are SQLAlchemy Core, compiled once (``sql.py``); what runs here is text and values, because SQLAlchemy's own
+execution costs more per statement than SQLite needs for ten rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from leasehold.core.errors import LedgerUnavailable
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+class Contended(LedgerUnavailable):
+    """Another writer was in the way; the whole transaction may be tried again."""
+
+
+class Sql(NamedTuple):
+    """One statement as its driver takes it: the text, and the names of its values in the order of their places."""
+
+    text: str
+    names: tuple[str, ...]
+
+    def values(self, given: Mapping[str, object]) -> tuple[object, ...]:
+        """``given`` in the order of the places."""
+        return tuple([given[name] for name in self.names])
+
+
+class Cursor(Protocol):
+    """What Leasehold uses of a DBAPI cursor."""
+
+    @property
+    def rowcount(self) -> int:
+        """Rows changed by the last statement."""
+        ...
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> object:
+        """Run one statement."""
+        ...
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> object:
+        """Run one statement for each row of values."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All rows of the last statement."""
+        ...
+
+
+class Transaction:
+    """One open transaction. ``now`` is the database's clock, read once: all that happens here happens at one instant.
+
+    Drivers' errors are translated by whoever opened it. ``after_commit`` is for hints (bells): what it is given runs
+    when the commit is done and the writer lock released, and must not fail.
+    """
+
+    __slots__ = ("_array", "_cursor", "hooks", "now")
+
+    def __init__(self, cursor: Cursor, now: int, array: Callable[[Sequence[str]], object]) -> None:
+        self.now = now
+        self.hooks: list[Callable[[], None]] = []
+        self._cursor = cursor
+        self._array = array
+
+    def rows(self, sql: Sql, given: Mapping[str, object] | None = None) -> list[Row]:
+        """All rows of a query (or of a statement that returns some)."""
+        self._cursor.execute(sql.text, sql.values(given or {}))
+        return self._cursor.fetchall()
+
+    def run(self, sql: Sql, given: Mapping[str, object] | None = None) -> int:
+        """Run one statement; how many rows it changed."""
+        self._cursor.execute(sql.text, sql.values(given or {}))
+        return self._cursor.rowcount
+
+    def run_many(self, sql: Sql, rows: Sequence[Sequence[object]]) -> int:
+        """Run one statement for each row, whose values stand in the order of ``sql.names``; rows changed in all."""
+        if not rows:
+            return 0
+        self._cursor.executemany(sql.text, rows)
+        return self._cursor.rowcount
+
+    def array(self, texts: Sequence[str]) -> object:
+        """Texts as one value, for ``each(...)`` in a statement."""
+        return self._array(texts)
+
+    def after_commit(self, hook: Callable[[], None]) -> None:
+        """Call ``hook`` when the transaction is committed; never when it is rolled back."""
+        self.hooks.append(hook)
+
+
+class Database(Protocol):
+    """One database, shared by the ledger, its views and the queues that live in it. Thread-safe, and safe to fork.
+
+    Every method raises ``LedgerUnavailable`` when the database cannot be reached or written.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where it is, for messages to people (no password)."""
+        ...
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        ...
+
+    def now(self) -> int:
+        """The database's clock."""
+        ...
+
+    def sql(self, book: str) -> Mapping[str, Sql]:
+        """The statements of ``statements/{book}.py``, compiled for this database."""
+        ...
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """A writing transaction, committed at the end of the block, rolled back by an exception."""
+        ...
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A reading transaction: one snapshot, never in a writer's way."""
+        ...
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """``work`` in a writing transaction, all of it again when another writer was in the way."""
+        ...
+
+    def close(self) -> None:
+        """Close every connection; a later call opens new ones."""
+        ...

@@ -1,0 +1,1 @@
+"""Books of Core statements: each module names its own in ``STATEMENTS``."""

@@ -1,0 +1,5 @@
+"""The schema's version: the number of the newest migration, kept in table ``meta`` under ``schema``."""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = "0001"
