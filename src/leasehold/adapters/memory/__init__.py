@@ -1,0 +1,6 @@
+"""Adapters in memory, for tests, simulators and runs that need not outlive the process."""
+
+from leasehold.adapters.memory.faults import FAULTS, Faults, Rates
+from leasehold.adapters.memory.queue import MemoryQueue, MemoryTerms, Peek
+
+__all__ = ["FAULTS", "Faults", "MemoryQueue", "MemoryTerms", "Peek", "Rates"]

@@ -1,0 +1,1 @@
+"""Tools for testing with Leasehold: clocks that stand still, suites that every adapter has to pass."""
