@@ -1,0 +1,45 @@
+"""What goes over the queues: versioned JSON envelopes, ASCII-escaped, and refused unless they are exactly right.
+
+``tasks`` is what the orchestrator sends to workers, ``status`` what they report, ``capability`` what entitles them to
+report it, ``strict`` what both formats refuse before they look inside.
+"""
+
+from leasehold.core.wire.capability import capability, verify
+from leasehold.core.wire.meaning import event_of, payload_of
+from leasehold.core.wire.status import (
+    PACK_CEILING,
+    Packed,
+    StatusMessage,
+    WireUpdate,
+    decode_status_message,
+    encode_malformed,
+    encode_update,
+    pack,
+)
+from leasehold.core.wire.strict import BODY_LIMIT, DEPTH_LIMIT, INLINE_LIMIT, quarantined, strict_json
+from leasehold.core.wire.tasks import MOST_RECEIVES, TaskMessage, WireTask, decode_task_message, encode_task_message
+
+__all__ = [
+    "BODY_LIMIT",
+    "DEPTH_LIMIT",
+    "INLINE_LIMIT",
+    "MOST_RECEIVES",
+    "PACK_CEILING",
+    "Packed",
+    "StatusMessage",
+    "TaskMessage",
+    "WireTask",
+    "WireUpdate",
+    "capability",
+    "decode_status_message",
+    "decode_task_message",
+    "encode_malformed",
+    "encode_task_message",
+    "encode_update",
+    "event_of",
+    "pack",
+    "payload_of",
+    "quarantined",
+    "strict_json",
+    "verify",
+]
