@@ -20,17 +20,22 @@ ALL_OF_IT = 65_536
 
 
 class NullBell:
-    """Never rings and never waits: for systems that are driven step by step."""
+    """Never rings: a wait runs to its end. Who uses it polls."""
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
 
     def ring(self, topic: str) -> None:
         """Do nothing."""
 
     def wait(self, topic: str, timeout: int) -> bool:  # noqa: ARG002 - the port's names
-        """Return at once."""
+        """Wait ``timeout`` ms."""
+        self._closed.wait(timeout / 1_000)
         return False
 
     def close(self) -> None:
-        """Do nothing."""
+        """A wait under way returns at once."""
+        self._closed.set()
 
 
 class LocalBell:

@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+
 from leasehold.adapters.database.schema import METADATA
 
-__all__ = ["METADATA"]
+__all__ = ["METADATA", "queue_messages"]
+
+queue_messages = Table(
+    "queue_messages",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("queue", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("sent_at", BigInteger, nullable=False),
+    Column("visible_at", BigInteger, nullable=False),
+    Column("receives", Integer, nullable=False),
+    Index("queue_messages_line", "queue", "visible_at"),
+    sqlite_autoincrement=True,  # an id is never used again: a receipt that is repeated late must not hit a stranger
+)
+"""Every message of every queue. Of one that is received, ``visible_at`` is the end of its visibility."""

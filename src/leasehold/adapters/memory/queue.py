@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -13,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from leasehold.adapters.bodies import refusal
 from leasehold.adapters.memory.faults import Faults
+from leasehold.adapters.patience import Patience
 from leasehold.core.errors import QueueUnavailable
 from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Delivery, Depth, Message, NotSent, QueueTraits, Received, Sent
@@ -124,7 +124,7 @@ class MemoryQueue:
         with self._changed:
             self._fail_at_will()
             deliveries = self._take(limit, visibility)
-            while not deliveries and not self._closed and not patience.ended():
+            while not deliveries and not self._closed and patience.left:
                 self._changed.wait(GLANCE)
                 deliveries = self._take(limit, visibility)
             if self.faults.strikes("lose_reply_receive"):
@@ -323,16 +323,3 @@ class MemoryQueue:
     def _fail_at_will(self) -> None:
         if self.faults.strikes("unavailable"):
             raise QueueUnavailable(f"queue '{self.name}' cannot be reached. Try again later.")
-
-
-class Patience:
-    """How long a long poll waits: until the queue's clock says so, and never longer in real time."""
-
-    def __init__(self, clock: Clock, wait: int) -> None:
-        self._clock = clock
-        self._until = clock.boot() + wait
-        self._really_until = time.monotonic() + wait / 1_000
-
-    def ended(self) -> bool:
-        """Whether the wait is over."""
-        return self._clock.boot() >= self._until or time.monotonic() >= self._really_until

@@ -1,0 +1,72 @@
+"""What a queue asks of its table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+
+from leasehold.adapters.database.elements import each_row, text_column
+from leasehold.adapters.database.queue_schema import queue_messages
+
+COUNTED = 10_000
+"""Counts stop there."""
+
+message = queue_messages.c
+name = bindparam("name", type_=Text)
+now = bindparam("now", type_=BigInteger)
+here = message.queue == name
+visible = message.visible_at <= now
+hidden = message.visible_at > now
+received = (message.id == bindparam("id")) & (message.receives == bindparam("receive")) & here
+
+
+def ids() -> Select[int]:
+    """The ids bound under ``ids``, as texts."""
+    return select(cast(text_column("value"), BigInteger)).select_from(each_row("ids"))
+
+
+def counted(condition: ColumnElement[bool]) -> Select[int]:
+    """How many there are, up to a limit."""
+    some = select(message.id).where(here, condition).limit(COUNTED).subquery("some")
+    return select(func.count()).select_from(some)
+
+
+STATEMENTS: Mapping[str, Executable] = {
+    "send": insert(queue_messages)
+    .from_select(
+        ["queue", "body", "sent_at", "visible_at", "receives"],
+        select(name, text_column("value"), now, now, literal_column("0", Integer)).select_from(each_row("bodies")),
+    )
+    .returning(message.id),
+    "next": select(func.min(message.visible_at)).where(here),
+    "front": select(message.id, message.body, message.receives, message.sent_at)
+    .where(here, visible)
+    .order_by(message.visible_at)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True),
+    "hide": update(queue_messages)
+    .where(message.id.in_(ids()))
+    .values(visible_at=bindparam("until"), receives=message.receives + literal_column("1", Integer)),
+    "bury": update(queue_messages).where(message.id.in_(ids())).values(queue=bindparam("dead_letters"), visible_at=now),
+    "forget": delete(queue_messages).where(message.id.in_(ids())),
+    "delete": delete(queue_messages).where(received),
+    "change": update(queue_messages).where(received, hidden).values(visible_at=bindparam("until")),
+    "visible": counted(visible),
+    "in_flight": counted(hidden),
+}
