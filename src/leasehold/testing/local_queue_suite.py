@@ -23,7 +23,7 @@ class LocalQueueSuite(QueueSuite):
         bench.let_pass(29_999)
         assert is_empty(queue)
         bench.let_pass(1)
-        assert take_one(queue).receive_count == 2  # noqa: PLR2004
+        assert take_one(queue).receive_count == 2
 
     def test_what_waited_longest_comes_first(self, bench: QueueBench) -> None:
         """Roughly first in, first out; what came back stands behind what was there."""
@@ -69,7 +69,7 @@ class LocalQueueSuite(QueueSuite):
         late = take_one(queue, visibility=2_000)
         bench.let_pass(2_000)
         assert queue.change_visibility([(late.receipt, LONG)]) == [False]
-        assert take_one(queue).receive_count == 2  # noqa: PLR2004
+        assert take_one(queue).receive_count == 2
 
     def test_a_stale_change_is_not_confirmed(self, bench: QueueBench) -> None:
         """Recall (R13) learns that it came too late."""

@@ -61,7 +61,7 @@ class QueueSuite:
         queue = bench.queue()
         answers = queue.send([Message(f"m{i}") for i in range(25)])
         assert all(isinstance(answer, Sent) for answer in answers)
-        assert len({answer.message_id for answer in answers if isinstance(answer, Sent)}) == 25  # noqa: PLR2004
+        assert len({answer.message_id for answer in answers if isinstance(answer, Sent)}) == 25
         taken = take(queue, 25)
         assert [answer.message_id for answer in answers if isinstance(answer, Sent)] == [
             next(d.message_id for d in taken if d.body == f"m{i}") for i in range(25)
@@ -111,7 +111,7 @@ class QueueSuite:
         queue = bench.queue()
         given(queue, *"abcde")
         first = queue.receive(2, wait=5_000, visibility=LONG).deliveries
-        assert 1 <= len(first) <= 2  # noqa: PLR2004
+        assert 1 <= len(first) <= 2
         assert bodies([*first, *take(queue, 5 - len(first))]) == [*"abcde"]
 
     def test_queues_are_apart(self, bench: QueueBench) -> None:
@@ -172,7 +172,7 @@ class QueueSuite:
         assert again == first._replace(receipt=again.receipt, receive_count=2)
         assert again.receipt != first.receipt
         bench.let_pass(2_000)
-        assert take_one(queue).receive_count == 3  # noqa: PLR2004
+        assert take_one(queue).receive_count == 3
 
     def test_each_receive_has_a_visibility_of_its_own(self, bench: QueueBench) -> None:
         """The shorter comes back, the longer stays away."""
@@ -189,7 +189,7 @@ class QueueSuite:
         queue = bench.queue()
         given(queue, "a")
         assert queue.change_visibility([(take_one(queue).receipt, 0)]) == [True]
-        assert take_one(queue).receive_count == 2  # noqa: PLR2004
+        assert take_one(queue).receive_count == 2
 
     def test_hiding_longer_replaces_the_visibility(self, bench: QueueBench) -> None:
         """Counted from the change, not from the receive."""
@@ -205,7 +205,7 @@ class QueueSuite:
         given(queue, "a")
         assert queue.change_visibility([(take_one(queue, visibility=LONG).receipt, 2_000)]) == [True]
         bench.let_pass(2_000)
-        assert take_one(queue).receive_count == 2  # noqa: PLR2004
+        assert take_one(queue).receive_count == 2
 
     def test_changes_have_an_answer_per_entry(self, bench: QueueBench) -> None:
         """Nonsense and too much are not confirmed; their neighbours are."""
