@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -163,8 +163,8 @@ class Ledger(Protocol):
         """What the clock owes: (task id, event), by the database's clock; to be handed to ``apply``."""
         ...
 
-    def flight(self, queue: str) -> Flight:
-        """What the window rule needs, from counters."""
+    def flights(self) -> Mapping[str, Flight]:
+        """What the window rule needs, from counters, for every queue that has tasks without an outcome."""
         ...
 
     def fold_counters(self) -> int:

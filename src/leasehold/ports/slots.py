@@ -9,7 +9,11 @@ from leasehold.core.model import Failure
 
 
 class Job(NamedTuple):
-    """One run for a slot: ``arguments`` is JSON text; the run must have ended by ``deadline_boot``."""
+    """One run for a slot: ``arguments`` is JSON text; the run must have ended by ``deadline_boot``.
+
+    One that could not begin by ``start_by_boot`` never begins (its dispatch may not be valid any more, or its lease
+    too short): it yields ``Stopped(begun=False)``. The child checks that itself, just before it begins.
+    """
 
     run_id: str
     task_id: str
@@ -18,6 +22,7 @@ class Job(NamedTuple):
     n: int
     r: int
     deadline_boot: int
+    start_by_boot: int
 
 
 class Began(NamedTuple):

@@ -1,0 +1,245 @@
+"""Client -> ledger: submit, wait for outcomes, cancel, retry. Knows tasks by name and JSON; never imports user code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+from leasehold.core.errors import KeyTaken, NoSuchTask, TooLarge
+from leasehold.core.events import Cancelled, Event, Retried
+from leasehold.core.model import Decision, Policy, Status, Task
+from leasehold.core.wire import INLINE_LIMIT
+from leasehold.flow.checkpoints import cancel_mark
+from leasehold.flow.recorder import announce
+from leasehold.ports.clock import Bell, Clock
+from leasehold.ports.ledger import Accepted, Applied, Change, Existing, KeyConflict, Ledger, NewTask, Operation
+from leasehold.ports.store import Store
+from leasehold.ports.views import Outcome, Views
+
+CHUNK = 1_000
+"""Tasks per submitting transaction."""
+
+OVERLAP = 10_000
+"""ms: no transaction stays open so long between the instant that it records and its commit."""
+
+LOOK = 1_000
+"""ms after which a waiting client looks by itself: a bell is only a hint."""
+
+
+class Order(NamedTuple):
+    """A task that somebody wants done: ``arguments`` is JSON text, ``delay`` ms from now."""
+
+    name: str
+    arguments: str
+    policy: Policy
+    queue: str = "default"
+    priority: int = 0
+    key: str | None = None
+    batch: str | None = None
+    delay: int = 0
+    tenant: str | None = None
+    trace: str | None = None
+
+
+Row = TypeVar("Row")
+Submission = Accepted | Existing | KeyConflict
+
+
+class Client:
+    """One connection to a ledger, for programs and for people. Thread-safe."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        views: Views,
+        store: Store,
+        bell: Bell,
+        clock: Clock,
+        *,
+        ids: Callable[[], str],
+        payload_limit: int,
+    ) -> None:
+        self._ledger = ledger
+        self.views = views
+        self._store = store
+        self._bell = bell
+        self._clock = clock
+        self._ids = ids
+        self._payload_limit = payload_limit
+
+    # ------------------------------------------------------------ submit
+
+    def submit(self, order: Order) -> Accepted | Existing:
+        """Write one task; when this returns, it is committed (S1).
+
+        Raises ``KeyTaken`` where its key is taken by a task with other arguments.
+        """
+        answer = self._submit([order])[0]
+        if isinstance(answer, KeyConflict):
+            raise KeyTaken(
+                f"key {order.key!r} of handler {order.name!r} in batch {order.batch!r} is taken by task "
+                f"{answer.task_id} with other arguments. Use another key or another batch"
+            )
+        return answer
+
+    def submit_many(
+        self, rows: Iterable[tuple[Row, Order]], chunk: int = CHUNK
+    ) -> Iterator[tuple[tuple[Row, Order], Submission]]:
+        """Write a stream of tasks, a transaction per chunk, in memory that does not grow with it.
+
+        Each order comes with whatever names its row to the caller, and is yielded with it once it is committed.
+        Stopping in the middle loses nothing: with keys, the same stream again goes on where this one ended.
+        """
+        stream = iter(rows)
+        while batch := list(islice(stream, chunk)):
+            yield from zip(batch, self._submit([order for _, order in batch]), strict=True)
+
+    def _submit(self, orders: Sequence[Order]) -> list[Submission]:
+        now = self._ledger.now()
+        answers = self._ledger.submit([self._new_task(order, now) for order in orders])
+        self._bell.ring("due")
+        return answers
+
+    def _new_task(self, order: Order, now: int) -> NewTask:
+        task_id = self._ids()
+        task = Task(
+            id=task_id,
+            name=order.name,
+            queue=order.queue,
+            policy=order.policy,
+            created_at=now,
+            due_at=now + order.delay,
+            priority=order.priority,
+            batch=order.batch,
+        )
+        inline, ref = self._arguments(order, task_id)
+        print_of = fingerprint(order.arguments) if order.key is not None else ""
+        return NewTask(task, inline, ref, order.key, print_of, order.tenant, order.trace)
+
+    def _arguments(self, order: Order, task_id: str) -> tuple[str | None, str | None]:
+        """Large arguments go to the store before the row is written, so that no row ever points at nothing."""
+        size = len(order.arguments)
+        if size <= INLINE_LIMIT:
+            return order.arguments, None
+        if size > self._payload_limit:
+            raise TooLarge(
+                f"the arguments of handler {order.name!r} take {size:,} bytes, over the limit of "
+                f"{self._payload_limit:,}. Put large data into object storage and pass its address, "
+                "or raise LEASEHOLD_PAYLOAD_LIMIT"
+            )
+        ref = f"arguments/{task_id}"
+        self._store.create(ref, order.arguments.encode())
+        return None, ref
+
+    # ------------------------------------------------------------ outcomes
+
+    def outcomes(self, task_ids: Sequence[str]) -> list[Outcome]:
+        """Those of the tasks that have ended."""
+        return self.views.outcomes(task_ids)
+
+    def wait(self, task_ids: Iterable[str], timeout: int | None = None) -> Iterator[Outcome]:
+        """Yield each task's outcome as it ends; stops when all have, or after ``timeout`` ms."""
+        missing = dict.fromkeys(task_ids)
+        until = None if timeout is None else self._clock.boot() + timeout
+        while missing:
+            for outcome in self._ended_of(list(missing)):
+                del missing[outcome.task_id]
+                yield outcome
+            left = LOOK if until is None else min(LOOK, until - self._clock.boot())
+            if not missing or left <= 0:
+                return
+            self._bell.wait("ended", left)
+
+    def batch_outcomes(self, batch: str, timeout: int | None = None) -> Iterator[Outcome]:
+        """Yield each outcome of a batch once, as tasks end; stops when none is left without one.
+
+        Reads the outcomes in the order in which they were recorded. Transactions may commit out of that order, so the
+        last ``OVERLAP`` is read again each time. Raises ``TimeoutError`` after ``timeout`` ms.
+        """
+        until = None if timeout is None else self._clock.boot() + timeout
+        recent: dict[str, int] = {}
+        since, after = 0, ""
+        while True:
+            alive = self._alive(batch)
+            page = self.views.ended(batch, since, after, CHUNK)
+            fresh = [outcome for outcome in page if outcome.task_id not in recent]
+            recent.update((outcome.task_id, outcome.ended_at) for outcome in fresh)
+            yield from fresh
+            if len(page) == CHUNK:
+                since, after = page[-1].ended_at, page[-1].task_id
+                continue
+            if not alive and not fresh:
+                return
+            newest = max(recent.values(), default=0)
+            since, after = newest - OVERLAP, ""
+            recent = {task_id: at for task_id, at in recent.items() if at >= since}
+            if until is not None and self._clock.boot() >= until:
+                raise TimeoutError(f"batch {batch!r} still has {alive:,} tasks without an outcome")
+            if not fresh:
+                self._bell.wait("ended", LOOK)
+
+    def _alive(self, batch: str) -> int:
+        unfinished = (Status.PENDING, Status.IN_PROGRESS)
+        return sum(cell.tasks for cell in self.views.counts(batch=batch) if cell.status in unfinished)
+
+    def _ended_of(self, task_ids: Sequence[str]) -> Iterator[Outcome]:
+        for start in range(0, len(task_ids), CHUNK):
+            yield from self.views.outcomes(task_ids[start : start + CHUNK])
+
+    def result_text(self, outcome: Outcome) -> str:
+        """The result as JSON text, from the ledger or the store."""
+        if outcome.result_ref is None:
+            return outcome.result if outcome.result is not None else "null"
+        stored = self._store.get(outcome.result_ref)
+        if stored is None:
+            raise NoSuchTask(f"the stored result {outcome.result_ref!r} of task {outcome.task_id} is gone")
+        return stored.decode()
+
+    # ------------------------------------------------------------ change
+
+    def cancel(self, task_ids: Sequence[str], *, by: str, reason: str = "") -> list[Applied]:
+        """Cancel at once in the ledger; a run under way is told at its next checkpoint, or ended by its lease."""
+        answers = self._apply(task_ids, Cancelled(by, reason))
+        for answer in answers:
+            if isinstance(answer, Decision) and answer.task.open:
+                self._store.create(cancel_mark(answer.task.id, answer.task.n), b"")
+        return answers
+
+    def retry(self, task_ids: Sequence[str], *, by: str, reason: str = "") -> list[Applied]:
+        """Try failed or cancelled tasks again, with fresh budgets."""
+        return self._apply(task_ids, Retried(by, reason))
+
+    def _apply(self, task_ids: Sequence[str], event: Event) -> list[Applied]:
+        answers = self._ledger.apply([Change(task_id, event) for task_id in task_ids])
+        announce(self._bell, answers)
+        return answers
+
+    def operate(self, kind: str, filter_: str, *, by: str, reason: str = "") -> Operation:
+        """Write a bulk operation over all tasks that match now; the sweeper carries it out in batches."""
+        self.views.count(filter_, 1)  # a filter that does not parse is refused before anything is written
+        now = self._ledger.now()
+        operation_id = self._ids()
+        operation = Operation(operation_id, kind, filter_, ceiling=operation_id, by=by, reason=reason, created_at=now)
+        self._ledger.start_operation(operation)
+        return operation
+
+    def cancel_operation(self, operation_id: str) -> bool:
+        """Stop a bulk operation where it is; whether it was still going on."""
+        return self._ledger.cancel_operation(operation_id)
+
+    def pause(self, queue: str, *, paused: bool, by: str) -> None:
+        """Stop or resume dispatching of a queue."""
+        self._ledger.pause(queue, paused=paused, by=by)
+        self._bell.ring("due")
+
+    def close(self) -> None:
+        """Release what is held."""
+        self._bell.close()
+        self._ledger.close()
+
+
+def fingerprint(arguments: str) -> str:
+    """What tells whether two tasks of one key are the same work."""
+    return hashlib.sha256(arguments.encode()).hexdigest()[:32]

@@ -1,0 +1,111 @@
+"""Ledger -> task queue: gives due tasks their next dispatch, as many as the window has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from leasehold.core.wire import TaskMessage, WireTask, capability, encode_task_message
+from leasehold.flow.window import Window
+from leasehold.ports.clock import Clock
+from leasehold.ports.ledger import Flight, Ledger, Outgoing, Terms
+from leasehold.ports.queue import Message, NotSent, Queue
+
+CHUNK = 500
+"""Tasks per dispatching transaction: enough to pay for its commit, few enough that other writers need not wait long."""
+
+
+class Unsent(NamedTuple):
+    """A committed dispatch that is known not to be on the queue: the same number may still be sent."""
+
+    message: Message
+    not_after: int
+
+
+class Dispatcher:
+    """Commits a dispatch, then sends it (R10); where the queue shares the ledger's database, in one transaction.
+
+    A send that is known to have failed is repeated under its own number. One whose fate is unknown is never repeated:
+    its dispatch is closed by the clock when nobody can hold it any more (R7).
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        queues: Callable[[str], Queue],
+        clock: Clock,
+        *,
+        key: bytes,
+        validity: int,
+        largest_window: int,
+        most_receives: int,
+    ) -> None:
+        self._ledger = ledger
+        self._queues = queues
+        self._clock = clock
+        self._key = key
+        self._terms = Terms(validity)
+        self._largest = largest_window
+        self._most_receives = most_receives
+        self._windows: dict[str, Window] = {}
+        self._unsent: dict[str, list[Unsent]] = {}
+
+    def step(self) -> int:
+        """Dispatch what there is room for on every queue; how many messages were sent."""
+        sent = sum(self._send_again(name) for name in list(self._unsent))
+        return sent + sum(self._fill(name, flight) for name, flight in self._ledger.flights().items())
+
+    def _fill(self, name: str, flight: Flight) -> int:
+        if flight.paused or self._unsent.get(name):
+            return 0
+        room = self._windows.setdefault(name, Window(self._largest)).room(flight, self._clock.boot())
+        if not flight.due or not room:
+            return 0
+        queue = self._queues(name)
+        into = queue if queue.traits.shares_ledger else None
+        outgoing = self._ledger.dispatch(name, min(room, CHUNK), self._terms, self._compose, into)
+        if into is None:
+            self._send(
+                name, [Unsent(m, o.task.not_after) for m, o in zip(self._compose(outgoing), outgoing, strict=True)]
+            )
+        return len(outgoing)
+
+    def _compose(self, outgoing: Sequence[Outgoing]) -> list[Message]:
+        return [self._message(each) for each in outgoing]
+
+    def _message(self, outgoing: Outgoing) -> Message:
+        task = outgoing.task
+        item = WireTask(
+            id=task.id,
+            n=task.n,
+            capability=capability(self._key, task.id, task.n),
+            arguments=outgoing.arguments,
+            arguments_ref=outgoing.arguments_ref,
+            trace=outgoing.trace,
+        )
+        body = TaskMessage(
+            name=task.name,
+            lease=task.policy.lease,
+            not_after=task.not_after,
+            tasks=(item,),
+            queue=task.queue,
+            most_receives=self._most_receives,
+        )
+        return Message(encode_task_message(body), group=outgoing.tenant, dedup=f"{task.id}.{task.n}")
+
+    def _send_again(self, name: str) -> int:
+        now = self._ledger.now()
+        return self._send(name, [unsent for unsent in self._unsent.pop(name) if unsent.not_after > now])
+
+    def _send(self, name: str, batch: Sequence[Unsent]) -> int:
+        if not batch:
+            return 0
+        answers = self._queues(name).send([unsent.message for unsent in batch])
+        again = [
+            unsent
+            for unsent, answer in zip(batch, answers, strict=True)
+            if isinstance(answer, NotSent) and not answer.unknown and not answer.refused
+        ]
+        if again:
+            self._unsent[name] = again
+        return len(batch) - len(again)

@@ -1,0 +1,132 @@
+"""A received message on its way through a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import NamedTuple
+
+from leasehold.core.model import Token
+from leasehold.core.reports import Malformed, Update, UpdateKind
+from leasehold.core.wire import TaskMessage, WireTask
+from leasehold.flow.lease import CLOCK_STEP, USEFUL, Hold
+from leasehold.ports.queue import Delivery, Queue
+
+
+class Held:
+    """One run of one task, from its receive to its last report. Instants are ``boot`` milliseconds."""
+
+    __slots__ = (
+        "began",
+        "delivery",
+        "hold",
+        "message",
+        "new_id",
+        "queue",
+        "received",
+        "reported",
+        "run_id",
+        "saves",
+        "server_time",
+        "touched",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        queue: Queue,
+        delivery: Delivery,
+        message: TaskMessage,
+        hold: Hold,
+        *,
+        new_id: Callable[[], str],
+        worker: str,
+        server_time: int,
+    ) -> None:
+        self.queue = queue
+        self.delivery = delivery
+        self.message = message
+        self.hold = hold
+        self.new_id = new_id
+        self.run_id = new_id()
+        self.worker = worker
+        self.received = hold.since
+        self.server_time = server_time
+        self.began: int | None = None
+        self.touched = False
+        """Whether the run has used its checkpoints."""
+        self.saves = 0
+        self.reported: int | None = None
+        """When its progress was last reported."""
+
+    @property
+    def token(self) -> Token:
+        """Orders this run among all runs of the task."""
+        return Token(self.task.n, self.delivery.receive_count)
+
+    @property
+    def task(self) -> WireTask:
+        """The task that this message carries."""
+        return self.message.tasks[0]
+
+    def start_by(self, margin: int) -> int:
+        """The last instant at which the run may begin: its dispatch is still valid (R6) and its lease useful (R2).
+
+        Validity is judged by the queue's clock as its reply told it, plus what that may lag, plus the time since the
+        receive request began: never by this machine's clock.
+        """
+        valid_until = self.received + self.message.not_after - self.server_time - CLOCK_STEP
+        useful_until = self.hold.deadline(margin) - int(USEFUL * (self.hold.span - margin))
+        return min(valid_until, useful_until)
+
+    def expired(self, now: int) -> bool:
+        """Whether the dispatch is over: nobody may start it any more."""
+        return now > self.received + self.message.not_after - self.server_time - CLOCK_STEP
+
+    def update(self, kind: UpdateKind) -> Update:
+        """A report of this run; the caller adds what belongs to its kind."""
+        task = self.task
+        return Update(
+            status_id=self.new_id(),
+            kind=kind,
+            task_id=task.id,
+            capability=task.capability,
+            n=task.n,
+            r=self.delivery.receive_count,
+            run_id=self.run_id,
+            worker=self.worker,
+            lease=self.hold.span,
+            received_boot=self.hold.since,
+            began_boot=self.began,
+            receipt=self.delivery.receipt,
+        )
+
+
+class Fate(Enum):
+    """What becomes of the message of a report, and in which order."""
+
+    STAY = auto()
+    """The run goes on."""
+    DELETE_AFTER = auto()
+    """Success (R4) or damage: report first, delete once that is acknowledged."""
+    DELETE_BEFORE = auto()
+    """R5: delete first, then say whether that was confirmed inside the lease."""
+    GIVE_BACK = auto()
+    """R11: show it to others at once, then say so."""
+
+
+class Entry(NamedTuple):
+    """One thing to report. ``done`` is called once nothing is left to do for it."""
+
+    said: Update | Malformed
+    fate: Fate
+    queue: Queue | None = None
+    receipt: str = ""
+    ends: int = 0
+    """When the queue may show the message to others."""
+    done: Callable[[], None] | None = None
+
+
+def entry(held: Held, update: Update, fate: Fate, done: Callable[[], None] | None = None) -> Entry:
+    """The report of a held message."""
+    return Entry(update, fate, held.queue, held.delivery.receipt, held.hold.ends, done)

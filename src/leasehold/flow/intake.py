@@ -1,0 +1,115 @@
+"""Task queues -> worker: receives what there is room for, and turns away what must not run here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from leasehold.core.errors import MalformedMessage
+from leasehold.core.reports import UpdateKind
+from leasehold.core.wire import TaskMessage, decode_task_message, quarantined
+from leasehold.flow.held import Entry, Fate, Held, entry
+from leasehold.flow.lease import Hold, anchored, held, wants_anchor
+from leasehold.flow.reporter import Reporter
+from leasehold.ports.clock import Clock
+from leasehold.ports.queue import Delivery, Queue, Received
+
+FIRST_LEASE = 60_000
+"""Visibility of the very first receive; from then on the lease that messages of this queue were seen to ask for."""
+
+
+class Intake:
+    """Polls the queues in turn. ``room`` says how many messages the worker can take now (R2)."""
+
+    def __init__(
+        self,
+        queues: Sequence[Queue],
+        reporter: Reporter,
+        clock: Clock,
+        *,
+        worker: str,
+        new_id: Callable[[], str],
+        knows: Callable[[str], bool],
+        room: Callable[[], int],
+        give: Callable[[Sequence[Held]], None],
+    ) -> None:
+        self._queues = queues
+        self._reporter = reporter
+        self._clock = clock
+        self._worker = worker
+        self._new_id = new_id
+        self._knows = knows
+        self._room = room
+        self._give = give
+        self._leases: dict[str, int] = {}
+        self._first = 0
+
+    def step(self, wait: int = 0) -> int:
+        """Receive once, waiting up to ``wait`` ms; how many messages came.
+
+        Several queues are asked in turn without waiting, each time another one first; only then one is waited for.
+        """
+        turn = [*self._queues[self._first :], *self._queues[: self._first]]
+        self._first = (self._first + 1) % len(self._queues)
+        for queue in turn if len(turn) > 1 else ():
+            if taken := self._receive(queue, 0):
+                return taken
+        return self._receive(turn[0], wait // len(turn))
+
+    def _receive(self, queue: Queue, wait: int) -> int:
+        limit = self._room()
+        if limit <= 0:
+            return 0
+        visibility = self._leases.get(queue.name, FIRST_LEASE)
+        began = self._clock.boot()  # before the request: the queue cannot have hidden anything earlier (R1)
+        received = queue.receive(limit, wait=wait, visibility=visibility)
+        if received.deliveries:
+            self._give(self._anchor(queue, self._triage(queue, received, held(began, visibility))))
+        return len(received.deliveries)
+
+    def _triage(self, queue: Queue, received: Received, hold: Hold) -> list[Held]:
+        welcome: list[Held] = []
+        turned_away: list[Entry] = []
+        for delivery in received.deliveries:
+            got = self._open(queue, delivery, hold, received.server_time)
+            if isinstance(got, Entry):
+                turned_away.append(got)
+            else:
+                welcome.append(got)
+        if turned_away:
+            self._reporter.add(*turned_away)
+        return welcome
+
+    def _open(self, queue: Queue, delivery: Delivery, hold: Hold, server_time: int) -> Held | Entry:
+        try:
+            message = single(decode_task_message(delivery.body))
+        except MalformedMessage as error:
+            what = quarantined(f"tasks:{queue.name}", delivery.body, str(error))
+            return Entry(what, Fate.DELETE_AFTER, queue, delivery.receipt, hold.ends)
+        got = Held(queue, delivery, message, hold, new_id=self._new_id, worker=self._worker, server_time=server_time)
+        if delivery.receive_count > message.most_receives:
+            return entry(got, got.update(UpdateKind.DEAD_LETTERED), Fate.DELETE_BEFORE)
+        if got.expired(self._clock.boot()):
+            return entry(got, got.update(UpdateKind.EXPIRED), Fate.DELETE_BEFORE)
+        if not self._knows(message.name):
+            why = f"no worker knows {message.name!r}: worker {self._worker} refused it"
+            said = got.update(UpdateKind.REFUSED)._replace(note=why, ended_boot=self._clock.boot())
+            return entry(got, said, Fate.DELETE_BEFORE)
+        return got
+
+    def _anchor(self, queue: Queue, welcome: list[Held]) -> list[Held]:
+        """Set the visibility once for what was received under another lease, or after a long wait (R1)."""
+        now = self._clock.boot()
+        wanting = [each for each in welcome if wants_anchor(each.hold, each.message.lease, now)]
+        if wanting:
+            self._leases[queue.name] = wanting[-1].message.lease
+            changes = [(each.delivery.receipt, each.message.lease) for each in wanting]
+            for each, confirmed in zip(wanting, queue.change_visibility(changes), strict=True):
+                each.hold = anchored(each.hold, each.message.lease, now, confirmed=confirmed)
+        return welcome
+
+
+def single(message: TaskMessage) -> TaskMessage:
+    """The message, if it holds one task."""
+    if len(message.tasks) != 1:
+        raise MalformedMessage(f"it holds {len(message.tasks)} tasks, and this worker takes one per message")
+    return message

@@ -1,0 +1,73 @@
+"""What a lease still allows: the only place with lease arithmetic. All instants here are ``boot`` milliseconds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+CLOCK_STEP = 1_000
+"""ms: a queue may tell its time in whole seconds only (the HTTP Date header does), so it may be this much later."""
+
+STALE_POLL = 0.2
+"""Share of a lease that a long poll may eat before the lease is counted anew (R1)."""
+
+USEFUL = 0.25
+"""Share of a lease that must be left for a run to be worth starting (R2)."""
+
+SHORT_WAIT = 0.1
+"""Share of a lease that a prefetched message may wait for a free slot (R2)."""
+
+
+class Hold(NamedTuple):
+    """How long a message is ours: hidden from ``since``, for ``span`` ms. The queue cannot have begun earlier (R1)."""
+
+    since: int
+    span: int
+
+    @property
+    def ends(self) -> int:
+        """When the queue may show the message to another."""
+        return self.since + self.span
+
+    def deadline(self, margin: int) -> int:
+        """When the last process of the run must be gone: the margin covers killing, reaping and reporting it."""
+        return self.ends - margin
+
+    def useful(self, now: int, margin: int) -> bool:
+        """Whether enough is left to start a run now."""
+        return self.deadline(margin) - now >= USEFUL * (self.span - margin)
+
+
+def held(request_began: int, visibility: int) -> Hold:
+    """A message from a receive request that began then: the queue hid it at some instant after that."""
+    return Hold(request_began, visibility)
+
+
+def wants_anchor(hold: Hold, lease: int, now: int) -> bool:
+    """Whether to set the visibility once before the run: another lease, or the poll ate too much of it."""
+    return hold.span != lease or now - hold.since > STALE_POLL * lease
+
+
+def anchored(hold: Hold, lease: int, request_began: int, *, confirmed: bool) -> Hold:
+    """The hold after one change of visibility whose request began then. Unknown result: the earlier end counts."""
+    fresh = Hold(request_began, lease)
+    return fresh if confirmed or fresh.ends < hold.ends else hold
+
+
+def valid(not_after: int, server_time: int, request_began: int, now: int) -> bool:
+    """Whether a dispatch may still be started (R6).
+
+    By the queue's clock, as its last reply told it, plus what that may lag, plus the time since *that request began*:
+    never earlier than the truth, whatever this machine's clock says.
+    """
+    return server_time + CLOCK_STEP + (now - request_began) <= not_after
+
+
+def prefetch(slots: int, longest: int | None, lease: int, ceiling: int) -> int:
+    """How many messages beyond the free slots may be received (R2).
+
+    ``longest``: the measured duration (ms, a high estimate) of the slowest handler seen lately; ``None``: not measured,
+    so nothing is fetched ahead. What is fetched must be able to start within ``SHORT_WAIT`` of the lease.
+    """
+    if longest is None:
+        return 0
+    return min(ceiling, int(slots * SHORT_WAIT * lease / max(longest, 1)))

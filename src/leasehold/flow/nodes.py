@@ -1,0 +1,120 @@
+"""The two kinds of process: an orchestrator and a worker node, each its roles in threads of their own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from random import Random
+
+from leasehold.flow.dispatcher import Dispatcher
+from leasehold.flow.intake import Intake
+from leasehold.flow.recorder import Recorder
+from leasehold.flow.reporter import Reporter
+from leasehold.flow.scheduler import Scheduler
+from leasehold.flow.service import Loop, Service, Stop
+from leasehold.flow.sweeper import Sweeper
+from leasehold.flow.worker import Worker
+from leasehold.ports.clock import Bell
+from leasehold.ports.slots import Slots
+
+log = logging.getLogger("leasehold.node")
+
+REST = 1_000
+"""ms: how long a role that can be woken waits before it looks by itself (a bell is only a hint)."""
+
+CLOCKWORK = 500
+"""ms between two looks at what the clock owes."""
+
+
+class Orchestrator:
+    """Dispatcher, recorder, sweeper and scheduler. Any number of orchestrators serve one ledger, without a leader."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        recorder: Recorder,
+        sweeper: Sweeper,
+        scheduler: Scheduler,
+        bell: Bell,
+        *,
+        poll: int,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._recorder = recorder
+        self._sweeper = sweeper
+        self._scheduler = scheduler
+        self._bell = bell
+        self._poll = poll
+
+    def serve(self, stop: Stop, random: Random) -> None:
+        """Work until a stop is asked for. Nothing needs to be handed over: whatever is half done is done by another."""
+        service = Service(
+            [
+                Loop("dispatcher", self._dispatcher.step, lambda: self._bell.wait("due", REST)),
+                Loop("recorder", lambda: self._recorder.step(self._poll), lambda: None),
+                Loop("sweeper", self._sweeper.step, lambda: stop.wait(CLOCKWORK)),
+                Loop("scheduler", self._scheduler.step, lambda: stop.wait(CLOCKWORK)),
+            ],
+            stop,
+            random,
+        )
+        stop.on_ask(self._bell.close)
+        service.start()
+        service.join()
+
+
+class WorkerNode:
+    """Intake, worker and reporter. Asked to stop, it drains (R11); it is over when nothing is held any more."""
+
+    def __init__(
+        self, intake: Intake, worker: Worker, reporter: Reporter, slots: Slots, *, poll: int, patience: int
+    ) -> None:
+        self._intake = intake
+        self._worker = worker
+        self._reporter = reporter
+        self._slots = slots
+        self._poll = poll
+        self._patience = patience
+        self._receiving = False
+        self._draining = False
+
+    def serve(self, stop: Stop, random: Random, *, at_once: Callable[[], bool] = lambda: False) -> None:
+        """Work until a stop is asked for, then drain. ``at_once`` ends the drain early: the leases then lapse."""
+        over = Stop()
+        service = Service(
+            [
+                Loop("worker", lambda: self._work(stop, over, at_once), lambda: None),
+                Loop("intake", lambda: self._take_in(stop), lambda: None),
+                Loop("reporter", self._report, lambda: None),
+            ],
+            over,
+            random,
+        )
+        stop.on_ask(self._slots.wake)
+        service.start()
+        try:
+            service.join()
+        finally:
+            self._slots.close()
+
+    def _work(self, stop: Stop, over: Stop, at_once: Callable[[], bool]) -> int:
+        if stop.asked and not self._draining:
+            self._draining = True
+            log.info("draining: %s", stop.reason)
+            self._worker.begin_drain(stop.reason, self._patience)
+        done = self._worker.step(REST if not self._draining else 50)
+        if self._draining and (at_once() or (self._worker.drained and not self._receiving)):
+            over.ask(stop.reason)
+        return done
+
+    def _take_in(self, stop: Stop) -> int:
+        self._worker.wait_for_room(REST)
+        self._receiving = True
+        try:
+            return 0 if stop.asked else self._intake.step(self._poll)
+        finally:
+            self._receiving = False
+
+    def _report(self) -> int:
+        self._reporter.pause(REST)
+        return self._reporter.step()

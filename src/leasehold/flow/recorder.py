@@ -1,0 +1,72 @@
+"""Status queue -> ledger: applies what workers report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from leasehold.core.model import Decision
+from leasehold.core.reports import Malformed
+from leasehold.core.wire import WireUpdate, decode_status_message, event_of, payload_of, quarantined, verify
+from leasehold.ports.clock import Bell
+from leasehold.ports.ledger import Applied, Change, Ledger
+from leasehold.ports.queue import Delivery, Queue
+
+RECORDING = 60_000
+"""ms that a status message is hidden while it is recorded; a recorder that dies gives it back by silence."""
+
+LIMIT = 50
+"""Status messages per step; each holds as many reports as fit."""
+
+
+class Recorder:
+    """Commit first, then delete (R8): recording twice is recording once."""
+
+    def __init__(self, reports: Queue, ledger: Ledger, bell: Bell, random: Random, *, key: bytes) -> None:
+        self._reports = reports
+        self._ledger = ledger
+        self._bell = bell
+        self._random = random
+        self._key = key
+        self.lag = 0
+        """How old (ms) the oldest report of the last step was: what the sweeper must know before it judges silence."""
+
+    def step(self, wait: int = 0) -> int:
+        """Record what has arrived, waiting up to ``wait`` ms for it; how many reports that was."""
+        received = self._reports.receive(LIMIT, wait=wait, visibility=RECORDING)
+        self.lag = max((received.server_time - d.sent_at for d in received.deliveries), default=0)
+        if not received.deliveries:
+            return 0
+        changes, malformed = self.read(received.deliveries)
+        answers = self._ledger.apply(changes, malformed)
+        self._reports.delete([d.receipt for d in received.deliveries])
+        announce(self._bell, answers)
+        return len(changes) + len(malformed)
+
+    def read(self, deliveries: Sequence[Delivery]) -> tuple[list[Change], list[Malformed]]:
+        """What the messages say: changes to apply, and what could not be understood or trusted."""
+        changes: list[Change] = []
+        malformed: list[Malformed] = []
+        for delivery in deliveries:
+            message = decode_status_message(delivery.body)
+            malformed.extend(message.malformed)
+            for update in message.updates:
+                if verify(self._key, update.task_id, update.n, update.capability):
+                    changes.append(self._change(update, delivery.sent_at))
+                else:
+                    reason = f"its capability does not fit task {update.task_id}, dispatch {update.n}"
+                    malformed.append(quarantined("status", delivery.body, reason))
+        return changes, malformed
+
+    def _change(self, update: WireUpdate, sent_at: int) -> Change:
+        event = event_of(update, sent_at, self._random.random())
+        return Change(update.task_id, event, update.status_id, payload_of(update))
+
+
+def announce(bell: Bell, answers: Sequence[Applied]) -> None:
+    """Wake who may have waited for these decisions: for outcomes, and for room or work to dispatch."""
+    decided = [answer for answer in answers if isinstance(answer, Decision)]
+    if any(answer.task.terminal for answer in decided):
+        bell.ring("ended")
+    if decided:
+        bell.ring("due")

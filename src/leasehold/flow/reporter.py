@@ -1,0 +1,163 @@
+"""Worker -> outbox: packs reports, and deletes or gives back their messages in the order that the rules demand."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from threading import Condition
+
+from leasehold.core.reports import Malformed, Update, UpdateKind
+from leasehold.flow.held import Entry, Fate
+from leasehold.ports.clock import Clock
+from leasehold.ports.queue import Queue
+from leasehold.ports.reports import Outbox
+
+ENOUGH = 200
+"""Reports for which a step does not wait any longer."""
+
+AT_ONCE = 1_000
+"""Reports per step at most, so that a backlog after an outage goes out in bites."""
+
+TRANSIENT = frozenset({UpdateKind.STARTED, UpdateKind.PROGRESSED})
+"""Reports that a later report of the same run makes needless: every report says all that a Started says."""
+
+
+class Reporter:
+    """Collects for a short while (``linger`` ms), then reports. Thread-safe; ``step`` belongs to one thread."""
+
+    def __init__(self, outbox: Outbox, clock: Clock, *, linger: int) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._linger = linger
+        self._waiting: list[Entry] = []
+        self._since: int | None = None
+        self._busy = 0
+        self._changed = Condition()
+        self._undeleted: list[Entry] = []
+
+    def add(self, *entries: Entry) -> None:
+        """Report this soon."""
+        with self._changed:
+            self._waiting.extend(entries)
+            if self._since is None:
+                self._since = self._clock.boot()
+                self._changed.notify_all()
+            elif len(self._waiting) >= ENOUGH:
+                self._changed.notify_all()
+
+    @property
+    def backlog(self) -> int:
+        """How much is not yet reported, or not yet deleted."""
+        return len(self._waiting) + self._busy + len(self._undeleted)
+
+    def pause(self, timeout: int) -> None:
+        """Wait until a step would have something to do, at most ``timeout`` ms."""
+        with self._changed:
+            if self._since is None and not self._undeleted:
+                self._changed.wait(timeout / 1000)
+            if self._since is not None and len(self._waiting) < ENOUGH:
+                left = self._since + self._linger - self._clock.boot()
+                if left > 0:
+                    self._changed.wait_for(lambda: len(self._waiting) >= ENOUGH, left / 1000)
+
+    def step(self) -> int:
+        """Report what is waiting; how many reports were accepted. What was not stays for the next step."""
+        batch = self._take()
+        left = batch
+        try:
+            left = self._give_up_messages(batch)
+            left, accepted = self._post(left)
+        finally:
+            self._put_back(left)
+        self._undeleted.extend(each for each in accepted if each.fate is Fate.DELETE_AFTER)
+        self._delete_reported()
+        return len(accepted)
+
+    def _take(self) -> list[Entry]:
+        with self._changed:
+            batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+            self._since = self._clock.boot() if self._waiting else None
+            self._busy = len(batch)
+        return needed(batch)
+
+    def _put_back(self, left: Sequence[Entry]) -> None:
+        with self._changed:
+            self._busy = 0
+            if left:
+                self._waiting[:0] = left
+                self._since = self._clock.boot()
+
+    def _give_up_messages(self, batch: Sequence[Entry]) -> list[Entry]:
+        """Delete or show again what must be gone before it is reported; say in the reports how that went (R5)."""
+        settled = self._each_queue(batch, Fate.DELETE_BEFORE, deleted_from)
+        self._each_queue(batch, Fate.GIVE_BACK, shown_again)
+        now = self._clock.boot()
+        return [stated(each, deleted=each.receipt in settled and now < each.ends) for each in batch]
+
+    def _each_queue(
+        self, batch: Iterable[Entry], fate: Fate, act: Callable[[Queue, Sequence[str]], Sequence[bool]]
+    ) -> set[str]:
+        """Act on the messages with this fate, queue by queue; the receipts for which that was confirmed."""
+        receipts: defaultdict[Queue, list[str]] = defaultdict(list)
+        for each in batch:
+            if each.fate is fate and each.queue is not None:
+                receipts[each.queue].append(each.receipt)
+        confirmed: set[str] = set()
+        for queue, named in receipts.items():
+            confirmed.update(r for r, ok in zip(named, act(queue, named), strict=True) if ok)
+        return confirmed
+
+    def _post(self, batch: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+        """(not accepted, accepted)."""
+        ordered = [e for e in batch if isinstance(e.said, Update)] + [e for e in batch if isinstance(e.said, Malformed)]
+        if not ordered:
+            return [], []
+        answers = self._outbox.post(
+            [e.said for e in ordered if isinstance(e.said, Update)],
+            [e.said for e in ordered if isinstance(e.said, Malformed)],
+        )
+        pairs = list(zip(ordered, answers, strict=True))
+        accepted = [each for each, ok in pairs if ok]
+        for each in accepted:
+            if each.fate is not Fate.DELETE_AFTER and each.done is not None:
+                each.done()
+        return [each for each, ok in pairs if not ok], accepted
+
+    def _delete_reported(self) -> None:
+        """Delete what is acknowledged as reported; try again until it is deleted or its lease is over."""
+        batch = self._undeleted
+        deleted = self._each_queue(batch, Fate.DELETE_AFTER, deleted_from)
+        now = self._clock.boot()
+        self._undeleted = [each for each in batch if each.receipt not in deleted and now < each.ends]
+        for each in batch:
+            if each.receipt in deleted and each.done is not None:
+                each.done()
+
+
+def deleted_from(queue: Queue, receipts: Sequence[str]) -> Sequence[bool]:
+    """Delete these messages."""
+    return queue.delete(receipts)
+
+
+def shown_again(queue: Queue, receipts: Sequence[str]) -> Sequence[bool]:
+    """Give these messages to whoever comes next."""
+    return queue.change_visibility([(receipt, 0) for receipt in receipts])
+
+
+def needed(batch: Sequence[Entry]) -> list[Entry]:
+    """Without the reports that a later one of the same run makes needless."""
+    last = {each.said.run_id: index for index, each in enumerate(batch) if isinstance(each.said, Update)}
+    return [
+        each
+        for index, each in enumerate(batch)
+        if not (isinstance(each.said, Update) and each.said.kind in TRANSIENT and last[each.said.run_id] > index)
+    ]
+
+
+def stated(each: Entry, *, deleted: bool) -> Entry:
+    """A report that claims a delete, with what came of it; its message needs nothing more."""
+    if each.fate is Fate.GIVE_BACK:
+        return each._replace(fate=Fate.STAY)
+    if each.fate is Fate.DELETE_BEFORE and isinstance(each.said, Update):
+        return each._replace(fate=Fate.STAY, said=each.said._replace(deleted=deleted))
+    return each

@@ -1,0 +1,115 @@
+"""The start/stop contract: every role is an object with ``step()``; here is the loop that runs it, and its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from random import Random
+from threading import Event, Lock, Thread
+from typing import NamedTuple
+
+from leasehold.core.errors import Unavailable
+
+log = logging.getLogger("leasehold.service")
+
+FIRST_PAUSE = 100
+LONGEST_PAUSE = 10_000
+"""ms between tries while something outside is unavailable: doubled each time, with full jitter."""
+
+JOIN = 60
+"""s that a role may take to finish its last step."""
+
+
+class Stop:
+    """A wish to stop, from anywhere: a signal, a parent's death, a role that cannot go on. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._asked = Event()
+        self._hooks: list[Callable[[], None]] = []
+        self._lock = Lock()
+
+    def ask(self, reason: str) -> None:
+        """Stop soon; the first reason counts."""
+        with self._lock:
+            if self._asked.is_set():
+                return
+            self.reason = reason
+            self._asked.set()
+            hooks = list(self._hooks)
+        for hook in hooks:
+            hook()
+
+    def on_ask(self, hook: Callable[[], None]) -> None:
+        """Call this when a stop is asked for; at once if it has been."""
+        with self._lock:
+            if not self._asked.is_set():
+                self._hooks.append(hook)
+                return
+        hook()
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody asked."""
+        return self._asked.is_set()
+
+    def wait(self, timeout: int | None = None) -> bool:
+        """Wait until somebody asks, at most ``timeout`` ms; whether somebody did."""
+        return self._asked.wait(None if timeout is None else timeout / 1000)
+
+
+class Loop(NamedTuple):
+    """One role, run for ever: a step that did nothing is followed by a ``rest``, which ends when there may be work."""
+
+    name: str
+    step: Callable[[], int]
+    rest: Callable[[], object]
+
+
+class Service:
+    """Runs loops, each in a thread of its own, until it is stopped. No loop ends silently.
+
+    What is unavailable is tried again with a growing pause. Any other error is a defect: it stops the whole service,
+    and ``join`` raises it, so that the process ends with a message and whoever supervises it starts a new one.
+    """
+
+    def __init__(self, loops: Sequence[Loop], stop: Stop, random: Random) -> None:
+        self._stop = stop
+        self._random = random
+        self._error: BaseException | None = None
+        self._threads = [Thread(target=self._run, args=(loop,), name=f"leasehold-{loop.name}") for loop in loops]
+
+    def start(self) -> None:
+        """Start every loop."""
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        """Wait for a stop and for every loop's last step; raise what ended the service, if a defect did."""
+        self._stop.wait()
+        for thread in self._threads:
+            thread.join(JOIN)
+            if thread.is_alive():
+                log.error("%s did not finish its last step within %s s; it is abandoned", thread.name, JOIN)
+        if self._error is not None:
+            raise self._error
+
+    def _run(self, loop: Loop) -> None:
+        try:
+            self._turn(loop)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it must end the process, not only its thread
+            log.critical("%s cannot go on: %r", loop.name, error)
+            self._error = error
+            self._stop.ask(f"{loop.name} failed: {error!r}")
+
+    def _turn(self, loop: Loop) -> None:
+        pause = FIRST_PAUSE
+        while not self._stop.asked:
+            try:
+                if not loop.step():
+                    loop.rest()
+                pause = FIRST_PAUSE
+            except Unavailable as error:
+                log.warning("%s: %s", loop.name, error)
+                self._stop.wait(int(self._random.uniform(0, pause)) + 1)
+                pause = min(LONGEST_PAUSE, pause * 2)

@@ -1,0 +1,83 @@
+"""What the clock owes: lapsed leases, lost messages, bulk operations, folding of counters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from leasehold.core.events import Cancelled, Event, Retried
+from leasehold.core.model import Decision
+from leasehold.flow.recorder import announce
+from leasehold.ports.clock import Bell, Clock
+from leasehold.ports.ledger import Change, Ledger, Need, Operation
+
+LIMIT = 500
+"""Tasks per transaction: long sweeps must not keep the recorders waiting."""
+
+LAGGING = 30_000
+"""ms of recorder lag from which silence proves nothing yet: the report may be waiting to be recorded (R7)."""
+
+FOLD_EVERY = 1_000
+PRUNE_EVERY = 600_000
+KEEP_STATUS_IDS = 15 * 86_400_000
+"""A day longer than SQS can keep a message: no repeated report can be older."""
+
+
+class Sweeper:
+    """Applies what silence means, and carries out bulk operations batch by batch."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, bell: Bell, lag: Callable[[], int]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._bell = bell
+        self._lag = lag
+        self._fold_at = 0
+        self._prune_at = 0
+
+    def step(self) -> int:
+        """One batch of each kind of work; how much was done."""
+        swept = self._sweep() if self._lag() <= LAGGING else 0
+        swept += self._operate()
+        self._keep_house()
+        return swept
+
+    def _sweep(self) -> int:
+        changes = [Change(task_id, event) for task_id, event in self._ledger.alarms(Need.SWEEPER, LIMIT)]
+        if changes:
+            announce(self._bell, self._ledger.apply(changes))
+        return len(changes)
+
+    def _operate(self) -> int:
+        work = self._ledger.next_operation(LIMIT)
+        if work is None:
+            return 0
+        operation, task_ids = work
+        event = order(operation)
+        answers = self._ledger.apply([Change(task_id, event) for task_id in task_ids])
+        announce(self._bell, answers)
+        changed = sum(isinstance(answer, Decision) for answer in answers)
+        self._ledger.advance_operation(after(operation, task_ids, changed, self._ledger.now()))
+        return max(1, len(task_ids))
+
+    def _keep_house(self) -> None:
+        now = self._clock.boot()
+        if now >= self._fold_at:
+            self._ledger.fold_counters()
+            self._fold_at = now + FOLD_EVERY
+        if now >= self._prune_at:
+            self._ledger.prune(self._ledger.now() - KEEP_STATUS_IDS, LIMIT)
+            self._prune_at = now + PRUNE_EVERY
+
+
+def order(operation: Operation) -> Event:
+    """What a bulk operation does to each of its tasks."""
+    kind = Cancelled if operation.kind == "cancel" else Retried
+    return kind(operation.by, operation.reason)
+
+
+def after(operation: Operation, task_ids: list[str], changed: int, now: int) -> Operation:
+    """The operation after one batch; an empty one is its end. A batch repeated after a crash changes nothing."""
+    if not task_ids:
+        return operation._replace(finished="done", finished_at=now)
+    return operation._replace(
+        cursor=task_ids[-1], matched=operation.matched + len(task_ids), changed=operation.changed + changed
+    )
