@@ -1,0 +1,188 @@
+"""What programs read: the JSON shape of everything that can be looked at. Stable: fields are added, never changed.
+
+Instants are ISO 8601 in UTC, durations whole milliseconds in fields that end in ``_ms``. What is not known is null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from leasehold.core.model import Audit, Failure
+from leasehold.core.units import SECOND
+from leasehold.flow.audit import Verdict
+from leasehold.flow.explain import Explanation
+from leasehold.ports.ledger import Operation
+from leasehold.ports.views import BatchView, FailureGroup, Outcome, QueueView, RunView, TaskView
+
+Shape = dict[str, Any]
+
+
+def instant(ms: int | None) -> str | None:
+    """``2026-11-02T14:03:07.250Z``."""
+    if ms is None:
+        return None
+    return datetime.fromtimestamp(ms / SECOND, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parsed(text: str | None) -> object:
+    """The value of a JSON text that is kept in the ledger."""
+    return None if text is None else json.loads(text)
+
+
+def task(view: TaskView) -> Shape:
+    """One task, as in a list: without arguments and result."""
+    row = view.task
+    return {
+        "id": row.id,
+        "handler": row.name,
+        "queue": row.queue,
+        "status": row.status.value,
+        "why": row.why.value if row.why else None,
+        "batch": row.batch,
+        "key": view.key,
+        "priority": row.priority,
+        "created_at": instant(row.created_at),
+        "due_at": instant(row.due_at),
+        "started_at": instant(row.started_at),
+        "ended_at": instant(row.ended_at),
+        "updated_at": instant(row.updated_at),
+        "worker": row.worker,
+        "lease_until": instant(row.lease_until or None),
+        "fraction": view.fraction,
+        "note": view.note,
+        "attempts": row.attempts,
+        "attempts_allowed": row.policy.attempts,
+        "losses": row.losses,
+        "losses_allowed": row.policy.losses,
+        "reason": row.reason,
+        "inferred": row.inferred,
+        "error_group": row.error_group,
+    }
+
+
+def whole_task(view: TaskView, runs: Sequence[RunView], trail: Sequence[Audit]) -> Shape:
+    """One task with all that is known of it."""
+    row = view.task
+    return {
+        **task(view),
+        "lease_ms": row.policy.lease,
+        "cancelled_by": row.cancelled_by,
+        "dispatch": row.n,
+        "receive": row.r,
+        "arguments": parsed(view.arguments),
+        "arguments_ref": view.arguments_ref,
+        "result": parsed(view.result),
+        "result_ref": view.result_ref,
+        "runs": [run(one) for one in runs],
+        "trail": [line(one) for one in trail],
+    }
+
+
+def run(view: RunView) -> Shape:
+    """One run of a task; ``log_bytes`` counts all it wrote, ``log`` holds the end of it."""
+    return {
+        "dispatch": view.n,
+        "receive": view.r,
+        "run_id": view.run_id,
+        "worker": view.worker,
+        "started_at": instant(view.started_at),
+        "lease_until": instant(view.lease_until),
+        "ended_at": instant(view.ended_at),
+        "outcome": view.outcome,
+        "lost_at": instant(view.lost_at),
+        "fraction": view.fraction,
+        "note": view.note,
+        "failure": failure(view.failure),
+        "log": view.log,
+        "log_ref": view.log_ref,
+        "log_bytes": view.log_bytes,
+    }
+
+
+def failure(one: Failure | None) -> Shape | None:
+    """How a run failed."""
+    return None if one is None else {**one._asdict(), "kind": one.kind.value}
+
+
+def line(one: Audit) -> Shape:
+    """One line of the audit trail."""
+    return {**one._asdict(), "at": instant(one.at)}
+
+
+def outcome(one: Outcome) -> Shape:
+    """How a task ended."""
+    return {
+        "id": one.task_id,
+        "status": one.status.value,
+        "ended_at": instant(one.ended_at),
+        "result": parsed(one.result),
+        "result_ref": one.result_ref,
+        "reason": one.reason,
+        "failure": failure(one.failure),
+    }
+
+
+def failure_group(group: FailureGroup) -> Shape:
+    """Failed tasks of one cause."""
+    return {
+        "group": group.id,
+        "tasks": group.tasks,
+        "handler": group.name,
+        "type": group.type,
+        "message": group.message,
+        "frame": group.frame,
+        "first_at": instant(group.first_at),
+        "last_at": instant(group.last_at),
+        "example": group.example,
+    }
+
+
+def batch(view: BatchView) -> Shape:
+    """One batch; ``counts`` by status."""
+    return {"batch": view.name, "created_at": instant(view.created_at), "counts": dict(view.counts)}
+
+
+def queue(view: QueueView) -> Shape:
+    """One queue; ``counts`` by ``status`` or ``status/why``."""
+    return {"queue": view.name, "paused": view.paused, "counts": dict(view.counts)}
+
+
+def operation(one: Operation) -> Shape:
+    """One bulk operation; ``state`` is ``going on``, ``done`` or ``cancelled``."""
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "filter": one.filter,
+        "by": one.by,
+        "reason": one.reason,
+        "created_at": instant(one.created_at),
+        "matched": one.matched,
+        "changed": one.changed,
+        "state": one.finished or "going on",
+        "finished_at": instant(one.finished_at),
+    }
+
+
+def explanation(view: TaskView, told: Explanation) -> Shape:
+    """Why a task stands where it stands."""
+    row = view.task
+    return {
+        "id": row.id,
+        "status": row.status.value,
+        "why": row.why.value if row.why else None,
+        "explanation": told.paragraph,
+        "remedies": [remedy._asdict() for remedy in told.remedies],
+    }
+
+
+def verdict(found: Verdict) -> Shape:
+    """What an audit found; ``ok`` is false where something is unexplained."""
+    listed: Mapping[str, list[Shape]] = {
+        "standings": [one._asdict() for one in found.standings],
+        "problems": [one._asdict() for one in found.problems],
+    }
+    return {"ok": found.ok, "sentence": found.sentence, **asdict(found), **listed}

@@ -1,0 +1,128 @@
+"""A read side in plain lists, for tests of what is shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from leasehold.core.events import Event, Submitted
+from leasehold.core.machine import decide
+from leasehold.core.model import Audit, Decision, Policy, Status, Task
+from leasehold.core.reports import Malformed
+from leasehold.core.transitions import state_name
+from leasehold.ports.ledger import Operation
+from leasehold.ports.views import BatchView, Count, FailureGroup, Outcome, Page, QueueView, RunView, TaskView
+
+NOW = 1_800_000_000_000  # 2027-01-15 08:00:00 UTC
+
+
+@dataclass
+class FakeViews:
+    """Answers from what it was given; its tasks come to be by real events (``add``)."""
+
+    rows: dict[str, TaskView] = field(default_factory=dict[str, TaskView])
+    trails: dict[str, list[Audit]] = field(default_factory=dict[str, list[Audit]])
+    run_rows: list[RunView] = field(default_factory=list[RunView])
+    paused: set[str] = field(default_factory=set[str])
+    groups: list[FailureGroup] = field(default_factory=list[FailureGroup])
+    started: list[Operation] = field(default_factory=list[Operation])
+    damaged: list[tuple[int, Malformed]] = field(default_factory=list[tuple[int, Malformed]])
+    miscount: int = 0
+    """Added to the first counter, for as long as it is not zero."""
+
+    def add(self, task: Task, *events: tuple[int, Event]) -> Task:
+        """Submit a task and let these (instant, event) happen to it, by the real rules."""
+        trail: list[Audit] = []
+        for at, event in ((task.created_at, Submitted()), *events):
+            decision = decide(task, event, at)
+            assert isinstance(decision, Decision), decision
+            task = decision.task
+            trail.extend(decision.audit)
+        self.rows[task.id] = TaskView(task, None, '{"source": "a.wav"}', None, None, None, None, None)
+        self.trails[task.id] = trail
+        return task
+
+    def change(self, task_id: str, **fields: object) -> None:
+        """Damage a row behind the rules' back."""
+        view = self.rows[task_id]
+        self.rows[task_id] = view._replace(task=view.task._replace(**fields))
+
+    def task(self, task_id: str) -> TaskView | None:
+        return self.rows.get(task_id)
+
+    def find_id(self, prefix: str) -> list[str]:
+        return [id for id in sorted(self.rows) if id.startswith(prefix) or id.endswith(prefix)][:10]
+
+    def tasks(self, filter_: str, *, cursor: str | None = None, limit: int = 50) -> Page[TaskView]:
+        ids = [id for id in sorted(self.rows, reverse=True) if cursor is None or id < cursor]
+        matching = [id for id in ids if not filter_ or filter_.partition(":")[2] == self.rows[id].task.status]
+        page = matching[:limit]
+        return Page([self.rows[id] for id in page], page[-1] if len(matching) > limit else None)
+
+    def count(self, filter_: str, ceiling: int = 10_000) -> int:
+        return min(ceiling, len(self.tasks(filter_, limit=ceiling).rows))
+
+    def outcomes(self, task_ids: Sequence[str]) -> list[Outcome]:
+        ended = [self.rows[id] for id in task_ids if id in self.rows and self.rows[id].task.terminal]
+        return [
+            Outcome(v.task.id, v.task.status, v.task.ended_at or 0, v.result, None, v.task.reason, None) for v in ended
+        ]
+
+    def ended(self, batch: str, since: int, after: str, limit: int) -> list[Outcome]:
+        found = self.outcomes([id for id, view in self.rows.items() if view.task.batch == batch])
+        later = sorted(
+            (one for one in found if (one.ended_at, one.task_id) > (since, after)),
+            key=lambda one: (one.ended_at, one.task_id),
+        )
+        return later[:limit]
+
+    def runs(self, task_id: str) -> list[RunView]:
+        return [run for run in self.run_rows if run.task_id == task_id]
+
+    def audit(self, task_id: str) -> list[Audit]:
+        return self.trails.get(task_id, [])
+
+    def counts(self, *, queue: str | None = None, batch: str | None = None) -> list[Count]:
+        cells = [cell for cell in self.true_counts() if queue in (None, cell.queue) and batch in (None, cell.batch)]
+        return [cells[0]._replace(tasks=cells[0].tasks + self.miscount), *cells[1:]] if cells else []
+
+    def failures(self, limit: int = 50) -> list[FailureGroup]:
+        return self.groups[:limit]
+
+    def batches(self, limit: int = 50) -> list[BatchView]:
+        names = dict.fromkeys(view.task.batch for view in self.rows.values() if view.task.batch)
+        return [BatchView(name, NOW, self._by(batch=name)) for name in names][:limit]
+
+    def _by(self, batch: str) -> dict[str, int]:
+        return dict(Counter(view.task.status.value for view in self.rows.values() if view.task.batch == batch))
+
+    def queues(self) -> list[QueueView]:
+        counts: dict[str, Counter[str]] = {}
+        for view in self.rows.values():
+            counts.setdefault(view.task.queue, Counter())[state_name(view.task.status, view.task.why)] += 1
+        return [QueueView(name, name in self.paused, dict(of)) for name, of in sorted(counts.items())]
+
+    def operations(self, limit: int = 50) -> list[Operation]:
+        return self.started[:limit]
+
+    def quarantine(self, limit: int = 50) -> list[tuple[int, Malformed]]:
+        return self.damaged[:limit]
+
+    def scan(self, chunk: int = 1_000) -> Iterator[Sequence[Task]]:
+        tasks = [self.rows[id].task for id in sorted(self.rows)]
+        for start in range(0, len(tasks), chunk):
+            yield tasks[start : start + chunk]
+
+    def true_counts(self) -> list[Count]:
+        cells = Counter(
+            (t.queue, t.name, t.batch, t.error_group, t.status, t.why) for t in (v.task for v in self.rows.values())
+        )
+        return [Count(*cell, tasks) for cell, tasks in cells.items()]
+
+
+def a_task(number: int = 1, **fields: object) -> Task:
+    """A task as it is handed to ``submit``."""
+    id = f"01900000-0000-7000-8000-{number:012d}"
+    task = Task(id, "transcribe", "default", Policy(60_000), NOW - 100_000, NOW - 100_000, Status.PENDING)
+    return task._replace(**fields)
