@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from leasehold.core.errors import LedgerUnavailable
+from leasehold.ports.queue import Message, NotSent, Sent
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -84,6 +85,19 @@ class Transaction:
         self._cursor.executemany(sql.text, rows)
         return self._cursor.rowcount
 
+    def mark(self) -> None:
+        """Remember this point: ``undo`` goes back to the last one, ``keep`` forgets it."""
+        self._cursor.execute("SAVEPOINT mark")
+
+    def undo(self) -> None:
+        """Take back everything since the mark."""
+        self._cursor.execute("ROLLBACK TO SAVEPOINT mark")
+        self.keep()
+
+    def keep(self) -> None:
+        """Keep everything since the mark."""
+        self._cursor.execute("RELEASE SAVEPOINT mark")
+
     def array(self, texts: Sequence[str]) -> object:
         """Texts as one value, for ``each(...)`` in a statement."""
         return self._array(texts)
@@ -91,6 +105,15 @@ class Transaction:
     def after_commit(self, hook: Callable[[], None]) -> None:
         """Call ``hook`` when the transaction is committed; never when it is rolled back."""
         self.hooks.append(hook)
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A queue that lives in the ledger's database (``QueueTraits.shares_ledger``)."""
+
+    def send_within(self, tx: Transaction, messages: Sequence[Message], /) -> list[Sent | NotSent]:
+        """Send in a transaction of the ledger's: the messages appear with its commit, or never."""
+        ...
 
 
 class Database(Protocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnClause, Select, TableClause, Text, bindparam, column, select
+from sqlalchemy import BigInteger, ColumnClause, Select, Table, TableClause, Text, bindparam, cast, column, func, select
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -65,3 +67,28 @@ def table_names() -> Select[str]:
 def text_column(name: str) -> ColumnClause[str]:
     """A column that belongs to no table."""
     return column(name, Text)
+
+
+def added(into: Table, *names: str) -> Insert:
+    """An insert of rows with these columns (all of them, where none is named), each bound under its name.
+
+    Both databases take PostgreSQL's ``ON CONFLICT`` clauses.
+    """
+    return postgresql.insert(into).values({name: bindparam(name) for name in names or into.columns.keys()})
+
+
+def unless_there(into: Table, *names: str) -> Insert:
+    """As ``added``; a row whose key is taken is left out."""
+    return added(into, *names).on_conflict_do_nothing()
+
+
+def learned(into: Table) -> Insert:
+    """As ``added``; of a row whose key is taken, what is given replaces what was known, and null leaves it."""
+    insert = added(into)
+    known = {c.name: func.coalesce(insert.excluded[c.name], c) for c in into.columns if not c.primary_key}
+    return insert.on_conflict_do_update(index_elements=[c.name for c in into.primary_key.columns], set_=known)
+
+
+def each_number(name: str) -> Select[int]:
+    """As ``each``, over whole numbers that are bound as texts."""
+    return select(cast(text_column("value"), BigInteger)).select_from(each_row(name))

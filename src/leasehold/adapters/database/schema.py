@@ -186,7 +186,7 @@ run_outputs = Table(
     Column("run_id", Text, primary_key=True),
     Column("log", Text),
     Column("log_ref", Text),
-    zero("log_bytes"),
+    Column("log_bytes", BigInteger),
     # a result that came too late to be the task's
     Column("result", Text),
     Column("result_ref", Text),

@@ -1,0 +1,126 @@
+"""The ledger on a relational database."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from leasehold.adapters.database import counting, dispatching, recording, submitting
+from leasehold.adapters.database.connection import Database, Transaction
+from leasehold.adapters.database.rows import task_of
+from leasehold.adapters.database.tally import EXPIRED, STARTED
+from leasehold.core.alarms import owed
+from leasehold.core.events import Event
+from leasehold.core.model import Status, Why
+from leasehold.core.reports import Malformed
+from leasehold.core.transitions import state_name
+from leasehold.ports.ledger import (
+    Accepted,
+    Applied,
+    Change,
+    Compose,
+    Existing,
+    Flight,
+    KeyConflict,
+    Need,
+    NewTask,
+    Outgoing,
+    Terms,
+)
+from leasehold.ports.queue import Queue
+
+SECRET_BYTES = 32
+
+
+class DatabaseLedger:
+    """The only truth about every task, in one database. See ``Ledger`` for the promises.
+
+    ``database`` comes from ``open_database``; the ledger, its views and the queues beside it may share one.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._sql = {**database.sql("ledger"), **database.sql("chores")}
+
+    def now(self) -> int:
+        """The database's clock."""
+        return self.database.now()
+
+    def submit(self, tasks: Sequence[NewTask]) -> list[Accepted | Existing | KeyConflict]:
+        """Write them in one transaction."""
+        return self.database.transact(lambda tx: submitting.submit(tx, self._sql, tasks)) if tasks else []
+
+    def dispatch(self, queue: str, limit: int, terms: Terms, compose: Compose, into: Queue | None) -> list[Outgoing]:
+        """Give up to ``limit`` due tasks their next dispatch; sent in the same transaction if ``into`` is given."""
+
+        def work(tx: Transaction) -> list[Outgoing]:
+            outgoing = dispatching.dispatch(tx, self._sql, queue, limit, terms)
+            if outgoing and into is not None:
+                dispatching.send(tx, into, compose(outgoing))
+            return outgoing
+
+        return self.database.transact(work)
+
+    def apply(self, changes: Sequence[Change], malformed: Sequence[Malformed] = ()) -> list[Applied]:
+        """Decide and save; one answer per change, in order."""
+        if not changes and not malformed:
+            return []
+        return self.database.transact(lambda tx: recording.apply(tx, self._sql, changes, malformed))
+
+    def alarms(self, need: Need, limit: int) -> list[tuple[str, Event]]:
+        """What the clock owes, oldest debt first."""
+        which = self._sql["asleep" if need is Need.SCHEDULER else "alarmed"]
+        with self.database.read() as tx:
+            tasks = [task_of(row[2:]) for row in tx.rows(which, {"now": tx.now, "limit": limit})]
+        events = [(task.id, owed(task, tx.now)) for task in tasks]
+        return [(task_id, event) for task_id, event in events if event is not None]
+
+    def flight(self, queue: str) -> Flight:
+        """How full a queue is, from counters."""
+        with self.database.read() as tx:
+            paused = any(paused for (paused,) in tx.rows(self._sql["paused"], {"queue": queue}))
+            cells = dict(tx.rows(self._sql["flight"], {"queue": queue}))
+        return Flight(
+            due=cells.get(state_name(Status.PENDING, Why.DUE), 0),
+            queued=cells.get(state_name(Status.PENDING, Why.QUEUED), 0),
+            in_progress=cells.get(state_name(Status.IN_PROGRESS, None), 0),
+            lapsed=cells.get(state_name(Status.PENDING, Why.LAPSED), 0),
+            paused=paused,
+            started=cells.get(STARTED, 0),
+            expired=cells.get(EXPIRED, 0),
+        )
+
+    def fold_counters(self) -> int:
+        """Fold counter deltas; how many rows were folded."""
+        return self.database.transact(lambda tx: counting.fold(tx, self._sql))
+
+    def prune(self, before: int, limit: int) -> int:
+        """Forget status_ids seen before that instant; how many."""
+        return self.database.transact(lambda tx: self._forget(tx, before, limit))
+
+    def pause(self, queue: str, *, paused: bool, by: str) -> None:
+        """Stop or resume dispatching of one queue."""
+        self.database.transact(
+            lambda tx: tx.run(
+                self._sql["pause"], {"name": queue, "paused": paused, "paused_by": by, "paused_at": tx.now}
+            )
+        )
+
+    def secret(self, name: str) -> bytes:
+        """A 32-byte key kept in the ledger, made at first use."""
+        with self.database.read() as tx:
+            found = tx.rows(self._sql["secret"], {"name": name})
+        return found[0][0] if found else self.database.transact(lambda tx: self._made(tx, name))
+
+    def close(self) -> None:
+        """Release connections."""
+        self.database.close()
+
+    def _forget(self, tx: Transaction, before: int, limit: int) -> int:
+        old = tx.rows(self._sql["old status ids"], {"before": before, "limit": limit})
+        return tx.run_many(self._sql["drop status id"], old)
+
+    def _made(self, tx: Transaction, name: str) -> bytes:
+        tx.run(self._sql["add secret"], {"name": name, "value": secrets.token_bytes(SECRET_BYTES)})
+        ((value,),) = tx.rows(self._sql["secret"], {"name": name})
+        return bytes(value)

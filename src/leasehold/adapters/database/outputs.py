@@ -1,0 +1,73 @@
+"""What reports bring along, beside the state: results, logs, groups of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from leasehold.adapters.database.connection import Sql, Transaction
+from leasehold.adapters.database.rows import Hot
+from leasehold.core.events import Failed, RunReport
+from leasehold.core.grouping import normalised
+from leasehold.core.model import Decision, Ignored, Run, Status
+from leasehold.core.reports import Payload
+from leasehold.ports.ledger import Change
+
+
+class Outputs:
+    """The outputs of one transaction's reports."""
+
+    def __init__(self, tx: Transaction, sql: Mapping[str, Sql]) -> None:
+        self._tx = tx
+        self._sql = sql
+        self._results: list[tuple[object, ...]] = []
+        self._runs: list[tuple[object, ...]] = []
+        self._groups: dict[str, tuple[object, ...]] = {}
+
+    def take(self, hot: Hot, change: Change, decided: Decision | Ignored) -> None:
+        """Keep what one report brought: the result with the task if this report completed it, else with the run."""
+        if isinstance(change.event, Failed) and isinstance(decided, Decision):
+            self._groups[change.event.error_group] = group_values(hot, change.event, self._tx.now)
+        if (payload := change.payload) is None:
+            return
+        has_result = payload.result is not None or payload.result_ref is not None
+        won = hot.task.status is not Status.COMPLETED and decided.task.status is Status.COMPLETED
+        if has_result and won:
+            self._results.append((hot.number, payload.result, payload.result_ref))
+        late = has_result and not won
+        if isinstance(change.event, RunReport) and (late or payload.log_bytes or payload.log_ref):
+            self._runs.append(output_values(hot, change.event.run, payload, late=late))
+
+    def save(self) -> None:
+        """Write it all."""
+        self._tx.run_many(self._sql["add result"], self._results)
+        self._tx.run_many(self._sql["learn output"], self._runs)
+        self._tx.run_many(self._sql["learn group"], list(self._groups.values()))
+
+
+def output_values(hot: Hot, run: Run, payload: Payload, *, late: bool) -> tuple[object, ...]:
+    """What one run brought, as a row."""
+    return (
+        hot.number,
+        run.n,
+        run.r,
+        run.run_id,
+        payload.log,
+        payload.log_ref,
+        payload.log_bytes,
+        payload.result if late else None,
+        payload.result_ref if late else None,
+    )
+
+
+def group_values(hot: Hot, event: Failed, now: int) -> tuple[object, ...]:
+    """A group of errors as a row."""
+    failure = event.failure
+    return (
+        event.error_group,
+        hot.task.name,
+        failure.type,
+        normalised(failure.message),
+        failure.frame,
+        now,
+        now,
+    )

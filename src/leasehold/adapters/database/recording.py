@@ -1,0 +1,85 @@
+"""How events become rows: read, decide, save, in one transaction (R8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from leasehold.adapters.database.changing import Changing
+from leasehold.adapters.database.connection import Sql, Transaction
+from leasehold.adapters.database.outputs import Outputs
+from leasehold.adapters.database.rows import Hot, hot_of
+from leasehold.core.machine import decide
+from leasehold.core.reports import Malformed
+from leasehold.ports.ledger import Applied, Change, Repeated, Unknown
+
+Heard = tuple[int, str]
+"""Task number and status_id."""
+
+
+def apply(
+    tx: Transaction, sql: Mapping[str, Sql], changes: Sequence[Change], malformed: Sequence[Malformed]
+) -> list[Applied]:
+    """Fold the changes in order, then write what has come of them."""
+    tx.run_many(sql["add malformed"], [(tx.now, *message) for message in malformed])
+    if not changes:
+        return []
+    hots = read(tx, sql, [change.task_id for change in changes])
+    recording = Recording(tx, sql, hots, heard_before(tx, sql, changes, hots))
+    answers = [recording.record(change) for change in changes]
+    recording.save()
+    return answers
+
+
+def read(tx: Transaction, sql: Mapping[str, Sql], task_ids: Sequence[str]) -> dict[str, Hot]:
+    """The rows of these tasks, locked."""
+    rows = tx.rows(sql["read"], {"ids": tx.array(list(dict.fromkeys(task_ids)))})
+    return {row[2]: hot_of(row) for row in rows}
+
+
+def heard_before(
+    tx: Transaction, sql: Mapping[str, Sql], changes: Sequence[Change], hots: Mapping[str, Hot]
+) -> set[Heard]:
+    """Note the status_ids of these changes (S7); those that were noted before."""
+    noted = {
+        (hots[change.task_id].number, change.status_id): None
+        for change in changes
+        if change.status_id is not None and change.task_id in hots
+    }
+    tx.mark()
+    if tx.run_many(sql["add status id"], [(*heard, tx.now) for heard in noted]) == len(noted):
+        tx.keep()
+        return set()
+    tx.undo()  # some are old: now one by one, to learn which
+    return {
+        heard for heard in noted if not tx.run(sql["add status id"], {"task": heard[0], "id": heard[1], "at": tx.now})
+    }
+
+
+class Recording:
+    """The changes of one transaction."""
+
+    def __init__(self, tx: Transaction, sql: Mapping[str, Sql], hots: Mapping[str, Hot], heard: set[Heard]) -> None:
+        self._now = tx.now
+        self._heard = heard
+        self._changing = Changing(tx, sql, hots)
+        self._outputs = Outputs(tx, sql)
+
+    def record(self, change: Change) -> Applied:
+        """Decide one change on top of those before it."""
+        hot = self._changing.now(change.task_id)
+        if hot is None:
+            return Unknown(change.task_id)
+        if change.status_id is not None:
+            heard = (hot.number, change.status_id)
+            if heard in self._heard:
+                return Repeated(change.status_id)
+            self._heard.add(heard)
+        decided = decide(hot.task, change.event, self._now)
+        self._changing.take(hot, decided)
+        self._outputs.take(hot, change, decided)
+        return decided
+
+    def save(self) -> None:
+        """Write it all."""
+        self._changing.save()
+        self._outputs.save()

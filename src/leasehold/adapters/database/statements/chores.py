@@ -1,0 +1,82 @@
+"""What the ledger does beside moving tasks: counters, pauses, secrets, bulk operations, forgetting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Executable, Integer, and_, bindparam, delete, func, or_, select, union_all, update
+
+from leasehold.adapters.database.elements import added, each_number, unless_there
+from leasehold.adapters.database.schema import (
+    CELL,
+    counter_deltas,
+    counters,
+    operations,
+    queues,
+    secrets,
+    status_ids,
+    tasks,
+)
+from leasehold.adapters.database.tally import EXPIRED, STARTED
+
+LIMIT = bindparam("limit", type_=Integer)
+FLIGHT = ("pending/due", "pending/queued", "pending/lapsed", "in_progress", STARTED, EXPIRED)
+OPERATION = [operations.c[name] for name in ("id", "kind", "filter", "ceiling", "by", "reason", "created_at")]
+PROGRESS = [operations.c[name] for name in ("cursor", "matched", "changed", "finished", "finished_at")]
+
+in_flight = union_all(
+    *(
+        select(cells.c.state, cells.c.tasks).where(
+            cells.c.queue == bindparam("queue"), or_(*(cells.c.state == state for state in FLIGHT))
+        )
+        for cells in (counters, counter_deltas)
+    )
+).subquery()
+fold_cell = added(counters)
+pause = added(queues)
+unfinished = operations.c.finished == ""
+old_ids = (
+    select(status_ids.c.task, status_ids.c.id)
+    .where(status_ids.c.at < bindparam("before"))
+    .order_by(status_ids.c.at)
+    .limit(LIMIT)
+)
+
+STATEMENTS: Mapping[str, Executable] = {
+    # counters
+    "flight": select(in_flight.c.state, func.sum(in_flight.c.tasks)).group_by(in_flight.c.state),
+    "deltas": select(counter_deltas.c.number, counter_deltas.c.tasks, *(counter_deltas.c[name] for name in CELL))
+    .order_by(counter_deltas.c.number)
+    .limit(LIMIT)
+    .with_for_update(skip_locked=True),
+    "fold cell": fold_cell.on_conflict_do_update(
+        index_elements=list(CELL), set_={"tasks": counters.c.tasks + fold_cell.excluded.tasks}
+    ),
+    "drop empty cell": delete(counters).where(
+        and_(*(counters.c[name] == bindparam(name) for name in CELL)), counters.c.tasks == 0
+    ),
+    "drop deltas": delete(counter_deltas).where(counter_deltas.c.number.in_(each_number("numbers"))),
+    # queues
+    "pause": pause.on_conflict_do_update(
+        index_elements=["name"], set_={name: pause.excluded[name] for name in ("paused", "paused_by", "paused_at")}
+    ),
+    # secrets
+    "secret": select(secrets.c.value).where(secrets.c.name == bindparam("name")),
+    "add secret": unless_there(secrets),
+    # forgetting
+    "old status ids": old_ids,
+    "drop status id": delete(status_ids).where(
+        status_ids.c.task == bindparam("task"), status_ids.c.id == bindparam("id")
+    ),
+    # bulk operations
+    "add operation": added(operations, *(column.name for column in (*OPERATION, *PROGRESS))),
+    "next operation": select(*OPERATION, *PROGRESS).where(unfinished).order_by(operations.c.number).limit(1),
+    "advance operation": update(operations)
+    .where(operations.c.id == bindparam("id_"), unfinished)
+    .values({column.name: bindparam(column.name) for column in PROGRESS}),
+    "cancel operation": update(operations)
+    .where(operations.c.id == bindparam("id_"), unfinished)
+    .values(finished="cancelled", finished_at=bindparam("finished_at")),
+    "newest task": select(tasks.c.id).order_by(tasks.c.number.desc()).limit(1),
+    "number": select(tasks.c.number).where(tasks.c.id == bindparam("id")),
+}

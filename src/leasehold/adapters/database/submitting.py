@@ -1,0 +1,122 @@
+"""How tasks enter the ledger: keys, batches, and rows written by the thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from leasehold.adapters.database.changing import audit_values
+from leasehold.adapters.database.connection import Sql, Transaction
+from leasehold.adapters.database.rows import STATES, submitted_values
+from leasehold.adapters.database.tally import Cell, Tally, cell_of
+from leasehold.core.events import Submitted
+from leasehold.core.machine import decide
+from leasehold.core.model import Audit, Status, Task
+from leasehold.ports.ledger import Accepted, Existing, KeyConflict, NewTask
+
+Answer = Accepted | Existing | KeyConflict
+Key = tuple[str, str, str]
+"""Key, handler's name, batch ('' for none)."""
+
+
+class Holder(NamedTuple):
+    """Which task has a key."""
+
+    fingerprint: str
+    task_id: str
+    status: Status
+
+
+class Shape(NamedTuple):
+    """What tasks that differ by their ids alone have in common once they are submitted."""
+
+    values: tuple[object, ...]
+    lines: tuple[Audit, ...]
+    cell: Cell
+
+
+def submit(tx: Transaction, sql: Mapping[str, Sql], new: Sequence[NewTask]) -> list[Answer]:
+    """Write those whose keys are free; say of the others who has their keys."""
+    holders = holders_of(tx, sql, new)
+    answers = [claim(each, holders) for each in new]
+    Submission(tx, sql).write([each for each, answer in zip(new, answers, strict=True) if type(answer) is Accepted])
+    return answers
+
+
+def holders_of(tx: Transaction, sql: Mapping[str, Sql], new: Sequence[NewTask]) -> dict[Key, Holder]:
+    """Who has these keys already (or the same key under another name or batch)."""
+    keys = [each.key for each in new if each.key is not None]
+    if not keys:
+        return {}
+    return {
+        (key, name, batch): Holder(fingerprint, task_id, STATES[state][0])
+        for key, name, batch, fingerprint, task_id, state in tx.rows(sql["keys"], {"keys": tx.array(keys)})
+    }
+
+
+def claim(new: NewTask, holders: dict[Key, Holder]) -> Answer:
+    """Whether this task may have its key; if so it holds it from here on."""
+    if new.key is not None:
+        holder = Holder(new.fingerprint, new.task.id, Status.PENDING)
+        first = holders.setdefault((new.key, new.task.name, new.task.batch or ""), holder)
+        if first is not holder:
+            same = first.fingerprint == new.fingerprint
+            return Existing(first.task_id, first.status) if same else KeyConflict(first.task_id)
+    return Accepted(new.task.id)
+
+
+class Submission:
+    """Rows of new tasks. Each *shape* of task is decided once, however many tasks have it."""
+
+    def __init__(self, tx: Transaction, sql: Mapping[str, Sql]) -> None:
+        self._tx = tx
+        self._sql = sql
+        last = tx.rows(sql["last"])
+        self._number, newest = last[0] if last else (0, 0)
+        # Numbers and instants rise together, whatever the clock does: pages by age are ranges of numbers.
+        self._now = max(tx.now, newest)
+        self._shapes: dict[tuple[object, ...], Shape] = {}
+
+    def write(self, new: Sequence[NewTask]) -> None:
+        """Insert them all, with bodies, keys, audit lines and counts."""
+        tasks: list[tuple[object, ...]] = []
+        lines: list[tuple[object, ...]] = []
+        tally = Tally()
+        for number, each in enumerate(new, self._number + 1):
+            shape = self._shape(each.task)
+            tasks.append((number, each.task.id, *shape.values))
+            lines += [audit_values(number, line) for line in shape.lines]
+            tally.add(shape.cell, 1)
+        self._write_places(new)
+        run_many, sql, numbered = self._tx.run_many, self._sql, list(enumerate(new, self._number + 1))
+        run_many(sql["add task"], tasks)
+        run_many(sql["add body"], [body_values(number, each) for number, each in numbered])
+        run_many(sql["add key"], [key_values(number, each) for number, each in numbered if each.key is not None])
+        run_many(sql["add audit"], lines)
+        tally.save(self._tx, sql)
+
+    def _write_places(self, new: Sequence[NewTask]) -> None:
+        batches = {each.task.batch for each in new if each.task.batch is not None}
+        queues = {each.task.queue for each in new}
+        self._tx.run_many(self._sql["add batch"], [(batch, self._now) for batch in sorted(batches)])
+        self._tx.run_many(self._sql["add queue"], [(queue,) for queue in sorted(queues)])
+
+    def _shape(self, task: Task) -> Shape:
+        due_at = task.due_at if task.due_at > task.created_at else 0
+        key = (task.name, task.queue, task.policy, due_at, task.priority, task.batch)
+        if (shape := self._shapes.get(key)) is None:
+            started = task._replace(created_at=self._now, due_at=due_at or self._now)
+            decided = decide(started, Submitted(), self._now)
+            shape = Shape(submitted_values(decided.task), decided.audit, cell_of(decided.task))
+            self._shapes[key] = shape
+        return shape
+
+
+def body_values(number: int, new: NewTask) -> tuple[object, ...]:
+    """The cold parts as a row."""
+    return (number, new.arguments, new.arguments_ref, new.key, new.tenant, new.trace)
+
+
+def key_values(number: int, new: NewTask) -> tuple[object, ...]:
+    """The key as a row."""
+    return (new.key, new.task.name, new.task.batch or "", number, new.fingerprint)

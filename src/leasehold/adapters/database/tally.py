@@ -1,0 +1,51 @@
+"""Counting by deltas: what one transaction moved from cell to cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from leasehold.adapters.database.connection import Sql, Transaction
+from leasehold.core.model import Task
+from leasehold.core.transitions import state_name
+
+HAPPENED = "+"
+"""Begins the state of a cell that counts how often something happened in a queue, not where tasks stand."""
+STARTED = HAPPENED + "started"
+EXPIRED = HAPPENED + "expired"
+COUNTED = {"started": STARTED, "expired": EXPIRED}
+"""The audit lines that are counted, and under which state."""
+
+Cell = tuple[str, str, str, str, str]
+"""Queue, state, name, batch, error group; '' for none."""
+
+
+class Tally:
+    """The deltas of one transaction."""
+
+    __slots__ = ("_deltas",)
+
+    def __init__(self) -> None:
+        self._deltas: dict[Cell, int] = {}
+
+    def add(self, cell: Cell, tasks: int) -> None:
+        """Count ``tasks`` more (or fewer) in a cell."""
+        self._deltas[cell] = self._deltas.get(cell, 0) + tasks
+
+    def moved(self, before: Task, after: Task) -> None:
+        """A task left one cell for another."""
+        if (old := cell_of(before)) != (new := cell_of(after)):
+            self.add(old, -1)
+            self.add(new, 1)
+
+    def happened(self, queue: str, state: str) -> None:
+        """Something that is only ever counted up."""
+        self.add((queue, state, "", "", ""), 1)
+
+    def save(self, tx: Transaction, sql: Mapping[str, Sql]) -> None:
+        """Append one row per cell that has changed."""
+        tx.run_many(sql["add delta"], [(*cell, tasks) for cell, tasks in self._deltas.items() if tasks])
+
+
+def cell_of(task: Task) -> Cell:
+    """Where a task is counted."""
+    return (task.queue, state_name(task.status, task.why), task.name, task.batch or "", task.error_group or "")
