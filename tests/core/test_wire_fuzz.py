@@ -1,0 +1,200 @@
+"""Damaged messages: whatever is done to one, it is refused with a reason, or it means exactly what it says.
+
+Seeded: the same mutations every time, and twenty times as many under HYPOTHESIS_PROFILE=prove.
+"""
+
+import json
+import os
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from leasehold.core.errors import MalformedMessage
+from leasehold.core.model import Failure
+from leasehold.core.reports import Update, UpdateKind
+from leasehold.core.wire import (
+    WireTask,
+    WireUpdate,
+    decode_status_message,
+    decode_task_message,
+    encode_malformed,
+    encode_task_message,
+    encode_update,
+    pack,
+    quarantined,
+)
+from tests.core.wire_examples import CAPABILITY, RUN_ID, TASK_ID, a_task_message, an_update
+
+pytestmark = pytest.mark.hypothesis  # so that `make prove` runs it too
+
+MUTATIONS = 400_000 if os.environ.get("HYPOTHESIS_PROFILE") == "prove" else 20_000
+VALUES: list[Any] = [
+    *(None, True, False, 0, 1, -1, 1.0, 0.5, -0.0, 1e300, 2**31, 2**31 + 1, 2**63, 10**400),
+    *("", "0", "1", "x", "x" * 300, "x" * 9_000, "\0", "\ud800", "\udfff\ud800", "\U0001f600"),
+    *([], {}, [[]], {"a": 1}, json.loads("[" * 70 + "]" * 70)),
+    *(TASK_ID, RUN_ID, TASK_ID.upper(), CAPABILITY, "completed", "failed", "malformed", "exception"),
+    *("null", "NaN", "[1,2", '{"a":1,"a":2}', "1e999"),
+]
+TOKENS = [
+    *("NaN", "Infinity", "-Infinity", "1e999", "-0", "01", "1.", "null", "true", "9" * 5_000),
+    *("{", "}", "[", "]", ",", ":", '"', "\\", "/*", "'", "[" * 3_000, '{"a":' * 3_000, '"v":1,', '"n":1,'),
+    *("\\u0000", "\\ud800", "\\u00e9", "\xe9", "\0", "\n", "\ufeff"),
+]
+KEYS = [
+    "v",
+    "n",
+    "kind",
+    "result",
+    "failure",
+    "tasks",
+    "reports",
+    "args",
+    "x",
+    "",
+    "\ud800",
+    "deleted",
+    "receipt",
+    "ended",
+]
+
+
+def task_bodies() -> list[str]:
+    bundle = [WireTask(TASK_ID, 1, CAPABILITY, "[1.5,{}]"), WireTask(RUN_ID, 2, CAPABILITY, None, "arguments/2")]
+    return [encode_task_message(a_task_message()), encode_task_message(a_task_message(*bundle))]
+
+
+def status_bodies() -> list[str]:
+    full = {
+        "note": "n",
+        "log": "l\n",
+        "log_ref": "logs/1",
+        "log_bytes": 9,
+        "deleted": True,
+        "after": 5,
+        "fraction": 0.5,
+    }
+    updates = [encode_update(an_update(kind, unrecoverable=True, **full), 5_000) for kind in UpdateKind]
+    malformed = encode_malformed(quarantined("queue media", b"\xff", "no text"))
+    return [*(pack([update])[0].body for update in updates), pack([*updates, malformed])[0].body]
+
+
+# --- damage
+
+
+def damage_text(chance: random.Random, body: str) -> str:
+    at, until = sorted(chance.choices(range(len(body) + 1), k=2))
+    until = min(until, at + chance.choice([0, 1, 1, 8, 100_000]))
+    inserted = chance.choice(["", chr(chance.randrange(256)), chance.choice(TOKENS), body[at:until] * 2])
+    return body[:at] + inserted + body[until:]
+
+
+def damage_value(chance: random.Random, body: str) -> str:
+    document = json.loads(body)
+    holder, key = chance.choice(places(document))
+    match chance.randrange(4):
+        case 0:
+            del holder[key]
+        case 1 if isinstance(holder, dict):
+            holder[chance.choice(KEYS)] = chance.choice([holder[key], chance.choice(VALUES)])
+        case 2 if isinstance(holder, list):
+            holder.insert(key, chance.choice([holder[key], chance.choice(VALUES)]))
+        case _:
+            holder[key] = chance.choice(VALUES)
+    return json.dumps(document)
+
+
+def places(document: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """Every (holder, key) in it."""
+    found: list[tuple[Any, Any]] = []
+    waiting: list[Any] = [document]
+    while waiting:
+        holder = waiting.pop()
+        items = list(holder.items() if isinstance(holder, dict) else enumerate(holder))
+        found += [(holder, key) for key, _ in items]
+        waiting += [value for _, value in items if isinstance(value, dict | list)]
+    return found
+
+
+def damaged(seed: int, bodies: list[str]) -> list[str]:
+    chance = random.Random(seed)
+    made: list[str] = []
+    for number in range(MUTATIONS // 4):
+        body = damage_value(chance, bodies[number % len(bodies)]) if number % 2 else bodies[number % len(bodies)]
+        if number % 2 == 0 or chance.random() < 0.1:
+            body = damage_text(chance, body)
+        made.append(body)
+    return made
+
+
+# --- what it says
+
+
+def said_by_update(update: WireUpdate) -> dict[str, Any]:
+    """The report again: an age is an instant of a clock that stands at zero."""
+    again: dict[str, Any] = update._asdict()
+    for age in ("held", "began", "ended"):
+        value = again.pop(age)
+        again["received_boot" if age == "held" else f"{age}_boot"] = None if value is None else -value
+    return json.loads(encode_update(Update(**again), 0))
+
+
+def without_defaults(report: object) -> object:
+    if not isinstance(report, dict):
+        return report
+    kept = {key: value for key, value in report.items() if value is not False and (key, value) != ("log_bytes", 0)}
+    if isinstance(kept.get("failure"), dict):
+        always = Failure._fields[:3]
+        kept["failure"] = {key: value for key, value in kept["failure"].items() if value != "" or key in always}
+    return kept
+
+
+def check_task_message(body: str) -> str:
+    try:
+        message = decode_task_message(body)
+    except MalformedMessage as refused:
+        return f"refused: {refused}"
+    assert json.loads(body) | {"most_receives": message.most_receives} == json.loads(encode_task_message(message))
+    return "understood"
+
+
+def check_status_message(body: str) -> str:
+    try:
+        updates, malformed = decode_status_message(body)
+    except MalformedMessage as refused:
+        return f"refused: {refused}"
+    broken = 0
+    for report in json.loads(body)["reports"]:  # each in its order either heard, passed on, or quarantined
+        if updates and said_by_update(updates[0]) == without_defaults(report):
+            updates.pop(0)
+        elif malformed[0].source == "status report":
+            broken += 1
+            alone = json.dumps(report, separators=(",", ":"))
+            assert malformed.pop(0).digest in {quarantined("", text, "").digest for text in (alone, body)}
+        else:
+            assert json.loads(encode_malformed(malformed.pop(0))) == report
+    assert not updates
+    assert not malformed
+    return "in part" if broken else "understood"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("bodies", "check"), [(task_bodies, check_task_message), (status_bodies, check_status_message)]
+)
+def test_a_damaged_message_is_refused_or_means_what_it_says(
+    seed: int, bodies: Callable[[], list[str]], check: Callable[[str], str]
+) -> None:
+    outcomes = [check(body).partition(":")[0] for body in damaged(seed, bodies())]
+    assert len(outcomes) == MUTATIONS // 4
+    assert outcomes.count("refused") > MUTATIONS // 20  # the damage is real
+    assert outcomes.count("understood") > MUTATIONS // 400  # and not always
+
+
+@pytest.mark.parametrize("body", [*task_bodies(), *status_bodies()])
+def test_a_message_cut_short_anywhere_is_refused(body: str) -> None:
+    decode = decode_task_message if body in task_bodies() else decode_status_message
+    for end in range(len(body)):
+        with pytest.raises(MalformedMessage):
+            decode(body[:end])
