@@ -208,7 +208,7 @@ def test_results_are_kept_to_the_letter() -> None:
 
 
 def heard(kind: UpdateKind, **changes: object) -> events.Report:
-    return event_of(over_the_wire(an_update(kind, **changes)), sent_at=1_000_000, jitter=0.25, error_group="g")
+    return event_of(over_the_wire(an_update(kind, **changes)), sent_at=1_000_000, jitter=0.25)
 
 
 def test_the_lease_counts_from_the_receive_by_the_queues_clock() -> None:
@@ -222,7 +222,7 @@ def test_each_kind_is_its_event() -> None:
     )
     assert heard(UpdateKind.COMPLETED) == events.Completed(RUN, 999_000)
     assert heard(UpdateKind.FAILED, deleted=True, unrecoverable=True, after=7) == events.Failed(
-        RUN, 999_000, FAILURE, "g", unrecoverable=True, deleted=True, after=7, jitter=0.25
+        RUN, 999_000, FAILURE, unrecoverable=True, deleted=True, after=7, jitter=0.25
     )
     assert heard(UpdateKind.RELEASED, note="drain", deleted=True) == events.Released(
         RUN, 999_000, "drain", deleted=True

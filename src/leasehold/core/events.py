@@ -65,7 +65,6 @@ class Failed(NamedTuple):
     run: Run
     ended_at: int
     failure: Failure
-    error_group: str
     unrecoverable: bool = False
     deleted: bool = False
     after: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from leasehold.core.events import Completed, Draining, Failed, Progressed, Refused, Released, Started
+from leasehold.core.grouping import error_group
 from leasehold.core.model import Decision, Ignored, Run, RunFact, Status, Why
 from leasehold.core.retry import backoff
 from leasehold.core.step import Step, mark_seen, move_to, refund
@@ -96,7 +97,7 @@ def charge_attempt(step: Step, event: Failed, *, was_open: bool) -> None:
     """Spend one attempt and say where that leaves the task."""
     task, run = step.task, event.run
     said = event.failure.message or event.failure.type
-    story = {"reason": said, "error_group": event.error_group, "inferred": False}
+    story = {"reason": said, "error_group": error_group(task.name, event.failure), "inferred": False}
     attempts = task.attempts + 1
     if task.status is Status.CANCELLED:
         step.stay("late", of=run, detail=f"it failed after the cancellation: {said}")

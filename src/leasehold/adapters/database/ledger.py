@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from leasehold.adapters.database import counting, dispatching, recording, submitting
 from leasehold.adapters.database.connection import Database, Transaction
@@ -75,20 +75,14 @@ class DatabaseLedger:
         events = [(task.id, owed(task, tx.now)) for task in tasks]
         return [(task_id, event) for task_id, event in events if event is not None]
 
-    def flight(self, queue: str) -> Flight:
-        """How full a queue is, from counters."""
+    def flights(self) -> dict[str, Flight]:
+        """How full each queue is, from counters."""
         with self.database.read() as tx:
-            paused = any(paused for (paused,) in tx.rows(self._sql["paused"], {"queue": queue}))
-            cells = dict(tx.rows(self._sql["flight"], {"queue": queue}))
-        return Flight(
-            due=cells.get(state_name(Status.PENDING, Why.DUE), 0),
-            queued=cells.get(state_name(Status.PENDING, Why.QUEUED), 0),
-            in_progress=cells.get(state_name(Status.IN_PROGRESS, None), 0),
-            lapsed=cells.get(state_name(Status.PENDING, Why.LAPSED), 0),
-            paused=paused,
-            started=cells.get(STARTED, 0),
-            expired=cells.get(EXPIRED, 0),
-        )
+            paused = {name for (name,) in tx.rows(self._sql["paused queues"])}
+            cells: dict[str, dict[str, int]] = {}
+            for queue, state, tasks in tx.rows(self._sql["flights"]):
+                cells.setdefault(queue, {})[state] = tasks
+        return {queue: flight_of(found, paused=queue in paused) for queue, found in cells.items()}
 
     def fold_counters(self) -> int:
         """Fold counter deltas; how many rows were folded."""
@@ -124,3 +118,16 @@ class DatabaseLedger:
         tx.run(self._sql["add secret"], {"name": name, "value": secrets.token_bytes(SECRET_BYTES)})
         ((value,),) = tx.rows(self._sql["secret"], {"name": name})
         return bytes(value)
+
+
+def flight_of(cells: Mapping[str, int], *, paused: bool) -> Flight:
+    """How full a queue is, from its counters by state."""
+    return Flight(
+        due=cells.get(state_name(Status.PENDING, Why.DUE), 0),
+        queued=cells.get(state_name(Status.PENDING, Why.QUEUED), 0),
+        in_progress=cells.get(state_name(Status.IN_PROGRESS, None), 0),
+        lapsed=cells.get(state_name(Status.PENDING, Why.LAPSED), 0),
+        paused=paused,
+        started=cells.get(STARTED, 0),
+        expired=cells.get(EXPIRED, 0),
+    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from leasehold.adapters.database.connection import Sql, Transaction
 from leasehold.adapters.database.rows import Hot
 from leasehold.core.events import Failed, RunReport
-from leasehold.core.grouping import normalised
+from leasehold.core.grouping import error_group, normalised
 from leasehold.core.model import Decision, Ignored, Run, Status
 from leasehold.core.reports import Payload
 from leasehold.ports.ledger import Change
@@ -26,7 +26,8 @@ class Outputs:
     def take(self, hot: Hot, change: Change, decided: Decision | Ignored) -> None:
         """Keep what one report brought: the result with the task if this report completed it, else with the run."""
         if isinstance(change.event, Failed) and isinstance(decided, Decision):
-            self._groups[change.event.error_group] = group_values(hot, change.event, self._tx.now)
+            values = group_values(hot, change.event, self._tx.now)
+            self._groups[str(values[0])] = values
         if (payload := change.payload) is None:
             return
         has_result = payload.result is not None or payload.result_ref is not None
@@ -63,7 +64,7 @@ def group_values(hot: Hot, event: Failed, now: int) -> tuple[object, ...]:
     """A group of errors as a row."""
     failure = event.failure
     return (
-        event.error_group,
+        error_group(hot.task.name, failure),
         hot.task.name,
         failure.type,
         normalised(failure.message),

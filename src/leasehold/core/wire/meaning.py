@@ -11,9 +11,9 @@ from leasehold.core.reports import Payload, UpdateKind
 from leasehold.core.wire.status import WireUpdate
 
 
-def event_of(update: WireUpdate, sent_at: int, jitter: float = 0.0, error_group: str = "") -> events.Report:
+def event_of(update: WireUpdate, sent_at: int, jitter: float = 0.0) -> events.Report:
     """The event that a report is, of a message that the queue took at ``sent_at`` (ms, the queue's clock; R1)."""
-    return _EVENT[update.kind](update, sent_at, jitter, error_group)
+    return _EVENT[update.kind](update, sent_at, jitter)
 
 
 def payload_of(update: WireUpdate) -> Payload | None:
@@ -41,14 +41,13 @@ def _ended_at(update: WireUpdate, sent_at: int) -> int:
     return sent_at - (update.ended or 0)
 
 
-def _failed(update: WireUpdate, sent_at: int, jitter: float, error_group: str) -> events.Failed:
+def _failed(update: WireUpdate, sent_at: int, jitter: float) -> events.Failed:
     if update.failure is None:
         raise MalformedMessage("failure: missing")
     return events.Failed(
         run=_run(update, sent_at),
         ended_at=_ended_at(update, sent_at),
         failure=update.failure,
-        error_group=error_group,
         unrecoverable=update.unrecoverable,
         deleted=update.deleted,
         after=update.after,
@@ -56,18 +55,18 @@ def _failed(update: WireUpdate, sent_at: int, jitter: float, error_group: str) -
     )
 
 
-_EVENT: dict[UpdateKind, Callable[[WireUpdate, int, float, str], events.Report]] = {
-    UpdateKind.STARTED: lambda update, at, _, __: events.Started(_run(update, at)),
-    UpdateKind.PROGRESSED: lambda update, at, _, __: events.Progressed(_run(update, at), update.fraction, update.note),
-    UpdateKind.COMPLETED: lambda update, at, _, __: events.Completed(_run(update, at), _ended_at(update, at)),
+_EVENT: dict[UpdateKind, Callable[[WireUpdate, int, float], events.Report]] = {
+    UpdateKind.STARTED: lambda update, at, _: events.Started(_run(update, at)),
+    UpdateKind.PROGRESSED: lambda update, at, _: events.Progressed(_run(update, at), update.fraction, update.note),
+    UpdateKind.COMPLETED: lambda update, at, _: events.Completed(_run(update, at), _ended_at(update, at)),
     UpdateKind.FAILED: _failed,
-    UpdateKind.RELEASED: lambda update, at, _, __: events.Released(
+    UpdateKind.RELEASED: lambda update, at, _: events.Released(
         _run(update, at), _ended_at(update, at), update.note or "", deleted=update.deleted
     ),
-    UpdateKind.DRAINING: lambda update, at, _, __: events.Draining(_run(update, at)),
-    UpdateKind.REFUSED: lambda update, at, jitter, _: events.Refused(
+    UpdateKind.DRAINING: lambda update, at, _: events.Draining(_run(update, at)),
+    UpdateKind.REFUSED: lambda update, at, jitter: events.Refused(
         _run(update, at), _ended_at(update, at), update.note or "", deleted=update.deleted, jitter=jitter
     ),
-    UpdateKind.EXPIRED: lambda update, _, __, ___: events.Expired(update.n, update.r),
-    UpdateKind.DEAD_LETTERED: lambda update, _, __, ___: events.DeadLettered(update.n, update.r),
+    UpdateKind.EXPIRED: lambda update, _, __: events.Expired(update.n, update.r),
+    UpdateKind.DEAD_LETTERED: lambda update, _, __: events.DeadLettered(update.n, update.r),
 }

@@ -26,9 +26,7 @@ PROGRESS = [operations.c[name] for name in ("cursor", "matched", "changed", "fin
 
 in_flight = union_all(
     *(
-        select(cells.c.state, cells.c.tasks).where(
-            cells.c.queue == bindparam("queue"), or_(*(cells.c.state == state for state in FLIGHT))
-        )
+        select(cells.c.queue, cells.c.state, cells.c.tasks).where(or_(*(cells.c.state == state for state in FLIGHT)))
         for cells in (counters, counter_deltas)
     )
 ).subquery()
@@ -44,7 +42,10 @@ old_ids = (
 
 STATEMENTS: Mapping[str, Executable] = {
     # counters
-    "flight": select(in_flight.c.state, func.sum(in_flight.c.tasks)).group_by(in_flight.c.state),
+    "flights": select(in_flight.c.queue, in_flight.c.state, func.sum(in_flight.c.tasks)).group_by(
+        in_flight.c.queue, in_flight.c.state
+    ),
+    "paused queues": select(queues.c.name).where(queues.c.paused),
     "deltas": select(counter_deltas.c.number, counter_deltas.c.tasks, *(counter_deltas.c[name] for name in CELL))
     .order_by(counter_deltas.c.number)
     .limit(LIMIT)
