@@ -11,6 +11,8 @@
     │   ├── BadFilter               a filter or cursor does not parse
     │   ├── BadSettings             a setting is unknown or does not parse
     │   ├── BadLease                a lease is too short or too long
+    │   ├── BadApplication          the application cannot be loaded, or has no handlers
+    │   ├── BadResult               a handler returned what cannot be written as JSON
     │   └── NoSuchTask              no task has this id
     ├── Unavailable                 try again later; nothing is lost
     │   ├── LedgerUnavailable       the database cannot be reached or written
@@ -63,6 +65,14 @@ class BadSettings(UsageError):
 
 class BadLease(UsageError):
     """A lease is too short to be useful or longer than any queue can hide a message."""
+
+
+class BadApplication(UsageError):
+    """The application cannot be loaded: a module is missing or fails, or holds no handlers."""
+
+
+class BadResult(UsageError):
+    """A handler returned something that cannot be written as JSON. Return plain values; put the rest into files."""
 
 
 class NoSuchTask(UsageError):

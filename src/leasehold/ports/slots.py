@@ -7,6 +7,11 @@ from typing import NamedTuple, Protocol
 
 from leasehold.core.model import Failure
 
+NEIGHBOUR = "neighbour"
+"""Cause of ``Stopped``: several runs shared a process and it died unexplained. Each runs alone next time."""
+SIBLING = "sibling"
+"""Cause of ``Stopped``: the process had to be killed because of another run in it."""
+
 
 class Job(NamedTuple):
     """One run for a slot: ``arguments`` is JSON text; the run must have ended by ``deadline_boot``.

@@ -1,0 +1,163 @@
+"""What runs in a slot's process beside the user's code: take a job, run it, say how it went."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import sys
+import time
+from importlib import import_module
+from types import FrameType
+from typing import cast
+
+from leasehold.adapters.slots.boot import ANNOUNCED, boot, words
+from leasehold.adapters.slots.calls import Asked, call
+from leasehold.adapters.slots.frames import BEGAN, CANNOT, HELLO, LITTERED, SIZE, UNBEGUN, Message
+from leasehold.adapters.slots.line import Line
+from leasehold.adapters.slots.link import ChildLink
+from leasehold.adapters.slots.output import capture
+from leasehold.adapters.slots.spool import Spool, Text
+from leasehold.ports import run as runs
+from leasehold.ports.handlers import Handlers, Loader
+
+SIZED_EVERY = 200_000_000
+"""ns between two looks at this process's memory."""
+
+
+class Child:
+    """Runs jobs one after the other."""
+
+    def __init__(self, line: Line, handlers: Handlers) -> None:
+        self.line = line
+        self.handlers = handlers
+        self._unsent: list[Message] = []
+        self._sized_at = 0
+
+    def serve(self) -> None:
+        """Work until told to leave."""
+        line = self.line
+        while line.jobs or not line.leaving:
+            while line.jobs:
+                self.run(line.jobs.popleft())
+            self.flush()
+            if not line.leaving:
+                line.wait()
+
+    def flush(self) -> None:
+        """Send what was held back."""
+        if self._unsent:
+            self.line.send(self._unsent)
+            self._unsent = []
+
+    def run(self, job: Message) -> None:
+        """One run. Its end and the beginning of the next share one write to the pipe."""
+        _, seq, task_id, name, arguments, n, r, deadline, start_by = cast(
+            "tuple[int, int, str, str, Text, int, int, int, int]", job
+        )
+        if not self.claim(seq, min(deadline, start_by)):
+            return
+        link = ChildLink(self.line, seq, deadline)
+        runs.begin(runs.Run(task_id, n, r, link))
+        began = time.perf_counter_ns()
+        end = call(self.handlers, name, self.line.spool.take(arguments), link)
+        ended = time.perf_counter_ns()
+        runs.end()
+        printed = link.sink.rest() if link.sink is not None else (b"", 0)
+        self._unsent.append((end.kind, seq, boot(), (ended - began) // 1_000, end.payload, *printed))
+        self.look_after(ended)
+
+    def claim(self, seq: int, start_by: int) -> bool:
+        """Say that the run begins, unless its turn came too late or the worker has taken it back."""
+        if self.line.revoked(seq):
+            return False
+        at = boot()
+        if at > start_by:
+            self._unsent.append((UNBEGUN, seq, at))
+            return False
+        self._unsent.append((BEGAN, seq, at))
+        self.flush()
+        # The worker revokes first and then reads our claims; we claim first and then read what is revoked. So at
+        # least one of the two notices when both do it at once, and the worker ignores a claim that it has revoked.
+        if self.line.revoked(seq):
+            self._unsent.append((UNBEGUN, seq, at))
+            return False
+        return True
+
+    def look_after(self, now: int) -> None:
+        """Say what the worker should know before it sends more: processes left behind, memory in use."""
+        if has_children():
+            self._unsent.append((LITTERED,))
+        if now - self._sized_at > SIZED_EVERY:
+            self._sized_at = now
+            self._unsent.append((SIZE, resident()))
+
+
+def has_children() -> bool:
+    """Whether any process descends from this one; the kernel knows in a microsecond.
+
+    The guard made this process a subreaper, so daemonised processes are its children too.
+    """
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def resident() -> int:
+    """Bytes of memory this process has in use; 0 where /proc is missing."""
+    try:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - pathlib is slower to import than this to run
+            return int(file.read().split()[1]) * mmap.PAGESIZE
+    except OSError:
+        return 0
+
+
+def listen_for_end(line: Line) -> None:
+    """End when the leash asks for it; take the same signal from anyone else as a hint.
+
+    A service manager that stops a worker often signals every process of it. The worker then drains, and its children
+    must live to see that.
+    """
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        if line.words[ANNOUNCED]:
+            raise Asked
+        line.interrupted = line.interrupted or "terminated"
+
+    signal.signal(signal.SIGTERM, asked)
+
+
+def load(line: Line, loader: str, spec: str) -> Handlers | None:
+    """The application; what is wrong with it goes to the worker."""
+    module, _, name = loader.partition(":")
+    try:
+        function = cast("Loader", getattr(import_module(module), name))
+        handlers = function(spec)
+        line.send([(HELLO, [(each.name, each.is_async, each.concurrency) for each in handlers.all()])])
+    except BaseException as error:  # noqa: BLE001 - whatever the user's module raises while it is imported
+        from leasehold.adapters.slots import failures  # noqa: PLC0415 - only a broken application needs it
+
+        failure = failures.describe(error)
+        line.send([(CANNOT, failure.type, failure.message, failure.traceback)])
+        return None
+    return handlers
+
+
+def main() -> None:
+    """Load the application and serve, as the arguments say: two pipes, the shared words, spool, loader, spec."""
+    inward, outward, shared = map(int, sys.argv[1:4])
+    folder, loader, spec = sys.argv[4:7]
+    sys.argv[:] = [spec]
+    for fd in (inward, outward, shared):
+        os.set_inheritable(fd, False)  # noqa: FBT003 - it takes no names
+    line = Line(inward, outward, words(shared), Spool(folder, "c"))
+    listen_for_end(line)
+    capture()
+    try:
+        handlers = load(line, loader, spec)
+        if handlers is not None:
+            Child(line, handlers).serve()
+    except Asked:
+        return

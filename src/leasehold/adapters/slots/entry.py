@@ -1,0 +1,68 @@
+"""One run that was handed to a child, until its one end event."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from leasehold.adapters.slots.frames import RETURNED, YIELDED, Message
+from leasehold.adapters.slots.logs import Log
+from leasehold.core.model import Failure, FailureKind
+from leasehold.ports.slots import Job, Raised, Returned, Stopped
+
+LEASE_OVER = Failure(FailureKind.LEASE, "LeaseOverrun", "the run was stopped: its lease was over")
+
+Spoken = tuple[tuple[str, str, str, str, str, int | None, int | None], bool, int | None]
+"""A failure as the child says it, whether it is unrecoverable, and the pause in ms that it asks for."""
+
+
+class Entry:
+    """What is known of a run while a child has it."""
+
+    __slots__ = ("began", "ending", "job", "log", "overrun", "stop")
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.began: int | None = None
+        self.log: Log | None = None
+        self.stop: str | None = None
+        """Why it was told to end, if it was."""
+        self.overrun = False
+        self.ending: int | None = None
+        """When it has had its grace, once it was made to end."""
+
+    def take_output(self, piece: bytes, stands_for: int) -> None:
+        """Keep what it printed."""
+        if stands_for:
+            if self.log is None:
+                self.log = Log()
+            self.log.add(piece, stands_for)
+
+    def returned(self, at: int, result: str) -> Returned:
+        """It succeeded, even if it was told to end meanwhile."""
+        return Returned(self.job.run_id, at, result, *self._log())
+
+    def stopped(self, at: int, cause: str) -> Stopped:
+        """It ended without fault of its own."""
+        return Stopped(self.job.run_id, at, cause, self.began is not None, *self._log())
+
+    def raised(self, at: int, failure: Failure, *, unrecoverable: bool = False, after: int | None = None) -> Raised:
+        """It failed."""
+        return Raised(self.job.run_id, at, failure, unrecoverable, after, *self._log())
+
+    def ended(self, message: Message, result: str | None) -> Returned | Stopped | Raised:
+        """What the child's last word on it means. Whatever a run raises after it was told to end, it ends as told."""
+        kind, _, at, _, payload, *_ = cast("tuple[int, int, int, int, object, bytes, int]", message)
+        if kind == RETURNED:
+            return self.returned(at, cast("str", result))
+        if self.overrun:
+            return self.raised(at, LEASE_OVER)
+        if self.stop is not None:
+            return self.stopped(at, self.stop)
+        if kind == YIELDED:
+            return self.stopped(at, cast("str", payload))
+        (failed, *rest), unrecoverable, after = cast("Spoken", payload)
+        failure = Failure(FailureKind(failed), *cast("tuple[str, str, str, str, int | None, int | None]", tuple(rest)))
+        return self.raised(at, failure, unrecoverable=unrecoverable, after=after)
+
+    def _log(self) -> tuple[bytes, int]:
+        return (self.log.kept(), self.log.total) if self.log is not None else (b"", 0)

@@ -1,0 +1,112 @@
+"""The child's end of its two pipes, for all its threads."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import deque
+from typing import cast
+
+from leasehold.adapters.slots.boot import REVOKED
+from leasehold.adapters.slots.frames import ANSWER, CANCEL, INTERRUPT, JOB, LEAVE, Decoder, Message, encode
+from leasehold.adapters.slots.spool import Spool
+
+PIECE = 1 << 16
+
+
+class WorkerGone(SystemExit):
+    """The worker closed its end, or is dead: there is nobody left to work for."""
+
+
+class Line:
+    """Sends from any thread; one thread at a time reads, and hands to the others what is theirs."""
+
+    def __init__(self, inward: int, outward: int, words: memoryview, spool: Spool) -> None:
+        self._in = inward
+        self._out = outward
+        self.words = words
+        self.spool = spool
+        self._decoder = Decoder()
+        self._sending = threading.Lock()
+        self._changed = threading.Condition()
+        self._reading = False
+        self._answers: dict[int, Message] = {}
+        self.jobs: deque[Message] = deque()
+        self.cancelled: set[int] = set()
+        self.interrupted: str | None = None
+        self.leaving = False
+
+    def send(self, messages: list[Message]) -> None:
+        """Put messages on the pipe; they are there when this returns, whatever becomes of this process."""
+        frame = encode(messages)
+        with self._sending:
+            self._write(frame)
+
+    def _write(self, frame: bytes) -> None:
+        sent = os.write(self._out, frame)
+        while sent < len(frame):
+            sent += os.write(self._out, frame[sent:])
+
+    def ask(self, seq: int, message: Message) -> Message:
+        """Send a message and wait for the answer to that run."""
+        self.send([message])
+        while True:
+            with self._changed:
+                if seq in self._answers:
+                    return self._answers.pop(seq)
+                if self._reading:
+                    self._changed.wait()
+                    continue
+                self._reading = True
+            self._read()
+
+    def wait(self) -> None:
+        """Wait until something came in."""
+        with self._changed:
+            if self._reading:
+                self._changed.wait()
+                return
+            self._reading = True
+        self._read()
+
+    def look(self) -> None:
+        """Take in what is there, without waiting."""
+        with self._changed:
+            if self._reading:
+                return
+            self._reading = bool(select.select([self._in], [], [], 0)[0])
+            if not self._reading:
+                return
+        self._read()
+
+    def _read(self) -> None:
+        messages: list[Message] = []
+        try:
+            piece = os.read(self._in, PIECE)
+            if not piece:
+                raise WorkerGone(0)
+            messages = self._decoder.feed(piece)
+        finally:
+            with self._changed:
+                for message in messages:
+                    self._take(message)
+                self._reading = False
+                self._changed.notify_all()
+
+    def _take(self, message: Message) -> None:
+        kind = message[0]
+        if kind == JOB:
+            self.jobs.append(message)
+        elif kind == ANSWER:
+            self._answers[cast("int", message[1])] = message
+        elif kind == INTERRUPT:
+            self.interrupted = cast("str", message[1])
+        elif kind == CANCEL:
+            self.cancelled.add(cast("int", message[1]))
+        elif kind == LEAVE:
+            self.leaving = True
+
+    def revoked(self, seq: int) -> bool:
+        """Whether the worker has taken this job back before it began."""
+        return self.words[REVOKED] >= seq

@@ -1,0 +1,123 @@
+"""The runs that one process has: what it says of them becomes events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from leasehold.adapters.slots.entry import Entry
+from leasehold.adapters.slots.frames import (
+    BEGAN,
+    JOB,
+    LOADING,
+    OUTPUT,
+    RAISED,
+    RETURNED,
+    SAVING,
+    TOLD,
+    UNBEGUN,
+    YIELDED,
+    Message,
+)
+from leasehold.adapters.slots.logs import Log
+from leasehold.adapters.slots.spool import Spool, Text
+from leasehold.ports.slots import Began, Job, Loading, Saving, SlotEvent, Told
+
+LATE = "its turn came too late"
+SPEAKS_OF_RUNS = frozenset({BEGAN, RETURNED, RAISED, YIELDED, UNBEGUN, SAVING, LOADING, TOLD, OUTPUT})
+
+
+class Runs:
+    """Runs from hand-over to end, in the order of hand-over."""
+
+    def __init__(self, spool: Spool, give_back: Callable[[list[Job]], None], learn: Callable[[str, int], None]) -> None:
+        self._spool = spool
+        self._give_back = give_back
+        self._learn = learn
+        self.entries: dict[int, Entry] = {}
+        self._numbers: dict[str, int] = {}
+        self.last = 0
+        """The number of the job handed over last."""
+        self._begun_last: Entry | None = None
+        self.stray = Log()
+        """Raw output that belongs to no run."""
+        self.events: list[SlotEvent] = []
+
+    def add(self, job: Job) -> Message:
+        """A run more; the message that hands it over."""
+        self.last += 1
+        self.entries[self.last] = Entry(job)
+        self._numbers[job.run_id] = self.last
+        arguments = self._spool.give(job.arguments)
+        return (JOB, self.last, job.task_id, job.name, arguments, job.n, job.r, job.deadline_boot, job.start_by_boot)
+
+    def find(self, run_id: str) -> int | None:
+        """The number of a run that is here."""
+        return self._numbers.get(run_id)
+
+    def remove(self, seq: int) -> Entry:
+        """It is here no more."""
+        entry = self.entries.pop(seq)
+        del self._numbers[entry.job.run_id]
+        if entry is self._begun_last:
+            self._begun_last = None
+        return entry
+
+    def unbegun(self) -> list[int]:
+        """The numbers of those that have not begun."""
+        return [seq for seq, entry in self.entries.items() if entry.began is None]
+
+    def print_raw(self, piece: bytes) -> None:
+        """Raw output belongs to the run begun last."""
+        if self._begun_last is not None:
+            self._begun_last.take_output(piece, len(piece))
+        else:
+            self.stray.add(piece, len(piece))
+
+    def turn_away(self, seq: int, at: int) -> None:
+        """It did not begin: for good, or to be begun elsewhere."""
+        entry = self.remove(seq)
+        entry.began = None
+        if entry.stop is not None:
+            self.events.append(entry.stopped(at, entry.stop))
+        elif at > min(entry.job.start_by_boot, entry.job.deadline_boot):
+            self.events.append(entry.stopped(at, LATE))
+        else:
+            self._give_back([entry.job])
+
+    def hear(self, message: Message) -> None:
+        """What the child says of a run. Of one that was taken back, nothing counts any more."""
+        kind, seq = cast("tuple[int, int]", message[:2])
+        entry = self.entries.get(seq)
+        if entry is None:
+            return
+        if kind == BEGAN:
+            entry.began = cast("int", message[2])
+            self._begun_last = entry
+            self.events.append(Began(entry.job.run_id, entry.began))
+        elif kind == UNBEGUN:
+            self.turn_away(seq, cast("int", message[2]))
+        elif kind in {RETURNED, RAISED, YIELDED}:
+            self._ended(seq, entry, message)
+        else:
+            self._said(entry, message)
+
+    def _ended(self, seq: int, entry: Entry, message: Message) -> None:
+        kind, _, _, took, payload, piece, stands_for = cast("tuple[int, int, int, int, Text, bytes, int]", message)
+        self.remove(seq)
+        entry.take_output(piece, stands_for)
+        self.events.append(entry.ended(message, self._spool.take(payload) if kind == RETURNED else None))
+        self._learn(entry.job.name, took)
+
+    def _said(self, entry: Entry, message: Message) -> None:
+        run_id = entry.job.run_id
+        kind = message[0]
+        if kind == OUTPUT:
+            entry.take_output(cast("bytes", message[2]), cast("int", message[3]))
+        elif kind == LOADING:
+            self.events.append(Loading(run_id))
+        elif kind == TOLD:
+            self.events.append(Told(run_id, *cast("tuple[float | None, str | None]", message[2:])))
+        else:
+            state, fraction, note = cast("tuple[Text, float | None, str | None]", message[2:])
+            self.events.append(Saving(run_id, self._spool.take(state), fraction, note))

@@ -1,0 +1,288 @@
+"""One process that runs: giving it work, the leash on it, and what its death means for each of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, cast
+
+from leasehold.adapters.slots.boot import boot
+from leasehold.adapters.slots.deaths import OutOfMemory, classify
+from leasehold.adapters.slots.entry import LEASE_OVER, Entry
+from leasehold.adapters.slots.frames import (
+    ANSWER,
+    CANCEL,
+    CANNOT,
+    HELLO,
+    INTERRUPT,
+    LEAVE,
+    LITTERED,
+    SIZE,
+    Garbage,
+    Message,
+)
+from leasehold.adapters.slots.process import Death, Launch, Process
+from leasehold.adapters.slots.runs import SPEAKS_OF_RUNS, Runs
+from leasehold.core.model import Failure, FailureKind
+from leasehold.ports.slots import NEIGHBOUR, SIBLING, Answer, Job, SlotEvent
+
+NEVER = 1 << 62
+DYING = 1_000
+"""ms between the end of a child's pipe and the news of its death, at most."""
+TAMPERED = Failure(
+    FailureKind.EXCEPTION, "PipeBroken", "the run wrote into, or closed, the pipe between its process and the worker"
+)
+
+
+class Kind(NamedTuple):
+    """What a slot must know of a handler."""
+
+    is_async: bool
+    concurrency: int
+
+
+class Shared(NamedTuple):
+    """What the slots of a pool have in common."""
+
+    launch: Launch
+    grace: int
+    """ms between asking a process to end and killing it."""
+    oom: OutOfMemory
+    give_back: Callable[[list[Job]], None]
+    """Takes back jobs that never began."""
+    learn: Callable[[str, int], None]
+    """Hears how long a run of a handler took, in microseconds."""
+
+
+class Slot:
+    """One process, from its start to its death; a new one then takes its place."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self.process = Process(shared.launch)
+        self.runs = Runs(self.process.spool, shared.give_back, shared.learn)
+        self.handlers: dict[str, Kind] | None = None
+        """What the child has, once it has loaded the application."""
+        self.met = False
+        """Whether the pool has looked at them."""
+        self.broken: str | None = None
+        """Why the application cannot be loaded."""
+        self.kind: Kind | None = None
+        """Of the runs in it."""
+        self.size = 0
+        """Bytes of memory its child had in use when it last said so."""
+        self.leaving = False
+        """It gets no more jobs: it is being stopped, or recycled."""
+        self.deaf = False
+        """Nothing more is to be heard from the child."""
+        self.alarm = NEVER
+        """When ``tick`` has something to do."""
+        self._gone_by = NEVER
+        """When it is killed, once it was told to leave or has closed its pipe."""
+        self._tampered = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether it could begin a run of any handler at once."""
+        return self.handlers is not None and not self.leaving and not self.runs.entries
+
+    # ------------ giving it work
+    def hand(self, jobs: list[Job], kind: Kind) -> None:
+        """Give jobs to the child; it begins them in this order."""
+        self.kind = kind
+        self.process.send([self.runs.add(job) for job in jobs])
+        self._set_leash()
+
+    def recall(self) -> None:
+        """Take back every job that has not begun; none of them will begin.
+
+        First no further one may begin, then what the child has said up to now is read: a job that has not said there
+        that it begins will find itself revoked.
+        """
+        self.process.revoke(self.runs.last)
+        self._hear()
+        now = boot()
+        for seq in self.runs.unbegun():
+            self.runs.turn_away(seq, now)
+
+    def answer(self, run_id: str, answer: Answer) -> None:
+        """Pass an answer on, if the run is here."""
+        if (seq := self.runs.find(run_id)) is not None:
+            state = None if answer.state is None else self.process.spool.give(answer.state)
+            self.process.send([(ANSWER, seq, state, answer.error, answer.interrupted)])
+
+    def interrupt(self, reason: str) -> None:
+        """Tell its runs that they should end soon."""
+        self.process.send([(INTERRUPT, reason)])
+
+    def leave(self) -> None:
+        """Recycle the process: it gets no more runs, and goes when the last has ended."""
+        self.leaving = True
+        self.recall()
+        self.process.send([(LEAVE,)])
+        self._set_leash()
+
+    def stop(self, run_ids: Iterable[str], cause: str) -> None:
+        """End those of these runs that are here."""
+        wanted = [seq for run_id in run_ids if (seq := self.runs.find(run_id)) is not None]
+        if not wanted:
+            return
+        for seq in wanted:
+            self.runs.entries[seq].stop = cause
+        self.recall()
+        for seq in wanted:
+            if (entry := self.runs.entries.get(seq)) is not None and entry.ending is None:
+                self._end(seq, entry, boot())
+        self._set_leash()
+
+    # ------------ the leash
+    def tick(self, now: int) -> None:
+        """Do what the clock asks for."""
+        if now < self.alarm:
+            return
+        if any(entry.began is None and entry.job.deadline_boot <= now for entry in self.runs.entries.values()):
+            self.recall()
+        for seq, entry in self.runs.entries.items():
+            if entry.ending is None and entry.job.deadline_boot <= now:
+                entry.overrun = True
+                self._end(seq, entry, now)
+        if min([self._gone_by, *self._endings()]) <= now:
+            self.leaving = True
+            self.process.kill()
+        self._set_leash()
+
+    def _end(self, seq: int, entry: Entry, now: int) -> None:
+        """Make a run end: an async one is cancelled, a plain one is asked to end with its whole process."""
+        entry.ending = now + self._shared.grace
+        if self.shares:
+            self.process.send([(CANCEL, seq)])
+        else:
+            self.leaving = True
+            self.process.lease(now, entry.ending)  # the guard kills at that instant, with or without us
+            self.process.ask()
+
+    @property
+    def shares(self) -> bool:
+        """Whether its runs are async, and may be several."""
+        return self.kind is not None and self.kind.is_async
+
+    def _endings(self) -> list[int]:
+        """When each run that was made to end has had its grace."""
+        return [entry.ending for entry in self.runs.entries.values() if entry.ending is not None]
+
+    def _set_leash(self) -> None:
+        """Write down for the guard, and for ``tick``, what the clock will ask for next."""
+        grace = self._shared.grace
+        entries = self.runs.entries.values()
+        if not entries:
+            self._set_leash_on_none()
+            return
+        kill_at = min([entry.ending or entry.job.deadline_boot + grace for entry in entries])
+        self.process.lease(kill_at if self.shares else kill_at - grace, kill_at)
+        self.alarm = min([self._gone_by, *[entry.ending or entry.job.deadline_boot for entry in entries]])
+
+    def _set_leash_on_none(self) -> None:
+        if self.leaving and self._gone_by == NEVER:
+            self._gone_by = boot() + self._shared.grace
+        self.alarm = self._gone_by
+        never = self._gone_by == NEVER
+        self.process.lease(0 if never else self._gone_by, 0 if never else self._gone_by)
+
+    # ------------ hearing of it
+    def take(self) -> list[SlotEvent]:
+        """What the child and its programs have said since."""
+        self._hear()
+        self._set_leash()
+        return self.events()
+
+    def events(self) -> list[SlotEvent]:
+        """What has become known, once."""
+        events, self.runs.events = self.runs.events, []
+        return events
+
+    def take_raw(self) -> bool:
+        """Keep raw output with the run begun last; whether there can be more."""
+        if (piece := self.process.read_raw()) is None:
+            return False
+        if piece:
+            self.runs.print_raw(piece)
+        return True
+
+    def _hear(self) -> None:
+        self.take_raw()  # before anything ends: it belongs to a run that has begun
+        try:
+            while not self.deaf:
+                messages = self.process.read()
+                if messages is None:
+                    self._go_deaf(DYING)
+                    return
+                for message in messages:
+                    self._hear_one(message)
+                if not messages:
+                    return
+        except Garbage:
+            self._go_deaf(0)
+
+    def _go_deaf(self, patience: int) -> None:
+        """The pipe is of no use any more. Whoever closed it or wrote into it has to go, if it is not going already.
+
+        A process that dies closes its pipe a moment before its guard can say how it died: that moment is left to it.
+        """
+        self.deaf = True
+        self._tampered = not self.leaving
+        self.leaving = True
+        self._gone_by = min(self._gone_by, boot() + patience)
+
+    def _hear_one(self, message: Message) -> None:
+        kind = message[0]
+        if kind in SPEAKS_OF_RUNS:
+            self.runs.hear(message)
+        elif kind == HELLO:
+            listed = cast("list[tuple[str, bool, int]]", message[1])
+            self.handlers = {name: Kind(is_async, concurrency) for name, is_async, concurrency in listed}
+        elif kind == CANNOT:
+            self.broken = "{1}: {2}\n{3}".format(*message)
+        elif kind == SIZE:
+            self.size = cast("int", message[1])
+        elif kind == LITTERED:
+            self.leaving = True
+
+    # ------------ its end
+    def death(self) -> list[SlotEvent] | None:
+        """``None`` while anything of it is alive; then what its death means for its runs. It is buried with that."""
+        death = self.process.death()
+        if death is None:
+            return None
+        self._hear()
+        now = boot()
+        for seq in self.runs.unbegun():
+            self.runs.turn_away(seq, now)
+        self._judge(death, now)
+        self.close()
+        return self.events()
+
+    def close(self) -> None:
+        """Kill what is alive of it, and give back everything."""
+        self.process.bury()
+
+    def _judge(self, death: Death, now: int) -> None:
+        """Charge whoever is to blame. Whom the process took along is not, and where nobody knows, nobody is."""
+        entries = list(self.runs.entries.values())
+        self.runs.entries.clear()
+        late = death.why == "late"
+        for entry in entries:
+            entry.overrun |= late and entry.job.deadline_boot <= now
+        explained = any(entry.overrun or entry.stop is not None for entry in entries)
+        for entry in entries:
+            if entry.overrun:
+                self.runs.events.append(entry.raised(now, LEASE_OVER))
+            elif entry.stop is not None:
+                self.runs.events.append(entry.stopped(now, entry.stop))
+            elif explained or len(entries) > 1:
+                self.runs.events.append(entry.stopped(now, SIBLING if explained else NEIGHBOUR))
+            else:
+                self.runs.events.append(entry.raised(now, self._failure(death)))
+
+    def _failure(self, death: Death) -> Failure:
+        if self._tampered and death.why == "told":
+            return TAMPERED
+        return classify(death, oom=self._shared.oom.again())

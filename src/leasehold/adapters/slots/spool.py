@@ -1,0 +1,38 @@
+"""Large texts travel as files in a private folder, so that no pipe fills up with them."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+from leasehold.adapters.slots.frames import INLINE
+
+Text = str | bytes
+"""The text itself, or the name of its spool file in ASCII."""
+
+
+class Spool:
+    """One end of a spool folder. Either end writes under its own prefix; whoever reads a file removes it."""
+
+    def __init__(self, folder: str, prefix: str) -> None:
+        self.folder = folder
+        self._prefix = prefix
+        self._numbers = count()
+
+    def give(self, text: str) -> Text:
+        """What to send instead of the text."""
+        if len(text) <= INLINE:
+            return text
+        name = f"{self._prefix}{next(self._numbers)}"
+        Path(self.folder, name).write_text(text, "utf-8", "surrogatepass", newline="")
+        return name.encode()
+
+    def take(self, sent: Text) -> str:
+        """The text that was given at the other end."""
+        if isinstance(sent, str):
+            return sent
+        path = Path(self.folder, sent.decode())
+        with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
+            text = file.read()
+        path.unlink()
+        return text
