@@ -72,7 +72,8 @@ def parse(body: object) -> dict[str, Json]:
         raise MalformedMessage("the body is no JSON object")
     version = value.get("v")
     if type(version) is not int or version != VERSION:
-        raise MalformedMessage(f"version {compact(version)[:20]} is not known here; this is version {VERSION}")
+        said = type(version).__name__ if isinstance(version, dict | list) else repr(version)[:20]
+        raise MalformedMessage(f"version {said} is not known here; this is version {VERSION}")
     return value
 
 
