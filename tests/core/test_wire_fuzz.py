@@ -153,17 +153,16 @@ def without_defaults(report: object) -> object:
 def check_task_message(body: str) -> str:
     try:
         message = decode_task_message(body)
-    except MalformedMessage as refused:
-        return f"refused: {refused}"
+    except MalformedMessage:
+        return "refused"
     assert json.loads(body) | {"most_receives": message.most_receives} == json.loads(encode_task_message(message))
     return "understood"
 
 
 def check_status_message(body: str) -> str:
-    try:
-        updates, malformed = decode_status_message(body)
-    except MalformedMessage as refused:
-        return f"refused: {refused}"
+    updates, malformed = decode_status_message(body)
+    if [found.digest for found in malformed] == [quarantined("", body, "").digest] and not updates:
+        return "refused"
     broken = 0
     for report in json.loads(body)["reports"]:  # each in its order either heard, passed on, or quarantined
         if updates and said_by_update(updates[0]) == without_defaults(report):
@@ -186,15 +185,16 @@ def check_status_message(body: str) -> str:
 def test_a_damaged_message_is_refused_or_means_what_it_says(
     seed: int, bodies: Callable[[], list[str]], check: Callable[[str], str]
 ) -> None:
-    outcomes = [check(body).partition(":")[0] for body in damaged(seed, bodies())]
+    outcomes = [check(body) for body in damaged(seed, bodies())]
     assert len(outcomes) == MUTATIONS // 4
     assert outcomes.count("refused") > MUTATIONS // 20  # the damage is real
     assert outcomes.count("understood") > MUTATIONS // 400  # and not always
 
 
-@pytest.mark.parametrize("body", [*task_bodies(), *status_bodies()])
-def test_a_message_cut_short_anywhere_is_refused(body: str) -> None:
-    decode = decode_task_message if body in task_bodies() else decode_status_message
-    for end in range(len(body)):
-        with pytest.raises(MalformedMessage):
-            decode(body[:end])
+@pytest.mark.parametrize(
+    ("bodies", "check"), [(task_bodies, check_task_message), (status_bodies, check_status_message)]
+)
+def test_a_message_cut_short_anywhere_is_refused(bodies: Callable[[], list[str]], check: Callable[[str], str]) -> None:
+    for body in bodies():
+        assert {check(body[:end]) for end in range(len(body))} == {"refused"}
+        assert check(body) == "understood"

@@ -269,10 +269,11 @@ def test_the_bulk_of_a_report_is_its_payload() -> None:
         ('{"v":1,"reports":[NaN]}', "NaN is no JSON"),
     ],
 )
-def test_a_message_that_cannot_be_read_is_refused_whole(body: object, reason: str) -> None:
-    with pytest.raises(MalformedMessage) as refused:
-        decode_status_message(body)
-    assert str(refused.value).startswith(reason)
+def test_a_message_that_cannot_be_read_is_quarantined_whole(body: object, reason: str) -> None:
+    updates, (found,) = decode_status_message(body)
+    assert not updates
+    assert found.reason.startswith(reason)
+    assert found == quarantined("status report", body, found.reason)
 
 
 @pytest.mark.parametrize(

@@ -283,20 +283,29 @@ _TAKEN = {kind: (_Report.__annotations__.keys() - _WRITE.keys()).union(names) fo
 
 
 def decode_status_message(body: object) -> StatusMessage:
-    """What workers reported; raises ``MalformedMessage`` when not even the envelope can be read."""
-    envelope = parse(body)
-    if envelope.keys() != {"v", "reports"}:
-        raise MalformedMessage("a status message holds v and reports, nothing else")
-    reports = envelope["reports"]
-    if not isinstance(reports, list):
-        raise MalformedMessage("reports: no list")
+    """What workers reported. Never raises: what cannot be understood, in part or as a whole, is for the quarantine."""
     message = StatusMessage([], [])
+    try:
+        reports = _reports(body)
+    except MalformedMessage as error:
+        message.malformed.append(quarantined(SOURCE, body, str(error)))
+        return message
     for raw in reports:
         try:
             _decode_into(message, raw)
         except MalformedMessage as error:
             message.malformed.append(quarantined(SOURCE, _readable(raw) or body, str(error)))
     return message
+
+
+def _reports(body: object) -> list[Json]:
+    envelope = parse(body)
+    if envelope.keys() != {"v", "reports"}:
+        raise MalformedMessage("a status message holds v and reports, nothing else")
+    reports = envelope["reports"]
+    if not isinstance(reports, list):
+        raise MalformedMessage("reports: no list")
+    return reports
 
 
 def _decode_into(message: StatusMessage, raw: Json) -> None:
