@@ -2,5 +2,6 @@
 
 from leasehold.adapters.memory.faults import FAULTS, Faults, Rates
 from leasehold.adapters.memory.queue import MemoryQueue, MemoryTerms, Peek
+from leasehold.adapters.memory.store import MemoryStore
 
-__all__ = ["FAULTS", "Faults", "MemoryQueue", "MemoryTerms", "Peek", "Rates"]
+__all__ = ["FAULTS", "Faults", "MemoryQueue", "MemoryStore", "MemoryTerms", "Peek", "Rates"]

@@ -1,0 +1,194 @@
+"""Objects by obstore: any of its stores, and a local folder with the durability that obstore leaves out.
+
+Imported only where a store is opened: obstore takes a while to load.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore
+from obstore.store import ObjectStore as Backend
+
+from leasehold.adapters.keys import checked, is_key
+from leasehold.core.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
+STAGING = ".staging"
+"""Where a local object is written before it is shown. No key begins with a dot."""
+ABANDONED = 86_400
+"""Seconds after which what lies there was left by a process that died."""
+ERRNO = re.compile(r"os error (\d+)")
+NOT_WRITABLE = "it cannot be written. Give this user write access to the folder, or name another one."
+NO_ROOM = "the disk (or its quota) is full. Free some space; nothing that was accepted is lost."
+ADVICE = {
+    errno.EACCES: NOT_WRITABLE,
+    errno.EPERM: NOT_WRITABLE,
+    errno.EROFS: "its disk is mounted read-only. Mount it writable, or name another folder.",
+    errno.ENOSPC: NO_ROOM,
+    errno.EDQUOT: NO_ROOM,
+    errno.EFBIG: NO_ROOM,
+    errno.EIO: "the disk reported an error. Check the disk.",
+    errno.ENOTDIR: "a file stands where a folder should be. Move it away, or name another folder.",
+    errno.EMFILE: "this process has too many files open. Raise its limit (ulimit -n).",
+}
+LIST: Callable[[Backend, str], Iterable[Sequence[ObjectMeta]]] = vars(obstore)["list"]
+"""``obstore.list``, whose own type names an Arrow package that is not installed."""
+
+
+class ObjectStore:
+    """The Store port on a store of obstore's that is durable by itself, such as S3. Thread-safe."""
+
+    def __init__(self, open_backend: Callable[[], Backend], url: str) -> None:
+        self._open = open_backend
+        self.url = url
+
+    @cached_property
+    def _backend(self) -> Backend:
+        """Opened at the first use."""
+        return self._open()
+
+    def create(self, key: str, value: bytes) -> bool:
+        """Write durably unless the key exists; whether this call wrote it."""
+        with self._speaking():
+            try:
+                self._put(checked(key), value)
+            except AlreadyExistsError:
+                return False
+            return True
+
+    def get(self, key: str) -> bytes | None:
+        """The object, or ``None``: also for what can be no key."""
+        if not is_key(key):
+            return None
+        with self._speaking():
+            try:
+                return bytes(obstore.get(self._backend, key).bytes())
+            except FileNotFoundError:
+                return None
+
+    def exists(self, key: str) -> bool:
+        """Whether the key exists, without reading it."""
+        if not is_key(key):
+            return False
+        with self._speaking():
+            try:
+                obstore.head(self._backend, key)
+            except FileNotFoundError:
+                return False
+            return True
+
+    def keys(self, prefix: str) -> list[str]:
+        """All keys below ``prefix/``, sorted."""
+        checked(prefix)
+        with self._speaking():
+            return sorted(found["path"] for page in LIST(self._backend, prefix) for found in page)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete; keys that do not exist are no error."""
+        there = [key for key in keys if is_key(key)]
+        with self._speaking():
+            if there:
+                obstore.delete(self._backend, there)
+
+    def _put(self, key: str, value: bytes) -> None:
+        obstore.put(self._backend, key, value, mode="create", use_multipart=False)
+
+    @contextmanager
+    def _speaking(self) -> Generator[None]:
+        try:
+            yield
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable(f"store {self.url}: {advice(error)}") from error
+
+
+class FolderStore(ObjectStore):
+    """A local folder, made at the first use.
+
+    obstore writes create-only and whole, but leaves it in the page cache: after a loss of power an object could be
+    there and be empty. So an object is staged and synced first, then shown under its key, then its folders are synced.
+    """
+
+    def __init__(self, folder: Path, *, sync: Callable[[int], None] = os.fsync) -> None:
+        self._folder = folder.absolute()
+        self._sync = sync
+        super().__init__(self._open_folder, f"file://{self._folder}")
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete, and the folders that are empty then; keys that do not exist are no error."""
+        for key in keys:
+            if is_key(key):
+                with self._speaking(), suppress(FileNotFoundError):
+                    obstore.delete(self._backend, key)
+                self._remove_empty_folders(key)
+
+    def _put(self, key: str, value: bytes) -> None:
+        if self.exists(key):
+            self._make_durable(key)  # who wrote it may not have come so far, and our caller counts on it
+            raise AlreadyExistsError(key)
+        staged = f"{STAGING}/{secrets.token_hex(16)}"
+        try:
+            obstore.put(self._backend, staged, value, mode="create", use_multipart=False)
+            self._sync_path(self._folder / staged)
+            obstore.copy(self._backend, staged, key, overwrite=False)
+        except AlreadyExistsError:
+            self._make_durable(key)
+            raise
+        finally:
+            (self._folder / staged).unlink(missing_ok=True)
+        self._make_durable(key, file=False)
+
+    def _make_durable(self, key: str, *, file: bool = True) -> None:
+        path = self._folder / key
+        with suppress(FileNotFoundError):  # deleted again meanwhile
+            if file:
+                self._sync_path(path)
+            for folder in path.parents:
+                self._sync_path(folder)
+                if folder == self._folder:
+                    break
+
+    def _sync_path(self, path: Path) -> None:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._sync(fd)
+        finally:
+            os.close(fd)
+
+    def _remove_empty_folders(self, key: str) -> None:
+        with suppress(OSError):  # the first that is not empty
+            for part in Path(key).parents[:-1]:
+                (self._folder / part).rmdir()
+
+    def _open_folder(self) -> LocalStore:
+        backend = LocalStore(self._folder, mkdir=True)
+        self._clear_staging()
+        return backend
+
+    def _clear_staging(self) -> None:
+        oldest = time.time() - ABANDONED
+        with suppress(OSError):
+            for path in (self._folder / STAGING).iterdir():
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+
+
+def advice(error: BaseException) -> str:
+    """What happened and what to do, in one sentence or two; obstore tells the error's number in its text only."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (found := ERRNO.search(str(error))) is not None:
+        number = int(found[1])
+    return ADVICE.get(number or 0, f"{str(error).partition(chr(10))[0]}. Check that it can be reached and written.")
