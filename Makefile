@@ -29,11 +29,12 @@ test: setup-dev ## run the tests; core/ must be covered to the last branch
 	$(if $(ARGS),,@scripts/cover-core)
 	$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
-check: setup-dev ## lint, format, types, import contracts
+check: setup-dev ## lint, format, types, import contracts, migrations
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m basedpyright --pythonpath $(PY)
-	$(BIN)lint-imports --no-cache
+	$(BIN)lint-imports --no-cache --no-logo
+	@scripts/check-migrations
 
 format: setup-dev ## put the code in its format, and mend what can be mended
 	$(PY) -m ruff check --fix .
