@@ -7,12 +7,28 @@ from typing import NamedTuple
 from leasehold.adapters.slots.frames import RAISED, RETURNED, YIELDED
 from leasehold.adapters.slots.line import WorkerGone
 from leasehold.adapters.slots.link import ChildLink
+from leasehold.adapters.slots.spool import Text
 from leasehold.core.errors import BadResult, Interrupted, UnknownHandler
 from leasehold.core.model import FailureKind
 from leasehold.ports.handlers import Handler, Handlers
 
+OrderFields = tuple[int, str, str, Text, int, int, int, int]
 
-class Asked(BaseException):
+
+class Order(NamedTuple):
+    """A job as the child gets it."""
+
+    seq: int
+    task_id: str
+    name: str
+    arguments: Text
+    n: int
+    r: int
+    deadline: int
+    start_by: int
+
+
+class Asked(SystemExit):
     """The leash asks this process to end now; whoever catches this and goes on is killed."""
 
 

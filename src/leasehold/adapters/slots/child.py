@@ -9,17 +9,20 @@ import sys
 import time
 from importlib import import_module
 from types import FrameType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from leasehold.adapters.slots.boot import ANNOUNCED, boot, words
-from leasehold.adapters.slots.calls import Asked, call
+from leasehold.adapters.slots.calls import Asked, Order, OrderFields, call
 from leasehold.adapters.slots.frames import BEGAN, CANNOT, HELLO, LITTERED, SIZE, UNBEGUN, Message
 from leasehold.adapters.slots.line import Line
 from leasehold.adapters.slots.link import ChildLink
 from leasehold.adapters.slots.output import capture
-from leasehold.adapters.slots.spool import Spool, Text
+from leasehold.adapters.slots.spool import Spool
 from leasehold.ports import run as runs
 from leasehold.ports.handlers import Handlers, Loader
+
+if TYPE_CHECKING:
+    from leasehold.adapters.slots.together import Together
 
 SIZED_EVERY = 200_000_000
 """ns between two looks at this process's memory."""
@@ -33,16 +36,19 @@ class Child:
         self.handlers = handlers
         self._unsent: list[Message] = []
         self._sized_at = 0
+        self._together: Together | None = None
 
     def serve(self) -> None:
         """Work until told to leave."""
         line = self.line
         while line.jobs or not line.leaving:
             while line.jobs:
-                self.run(line.jobs.popleft())
+                self._next()
             self.flush()
             if not line.leaving:
                 line.wait()
+        if self._together is not None:
+            self._together.close()
 
     def flush(self) -> None:
         """Send what was held back."""
@@ -50,22 +56,37 @@ class Child:
             self.line.send(self._unsent)
             self._unsent = []
 
-    def run(self, job: Message) -> None:
+    def _next(self) -> None:
+        """Run the next job; async ones all together."""
+        name = cast("str", self.line.jobs[0][3])
+        handler = self.handlers.find(name)
+        if handler is not None and handler.is_async:
+            self.flush()
+            self.together().serve()
+        else:
+            self.run(Order(*cast("OrderFields", self.line.jobs.popleft()[1:])))
+        self.look_after(time.perf_counter_ns())
+
+    def together(self) -> Together:
+        """The event loop of async handlers, once there is one to run."""
+        if self._together is None:
+            from leasehold.adapters.slots.together import Together  # noqa: PLC0415 - it brings asyncio
+
+            self._together = Together(self.line, self.handlers)
+        return self._together
+
+    def run(self, job: Order) -> None:
         """One run. Its end and the beginning of the next share one write to the pipe."""
-        _, seq, task_id, name, arguments, n, r, deadline, start_by = cast(
-            "tuple[int, int, str, str, Text, int, int, int, int]", job
-        )
-        if not self.claim(seq, min(deadline, start_by)):
+        if not self.claim(job.seq, job.start_by):
             return
-        link = ChildLink(self.line, seq, deadline)
-        runs.begin(runs.Run(task_id, n, r, link))
+        link = ChildLink(self.line, job.seq, job.deadline)
+        runs.begin(runs.Run(job.task_id, job.n, job.r, link))
         began = time.perf_counter_ns()
-        end = call(self.handlers, name, self.line.spool.take(arguments), link)
-        ended = time.perf_counter_ns()
+        end = call(self.handlers, job.name, self.line.spool.take(job.arguments), link)
+        took = (time.perf_counter_ns() - began) // 1_000
         runs.end()
         printed = link.sink.rest() if link.sink is not None else (b"", 0)
-        self._unsent.append((end.kind, seq, boot(), (ended - began) // 1_000, end.payload, *printed))
-        self.look_after(ended)
+        self._unsent.append((end.kind, job.seq, boot(), took, end.payload, *printed))
 
     def claim(self, seq: int, start_by: int) -> bool:
         """Say that the run begins, unless its turn came too late or the worker has taken it back."""
@@ -85,21 +106,36 @@ class Child:
         return True
 
     def look_after(self, now: int) -> None:
-        """Say what the worker should know before it sends more: processes left behind, memory in use."""
-        if has_children():
+        """After a run: leave if it left processes behind, and say how much memory is in use."""
+        if has_children() and litter():
             self._unsent.append((LITTERED,))
-        if now - self._sized_at > SIZED_EVERY:
+            self._unsent += [(UNBEGUN, job[1], 0) for job in self.line.jobs]
+            self.line.jobs.clear()
+            self.line.leaving = True
+        elif now - self._sized_at > SIZED_EVERY:
             self._sized_at = now
             self._unsent.append((SIZE, resident()))
 
 
 def has_children() -> bool:
-    """Whether any process descends from this one; the kernel knows in a microsecond.
+    """Whether any process descends from this one, dead or alive; the kernel knows in a microsecond.
 
     The guard made this process a subreaper, so daemonised processes are its children too.
     """
+    if not hasattr(os, "waitid"):
+        return True  # macOS: litter() looks
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def litter() -> bool:
+    """Collect the dead that nobody waited for; whether anything lives."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
     except ChildProcessError:
         return False
     return True

@@ -6,6 +6,7 @@ import os
 import select
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import cast
 
 from leasehold.adapters.slots.boot import REVOKED
@@ -23,7 +24,7 @@ class Line:
     """Sends from any thread; one thread at a time reads, and hands to the others what is theirs."""
 
     def __init__(self, inward: int, outward: int, words: memoryview, spool: Spool) -> None:
-        self._in = inward
+        self.inward = inward
         self._out = outward
         self.words = words
         self.spool = spool
@@ -36,6 +37,8 @@ class Line:
         self.cancelled: set[int] = set()
         self.interrupted: str | None = None
         self.leaving = False
+        self.on_news: Callable[[], None] | None = None
+        """Called by whichever thread has read something."""
 
     def send(self, messages: list[Message]) -> None:
         """Put messages on the pipe; they are there when this returns, whatever becomes of this process."""
@@ -75,7 +78,7 @@ class Line:
         with self._changed:
             if self._reading:
                 return
-            self._reading = bool(select.select([self._in], [], [], 0)[0])
+            self._reading = bool(select.select([self.inward], [], [], 0)[0])
             if not self._reading:
                 return
         self._read()
@@ -83,7 +86,7 @@ class Line:
     def _read(self) -> None:
         messages: list[Message] = []
         try:
-            piece = os.read(self._in, PIECE)
+            piece = os.read(self.inward, PIECE)
             if not piece:
                 raise WorkerGone(0)
             messages = self._decoder.feed(piece)
@@ -93,6 +96,8 @@ class Line:
                     self._take(message)
                 self._reading = False
                 self._changed.notify_all()
+            if messages and self.on_news is not None:
+                self.on_news()
 
     def _take(self, message: Message) -> None:
         kind = message[0]

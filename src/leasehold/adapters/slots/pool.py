@@ -13,6 +13,7 @@ from leasehold.adapters.slots.deaths import OutOfMemory
 from leasehold.adapters.slots.environment import scrubbed
 from leasehold.adapters.slots.process import Launch
 from leasehold.adapters.slots.slot import Kind, Shared, Slot
+from leasehold.adapters.slots.starts import Starts
 from leasehold.adapters.slots.tempo import Tempo
 from leasehold.core.errors import BadApplication, UnknownHandler
 from leasehold.ports.handlers import LOADER
@@ -21,8 +22,6 @@ from leasehold.ports.slots import Answer, Job, SlotEvent, Stopped
 MEBIBYTE = 1 << 20
 GRACE = 5_000
 READABLE = select.POLLIN | select.POLLHUP
-STARTS = 3
-"""Starts in a row that may fail before the application counts as broken."""
 LOADING_TIME = 60_000
 """ms that an application may take to load."""
 
@@ -66,7 +65,9 @@ class SlotPool:
         self._returned: list[Job] = []
         self._events: list[SlotEvent] = []
         self._kinds: dict[str, Kind] | None = None
-        self._failed_starts = 0
+        self._starts = Starts()
+        self._openings: list[int] = []
+        """When places without a process get one."""
         self._poll = select.poll()
         self._ears: dict[int, Slot] = {}
         self._woken, self._wake = os.pipe()
@@ -82,7 +83,7 @@ class SlotPool:
         """How many runs could begin at once now; none while others wait, so that nobody overtakes them."""
         if self._line or self._returned:
             return 0
-        return sum(self._places(slot) for slot in self._slots)
+        return sum(places(slot) for slot in self._slots)
 
     def knows(self, name: str) -> bool:
         """Whether the application has this handler. Waits until it is loaded.
@@ -173,7 +174,7 @@ class SlotPool:
         self._feed()
 
     def _patience(self, wait: int) -> int:
-        alarm = min([slot.alarm for slot in self._slots])
+        alarm = min([slot.alarm for slot in self._slots] + self._openings)
         return max(0, min(wait, alarm - boot()))
 
     def _attend(self, fd: int) -> None:
@@ -199,12 +200,13 @@ class SlotPool:
 
     def _meet(self, slot: Slot) -> None:
         """A child has loaded the application, or has had enough runs."""
-        if slot.handlers is not None and self._kinds is not slot.handlers and not slot.met:
+        if slot.handlers is not None and not slot.met:
             slot.met = True
             self._kinds = slot.handlers
-            self._failed_starts = 0
-        if not slot.leaving and not slot.runs.entries and self._worn(slot):
+            self._starts.loaded()
+        if not slot.leaving and self._worn(slot):
             slot.leave()
+            self._events += slot.events()
 
     def _worn(self, slot: Slot) -> bool:
         return slot.runs.last >= self._recycling.runs or slot.size > self._recycling.mebibytes * MEBIBYTE
@@ -215,6 +217,8 @@ class SlotPool:
             if slot.alarm <= now:
                 slot.tick(now)
                 self._events += slot.events()
+        if self._openings:
+            self._reopen(now)
 
     # ------------ life and death
     def _open(self) -> Slot:
@@ -226,15 +230,21 @@ class SlotPool:
         return slot
 
     def _replace(self, slot: Slot) -> None:
-        """A process is dead: a new one takes its place, unless the application does not load."""
+        """A process is dead: a new one takes its place; later, if it died before it had loaded the application."""
         for fd in [fd for fd, owner in self._ears.items() if owner is slot]:
             del self._ears[fd]
             self._forget(fd)
-        if slot.handlers is None:
-            self._failed_starts += 1
-            if slot.broken is not None or self._failed_starts >= STARTS:
-                raise BadApplication(slot.broken or "the application's process dies while it is loaded")
-        self._slots[self._slots.index(slot)] = self._open()
+        self._slots.remove(slot)
+        delay = 0 if slot.handlers else self._starts.fail(slot.broken, slot.runs.stray.kept().decode(errors="replace"))
+        self._openings.append(boot() + delay)
+
+    def _reopen(self, now: int) -> None:
+        """Start what is due; what cannot be loaded at all is not tried for ever."""
+        if self._starts.hopeless(alive=any(slot.handlers for slot in self._slots)):
+            raise BadApplication(f"the application cannot be loaded: {self._starts.excuse}")
+        for due in [due for due in self._openings if due <= now]:
+            self._openings.remove(due)
+            self._slots.append(self._open())
 
     def _forget(self, fd: int) -> None:
         try:
@@ -276,20 +286,45 @@ class SlotPool:
 
     def _find(self, job: Job, kind: Kind) -> tuple[Slot, int] | None:
         """A slot for this job, and how many like it may go with it."""
-        together = 1 if kind.is_async else self._tempo.together(job.name)
+        if kind.is_async:
+            fitting = [slot for slot in self._slots if room(slot, kind.concurrency)]
+            return (min(fitting, key=load), 1) if fitting else None
+        together = self._tempo.together(job.name)
         for slot in self._slots:
             if slot.idle:
                 return slot, together
-        if together > 1:
-            for slot in self._slots:
-                if slot.handlers is not None and not slot.leaving and not slot.shares:
-                    room = together - len(slot.runs.entries)
-                    if 2 * room >= together:
-                        return slot, room
+        return self._behind_short_runs(together) if together > 1 else None
+
+    def _behind_short_runs(self, together: int) -> tuple[Slot, int] | None:
+        """A slot whose child should have more in hand, so that it never waits for us."""
+        now = boot()
+        for slot in self._slots:
+            if slot.flows(now):
+                space = together - load(slot)
+                if 2 * space >= together:
+                    return slot, space
         return None
 
-    def _places(self, slot: Slot) -> int:
-        return 1 if not slot.leaving and not slot.runs.entries else 0
+
+def load(slot: Slot) -> int:
+    """How many runs it has."""
+    return len(slot.runs.entries)
+
+
+def room(slot: Slot, limit: int) -> int:
+    """How many async runs more it could begin at once, of a handler with that concurrency."""
+    if slot.leaving or slot.handlers is None:
+        return 0
+    if not slot.runs.entries:
+        return limit
+    return max(0, min(limit, slot.limit) - load(slot)) if slot.shares else 0
+
+
+def places(slot: Slot) -> int:
+    """How many runs could begin in it at once; one whose child is being replaced is as good as ready."""
+    if slot.leaving:
+        return 0
+    return room(slot, slot.limit) if slot.shares and slot.runs.entries else int(not slot.runs.entries)
 
 
 def drain(fd: int) -> None:

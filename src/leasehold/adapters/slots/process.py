@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +21,8 @@ from leasehold.adapters.slots.frames import Decoder, Message, encode
 from leasehold.adapters.slots.spool import Spool
 
 PIECE = 1 << 18
+MARK = "_LEASEHOLD_SLOT"
+"""Variable by which the processes of a slot are found again when its guard is gone."""
 BOOTSTRAP = (
     "import sys; sys.path[:] = sys.argv.pop().split('\\n'); from leasehold.adapters.slots.child import main; main()"
 )
@@ -63,10 +67,11 @@ class Process:
         theirs = [control.fileno(), guard_words, child_words, raw, inward, outward]
         child = [sys.executable, *interpreter_flags(), "-c", BOOTSTRAP, *map(str, (inward, outward, child_words))]
         child += [self.folder, launch.loader, launch.spec, "\n".join(sys.path)]
+        self._mark = f"{MARK}={Path(self.folder).name}"
         command = [sys.executable, "-I", "-S", guard.__file__, *map(str, (*theirs, launch.memory)), self.folder, *child]
         self._guard = subprocess.Popen(
             command,
-            env=dict(launch.environment),
+            env={**launch.environment, MARK: Path(self.folder).name},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=theirs,
@@ -132,6 +137,10 @@ class Process:
         except (BlockingIOError, BrokenPipeError, ConnectionResetError):
             return  # it has been told before, or it is gone
 
+    def destroy(self) -> None:
+        """Kill the guard itself; the kernel then kills the child, and ``bury`` what that leaves."""
+        self._guard.kill()
+
     def death(self) -> Death | None:
         """How it ended, once nothing of it is alive."""
         try:
@@ -150,6 +159,8 @@ class Process:
         """Give back everything; the guard is gone already, or goes when its pipe closes."""
         self.control.close()
         self._guard.wait()
+        if self._guard.returncode != 0:
+            kill_marked(self._mark)
         for fd in (self.inward, self.outward, self.raw):
             os.close(fd)
         self.words.release()
@@ -183,6 +194,22 @@ def read_some(fd: int) -> bytes | None:
         return os.read(fd, PIECE) or None
     except BlockingIOError:
         return b""
+
+
+def kill_marked(mark: str) -> None:
+    """Kill every process that was started with that variable, until there is none: the work of a guard that is dead."""
+    while pids := [int(file.parent.name) for file in Path("/proc").glob("[0-9]*/environ") if holds(file, mark)]:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def holds(environment: Path, mark: str) -> bool:
+    """Whether a process, unless it is dead, was started with that variable."""
+    try:
+        return mark.encode() in environment.read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def interpreter_flags() -> list[str]:

@@ -33,6 +33,12 @@ TAMPERED = Failure(
 )
 
 
+STUCK = 25
+"""ms without a word from a child that has short runs in hand, after which what has not begun is taken back."""
+GUARD_TIME = 10_000
+"""ms that a guard may take to kill everything before it counts as stopped."""
+
+
 class Kind(NamedTuple):
     """What a slot must know of a handler."""
 
@@ -68,16 +74,21 @@ class Slot:
         """Why the application cannot be loaded."""
         self.kind: Kind | None = None
         """Of the runs in it."""
+        self.limit = 1
+        """How many runs may be in it, while they are async."""
         self.size = 0
         """Bytes of memory its child had in use when it last said so."""
         self.leaving = False
         """It gets no more jobs: it is being stopped, or recycled."""
+        self.heard_at = 0
+        """When the child was last heard, or given work."""
         self.deaf = False
         """Nothing more is to be heard from the child."""
         self.alarm = NEVER
         """When ``tick`` has something to do."""
         self._gone_by = NEVER
         """When it is killed, once it was told to leave or has closed its pipe."""
+        self._killed_at: int | None = None
         self._tampered = False
 
     @property
@@ -88,8 +99,10 @@ class Slot:
     # ------------ giving it work
     def hand(self, jobs: list[Job], kind: Kind) -> None:
         """Give jobs to the child; it begins them in this order."""
+        self.limit = min(kind.concurrency, self.limit) if self.runs.entries else kind.concurrency
         self.kind = kind
         self.process.send([self.runs.add(job) for job in jobs])
+        self.heard_at = boot()
         self._set_leash()
 
     def recall(self) -> None:
@@ -139,16 +152,32 @@ class Slot:
         """Do what the clock asks for."""
         if now < self.alarm:
             return
-        if any(entry.began is None and entry.job.deadline_boot <= now for entry in self.runs.entries.values()):
+        if self.stuck(now) or any(waits_too_long(entry, now) for entry in self.runs.entries.values()):
             self.recall()
         for seq, entry in self.runs.entries.items():
             if entry.ending is None and entry.job.deadline_boot <= now:
                 entry.overrun = True
                 self._end(seq, entry, now)
         if min([self._gone_by, *self._endings()]) <= now:
-            self.leaving = True
-            self.process.kill()
+            self._kill(now)
         self._set_leash()
+
+    def stuck(self, now: int) -> bool:
+        """Whether its jobs wait behind a run that takes longer than short runs do."""
+        return not self.shares and len(self.runs.entries) > 1 and now - self.heard_at >= STUCK
+
+    def flows(self, now: int) -> bool:
+        """Whether plain runs follow each other in it quickly, as far as one can see."""
+        return self.handlers is not None and not self.leaving and not self.shares and now - self.heard_at < STUCK
+
+    def _kill(self, now: int) -> None:
+        """Kill all of it; a guard that does not manage goes first, and drags its child along."""
+        self.leaving = True
+        if self._killed_at is None:
+            self._killed_at = now
+            self.process.kill()
+        elif now - self._killed_at >= GUARD_TIME:
+            self.process.destroy()
 
     def _end(self, seq: int, entry: Entry, now: int) -> None:
         """Make a run end: an async one is cancelled, a plain one is asked to end with its whole process."""
@@ -179,6 +208,9 @@ class Slot:
         kill_at = min([entry.ending or entry.job.deadline_boot + grace for entry in entries])
         self.process.lease(kill_at if self.shares else kill_at - grace, kill_at)
         self.alarm = min([self._gone_by, *[entry.ending or entry.job.deadline_boot for entry in entries]])
+        if len(entries) > 1 and not self.shares:
+            self.alarm = min(self.alarm, self.heard_at + STUCK)
+        self._mind_the_guard()
 
     def _set_leash_on_none(self) -> None:
         if self.leaving and self._gone_by == NEVER:
@@ -186,11 +218,17 @@ class Slot:
         self.alarm = self._gone_by
         never = self._gone_by == NEVER
         self.process.lease(0 if never else self._gone_by, 0 if never else self._gone_by)
+        self._mind_the_guard()
+
+    def _mind_the_guard(self) -> None:
+        if self._killed_at is not None:
+            self.alarm = self._killed_at + GUARD_TIME
 
     # ------------ hearing of it
     def take(self) -> list[SlotEvent]:
         """What the child and its programs have said since."""
         self._hear()
+        self.heard_at = boot()
         self._set_leash()
         return self.events()
 
@@ -286,3 +324,8 @@ class Slot:
         if self._tampered and death.why == "told":
             return TAMPERED
         return classify(death, oom=self._shared.oom.again())
+
+
+def waits_too_long(entry: Entry, now: int) -> bool:
+    """Whether its lease ended before it began."""
+    return entry.began is None and entry.job.deadline_boot <= now
