@@ -22,7 +22,7 @@ def recording(tmp_path: Path) -> Path:
     return write_wav(tmp_path / "three.wav", part + part + tone(0.5))
 
 
-def go(run: FakeRun, path: Path, trouble: Trouble = Trouble()) -> Transcript:  # noqa: B008 - immutable
+def go(run: FakeRun, path: Path, trouble: Trouble = Trouble()) -> Transcript:  # noqa: B008 - it never changes
     return write_down(run, path, CountingListener(), unpaced(), trouble)
 
 

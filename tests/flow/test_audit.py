@@ -25,7 +25,7 @@ def views() -> FakeViews:
     views = FakeViews()
     sent, begun = (NOW - 95_000, Dispatched(NOW + 500_000)), (NOW - 90_000, Started(a_run()))
     views.add(a_task(1), sent, begun, (NOW - 80_000, Completed(a_run(), NOW - 80_000)))
-    views.add(a_task(2), sent, begun, (NOW - 80_000, Failed(a_run(), NOW - 80_000, BOOM, "g", unrecoverable=True)))
+    views.add(a_task(2), sent, begun, (NOW - 80_000, Failed(a_run(), NOW - 80_000, BOOM, unrecoverable=True)))
     views.add(a_task(3), (NOW - 95_000, Cancelled("ann", "too dear")))
     views.add(a_task(4), sent, (NOW - 5_000, Started(a_run(at=NOW - 5_000, lease_until=NOW + 55_000))))
     views.add(a_task(5), sent)
@@ -59,7 +59,7 @@ def test_when_all_is_done_that_is_said() -> None:
 
 def test_a_task_that_waits_after_a_failure_says_both(views: FakeViews) -> None:
     sent = (NOW - 95_000, Dispatched(NOW + 500_000))
-    failed = Failed(a_run(), NOW - 5_000, BOOM, "g", deleted=True, after=60_000)
+    failed = Failed(a_run(), NOW - 5_000, BOOM, deleted=True, after=60_000)
     views.add(a_task(7), sent, (NOW - 5_000, failed))
     assert "not before its time, after: not a WAV file" in {one.reason for one in audit(views, NOW).standings}
 
