@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ColumnClause, Select, Table, TableClause, Text, bindparam, cast, column, func, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnClause,
+    Select,
+    Table,
+    TableClause,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.ext.compiler import compiles
@@ -92,3 +105,23 @@ def learned(into: Table) -> Insert:
 def each_number(name: str) -> Select[int]:
     """As ``each``, over whole numbers that are bound as texts."""
     return select(cast(text_column("value"), BigInteger)).select_from(each_row(name))
+
+
+class Beside(FunctionElement[bool]):
+    """A condition that the planner shall not reckon with: it neither picks an index for it nor counts on it."""
+
+    name = "beside"
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(Beside, "sqlite")
+def beside_sqlite(element: Beside, compiler: SQLCompiler, **kw: object) -> str:
+    """Without it, SQLite takes many conditions for so rare a match that sorting seems as good as an index."""
+    return f"likely({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(Beside, "postgresql")
+def beside_postgresql(element: Beside, compiler: SQLCompiler, **kw: object) -> str:
+    """PostgreSQL knows its tables better."""
+    return f"({compiler.process(element.clauses, **kw)})"

@@ -5,15 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 
-from leasehold.adapters.database import counting, dispatching, recording, submitting
+from leasehold.adapters.database import counting, dispatching, operating, recording, submitting
 from leasehold.adapters.database.connection import Database, Transaction
 from leasehold.adapters.database.rows import task_of
-from leasehold.adapters.database.tally import EXPIRED, STARTED
 from leasehold.core.alarms import owed
 from leasehold.core.events import Event
-from leasehold.core.model import Status, Why
 from leasehold.core.reports import Malformed
-from leasehold.core.transitions import state_name
 from leasehold.ports.ledger import (
     Accepted,
     Applied,
@@ -24,6 +21,7 @@ from leasehold.ports.ledger import (
     KeyConflict,
     Need,
     NewTask,
+    Operation,
     Outgoing,
     Terms,
 )
@@ -40,7 +38,7 @@ class DatabaseLedger:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._sql = {**database.sql("ledger"), **database.sql("chores")}
+        self._sql = {**database.sql("ledger"), **database.sql("chores"), **database.sql("pages")}
 
     def now(self) -> int:
         """The database's clock."""
@@ -75,14 +73,10 @@ class DatabaseLedger:
         events = [(task.id, owed(task, tx.now)) for task in tasks]
         return [(task_id, event) for task_id, event in events if event is not None]
 
-    def flights(self) -> dict[str, Flight]:
-        """How full each queue is, from counters."""
+    def flights(self) -> Mapping[str, Flight]:
+        """How full the queues are, from counters."""
         with self.database.read() as tx:
-            paused = {name for (name,) in tx.rows(self._sql["paused queues"])}
-            cells: dict[str, dict[str, int]] = {}
-            for queue, state, tasks in tx.rows(self._sql["flights"]):
-                cells.setdefault(queue, {})[state] = tasks
-        return {queue: flight_of(found, paused=queue in paused) for queue, found in cells.items()}
+            return counting.flights(tx, self._sql)
 
     def fold_counters(self) -> int:
         """Fold counter deltas; how many rows were folded."""
@@ -99,6 +93,23 @@ class DatabaseLedger:
                 self._sql["pause"], {"name": queue, "paused": paused, "paused_by": by, "paused_at": tx.now}
             )
         )
+
+    def start_operation(self, operation: Operation) -> None:
+        """Write a bulk operation."""
+        self.database.transact(lambda tx: operating.start(tx, self._sql, operation))
+
+    def next_operation(self, limit: int) -> tuple[Operation, list[str]] | None:
+        """The oldest unfinished operation and the next task ids it covers."""
+        with self.database.read() as tx:
+            return operating.following(tx, self._sql, limit)
+
+    def advance_operation(self, operation: Operation) -> None:
+        """Save cursor, counts and end, unless it was cancelled meanwhile."""
+        self.database.transact(lambda tx: operating.advance(tx, self._sql, operation))
+
+    def cancel_operation(self, operation_id: str) -> bool:
+        """Stop an unfinished operation; whether there was one."""
+        return self.database.transact(lambda tx: operating.cancel(tx, self._sql, operation_id))
 
     def secret(self, name: str) -> bytes:
         """A 32-byte key kept in the ledger, made at first use."""
@@ -118,16 +129,3 @@ class DatabaseLedger:
         tx.run(self._sql["add secret"], {"name": name, "value": secrets.token_bytes(SECRET_BYTES)})
         ((value,),) = tx.rows(self._sql["secret"], {"name": name})
         return bytes(value)
-
-
-def flight_of(cells: Mapping[str, int], *, paused: bool) -> Flight:
-    """How full a queue is, from its counters by state."""
-    return Flight(
-        due=cells.get(state_name(Status.PENDING, Why.DUE), 0),
-        queued=cells.get(state_name(Status.PENDING, Why.QUEUED), 0),
-        in_progress=cells.get(state_name(Status.IN_PROGRESS, None), 0),
-        lapsed=cells.get(state_name(Status.PENDING, Why.LAPSED), 0),
-        paused=paused,
-        started=cells.get(STARTED, 0),
-        expired=cells.get(EXPIRED, 0),
-    )

@@ -37,7 +37,7 @@ STATES: dict[str, tuple[Status, Why | None]] = {
     for status in Status
     for why in (tuple(Why) if status is Status.PENDING else (None,))
 }
-"""Every state that a row may be in."""
+"""Every state that a row may be in, taken apart."""
 
 
 class Hot(NamedTuple):

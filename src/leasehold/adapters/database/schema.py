@@ -133,7 +133,7 @@ index("tasks_by_trouble", tasks.c.batch, tasks.c.state, tasks.c.number, where=in
 index("tasks_by_group", tasks.c.error_group, tasks.c.state, tasks.c.number, where=tasks.c.error_group.is_not(None))
 # What the roles take.
 index("tasks_due", tasks.c.queue, tasks.c.priority.desc(), tasks.c.due_at, tasks.c.number, where=is_due)
-index("tasks_asleep", tasks.c.alarm, where=sleeps)
+index("tasks_asleep", tasks.c.state, tasks.c.alarm, where=sleeps)  # the state, or SQLite prefers tasks_by_state
 index("tasks_alarmed", tasks.c.alarm, where=and_(tasks.c.alarm.is_not(None), not_(sleeps)))
 index("tasks_ended", tasks.c.batch, tasks.c.ended_no, where=tasks.c.ended_no.is_not(None))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import Executable, Integer, and_, bindparam, delete, func, or_, select, union_all, update
 
 from leasehold.adapters.database.elements import added, each_number, unless_there
+from leasehold.adapters.database.rows import STATES
 from leasehold.adapters.database.schema import (
     CELL,
     counter_deltas,
@@ -20,15 +21,16 @@ from leasehold.adapters.database.schema import (
 from leasehold.adapters.database.tally import EXPIRED, STARTED
 
 LIMIT = bindparam("limit", type_=Integer)
-FLIGHT = ("pending/due", "pending/queued", "pending/lapsed", "in_progress", STARTED, EXPIRED)
+FLOWN = (*(state for state in STATES if state.startswith("pending")), "in_progress", STARTED, EXPIRED)
 OPERATION = [operations.c[name] for name in ("id", "kind", "filter", "ceiling", "by", "reason", "created_at")]
 PROGRESS = [operations.c[name] for name in ("cursor", "matched", "changed", "finished", "finished_at")]
 
 in_flight = union_all(
-    *(
-        select(cells.c.queue, cells.c.state, cells.c.tasks).where(or_(*(cells.c.state == state for state in FLIGHT)))
-        for cells in (counters, counter_deltas)
-    )
+    # by way of the queues, so that each is a few ranges of the counters' key: outcomes fill the rest of it
+    select(counters.c.queue, counters.c.state, counters.c.tasks).where(
+        counters.c.queue.in_(select(queues.c.name)), or_(*(counters.c.state == state for state in FLOWN))
+    ),
+    select(counter_deltas.c.queue, counter_deltas.c.state, counter_deltas.c.tasks),
 ).subquery()
 fold_cell = added(counters)
 pause = added(queues)
@@ -79,5 +81,5 @@ STATEMENTS: Mapping[str, Executable] = {
     .where(operations.c.id == bindparam("id_"), unfinished)
     .values(finished="cancelled", finished_at=bindparam("finished_at")),
     "newest task": select(tasks.c.id).order_by(tasks.c.number.desc()).limit(1),
-    "number": select(tasks.c.number).where(tasks.c.id == bindparam("id")),
+    "number of": select(tasks.c.number).where(tasks.c.id == bindparam("id")),
 }

@@ -1,0 +1,53 @@
+"""Bulk operations: a row that says what is to be done, and which tasks come next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from leasehold.adapters.database.connection import Sql, Transaction
+from leasehold.adapters.database.filtering import FIRST, Bounds, plan
+from leasehold.core.filters import parse
+from leasehold.ports.ledger import Operation
+
+MOVABLE: Mapping[str, frozenset[str]] = {
+    "cancel": frozenset({"pending", "in_progress"}),
+    "retry": frozenset({"failed", "cancelled"}),
+}
+"""In which status a task is that an operation of this kind can change."""
+
+
+def start(tx: Transaction, sql: Mapping[str, Sql], operation: Operation) -> None:
+    """Write it. It covers the tasks that exist now: its ceiling becomes the newest of them."""
+    if not tx.rows(sql["number of"], {"id": operation.ceiling}):
+        newest = tx.rows(sql["newest task"])
+        operation = operation._replace(ceiling=newest[0][0] if newest else "")
+    tx.run(sql["add operation"], operation._asdict())
+
+
+def following(tx: Transaction, sql: Mapping[str, Sql], limit: int) -> tuple[Operation, list[str]] | None:
+    """The oldest unfinished operation and the next tasks that it covers."""
+    found = tx.rows(sql["next operation"])
+    if not found:
+        return None
+    operation = Operation(*found[0])
+    bounds = Bounds(number_of(tx, sql, operation.cursor), number_of(tx, sql, operation.ceiling) + 1)
+    filter_ = parse(operation.filter)
+    movable = tuple(state for state in filter_.states if state.partition("/")[0] in MOVABLE[operation.kind])
+    tasks = plan(tx, sql, filter_._replace(states=movable)).oldest(tx, sql, limit, bounds) if movable else []
+    return operation, [task_id for _, task_id in tasks]
+
+
+def number_of(tx: Transaction, sql: Mapping[str, Sql], task_id: str) -> int:
+    """The number of a task; below all others where there is none."""
+    found = tx.rows(sql["number of"], {"id": task_id})
+    return found[0][0] if found else FIRST
+
+
+def advance(tx: Transaction, sql: Mapping[str, Sql], operation: Operation) -> None:
+    """Save how far it has come, unless it was cancelled meanwhile."""
+    tx.run(sql["advance operation"], {**operation._asdict(), "id_": operation.id})
+
+
+def cancel(tx: Transaction, sql: Mapping[str, Sql], operation_id: str) -> bool:
+    """Stop an unfinished operation; whether there was one."""
+    return tx.run(sql["cancel operation"], {"id_": operation_id, "finished_at": tx.now}) > 0

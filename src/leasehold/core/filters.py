@@ -1,0 +1,176 @@
+"""The one filter language: what the command line, the API and the pages mean by ``status:failed age:>1h``.
+
+Words are separated by spaces and mean *and*; values of one key are separated by commas (or given by repeating the key)
+and mean *or*; a leading ``-`` means *not*. Values with spaces or commas are quoted: ``name:"two words"``. Ages are
+compared, and all comparisons hold: ``age:>1h,<2d``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from leasehold.core.errors import BadFilter
+from leasehold.core.model import Status, Why
+from leasehold.core.suggest import did_you_mean
+from leasehold.core.transitions import state_name
+from leasehold.core.units import milliseconds
+
+NO_GROUP = "none"
+"""``group:none``: failed without an error of its own, such as a machine that went away too often."""
+
+STATES = tuple(
+    state_name(status, why) for status in Status for why in (tuple(Why) if status is Status.PENDING else (None,))
+)
+"""Every state in which a task can be found."""
+
+KEYS = ("status", "why", "name", "queue", "batch", "key", "group", "id", "age")
+CHOICES = {"status": tuple(map(str, Status)), "why": tuple(map(str, Why))}
+LISTS = ("name", "queue", "batch", "key", "group", "id")
+
+_VALUE = r'"[^"]*"|[^\s",]+'
+_WORD = re.compile(rf"\s*(?P<minus>-?)(?P<key>\w+):(?P<values>(?:{_VALUE})(?:,(?:{_VALUE}))*)(?=\s|$)")
+_ONE = re.compile(_VALUE)
+_CURSOR = re.compile(r"(\d{1,19}) ([0-9a-f]{8})")
+
+
+class Choice(NamedTuple):
+    """Values of which one is wanted (any value at all if there is none), and values that are not."""
+
+    wanted: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
+
+
+class Filter(NamedTuple):
+    """A filter that parses. ``states`` are names as ``state_name`` writes them; ages are ms."""
+
+    states: tuple[str, ...] = STATES
+    name: Choice = Choice()
+    queue: Choice = Choice()
+    batch: Choice = Choice()
+    key: Choice = Choice()
+    group: Choice = Choice()
+    id: Choice = Choice()
+    older: int = 0
+    """At least this old."""
+    younger: int | None = None
+    """At most this old."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for filters that mean the same."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+
+    def cursor(self, position: int) -> str:
+        """A place in the answer to this filter, as text that means nothing to anybody else."""
+        return base64.urlsafe_b64encode(f"{position} {self.fingerprint}".encode()).decode().rstrip("=")
+
+    def position(self, cursor: str) -> int:
+        """The place that ``cursor`` made a cursor of. Raises ``BadFilter`` for one of another filter."""
+        try:
+            text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        except (binascii.Error, UnicodeError):
+            text = ""
+        match = _CURSOR.fullmatch(text)
+        if match is None:
+            raise BadFilter(f"{cursor!r} is no page cursor. Take the one that came with the page before, or none")
+        if match[2] != self.fingerprint:
+            raise BadFilter("this page cursor belongs to another filter. Begin again without a cursor")
+        return int(match[1])
+
+
+class Term(NamedTuple):
+    """One word of a filter."""
+
+    key: str
+    values: tuple[str, ...]
+    negated: bool
+
+
+def parse(text: str) -> Filter:
+    """Read a filter. Raises ``BadFilter`` with what is wrong and what was probably meant."""
+    terms = list(terms_of(text))
+    choices = {key: choice_of(key, terms) for key in LISTS}
+    older, younger = ages_of(terms)
+    return Filter(states=states_of(terms), older=older, younger=younger, **choices)
+
+
+def terms_of(text: str) -> Iterator[Term]:
+    """The words of a filter, each with a known key and values that it may have."""
+    rest = text.rstrip()
+    while rest:
+        word = _WORD.match(rest)
+        if word is None:
+            raise not_a_term(rest.split()[0])
+        key, values = word["key"].lower(), tuple(one.strip('"') for one in _ONE.findall(word["values"]))
+        check(key, values)
+        yield Term(key, values, bool(word["minus"]))
+        rest = rest[word.end() :]
+
+
+def not_a_term(word: str) -> BadFilter:
+    """What to write instead of a word that has no key, or a damaged value."""
+    if ":" not in word:
+        return BadFilter(f"{word!r} has no key. Write id:{word} or key:{word}; there are: {', '.join(KEYS)}")
+    return BadFilter(f'{word!r} does not parse. Write key:value or key:one,two; quote values with spaces: key:"a b"')
+
+
+def check(key: str, values: Iterable[str]) -> None:
+    """Raise ``BadFilter`` for a key that does not exist, or a value that it cannot have."""
+    if key not in KEYS:
+        raise BadFilter(f"there is no filter {key!r}.{did_you_mean(key, KEYS)} Filters: {', '.join(KEYS)}")
+    for value in values:
+        if key in CHOICES and value not in CHOICES[key]:
+            known = CHOICES[key]
+            raise BadFilter(f"{key}:{value}: no task has that.{did_you_mean(value, known)} Known: {', '.join(known)}")
+
+
+def choice_of(key: str, terms: Sequence[Term]) -> Choice:
+    """All that is said of one key. The values are put in order, so that two spellings of one filter are equal."""
+
+    def said(*, negated: bool) -> tuple[str, ...]:
+        found = {value for term in terms if term.key == key and term.negated is negated for value in term.values}
+        return tuple(sorted(found))
+
+    return Choice(said(negated=False), said(negated=True))
+
+
+def states_of(terms: Sequence[Term]) -> tuple[str, ...]:
+    """The states that ``status`` and ``why`` leave."""
+    status, why = choice_of("status", terms), choice_of("why", terms)
+    parts = [(state, *state.partition("/")[::2]) for state in STATES]
+    return tuple(state for state, of_status, of_why in parts if fits(status, of_status) and fits(why, of_why))
+
+
+def fits(choice: Choice, value: str) -> bool:
+    """Whether a choice leaves this value."""
+    return (not choice.wanted or value in choice.wanted) and value not in choice.unwanted
+
+
+def ages_of(terms: Iterable[Term]) -> tuple[int, int | None]:
+    """The bounds that all comparisons of the age leave."""
+    older, younger = 0, None
+    for term in terms:
+        if term.key == "age":
+            for value in term.values:
+                sign, ms = comparison(value)
+                if (sign == ">") is not term.negated:
+                    older = max(older, ms)
+                else:
+                    younger = ms if younger is None else min(younger, ms)
+    return older, younger
+
+
+def comparison(value: str) -> tuple[str, int]:
+    """A sign and a duration."""
+    sign, duration = value[:1], value[1:].removeprefix("=")
+    if sign not in ("<", ">"):
+        raise BadFilter(f"age:{value} does not say whether older or younger. Write age:>{value} or age:<{value}")
+    try:
+        return sign, milliseconds(duration)
+    except ValueError as error:
+        raise BadFilter(f"age:{value}: {error}") from error
