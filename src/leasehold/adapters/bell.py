@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -280,6 +281,7 @@ def rung_within(fd: int, seconds: float) -> bool:
     return True
 
 
+@lru_cache(maxsize=1_000)
 def encoded(topic: str) -> str:
     """The topic as a file name."""
     return quote(topic, safe="").replace(".", "%2E")  # a name that begins with a dot is not shown yet
