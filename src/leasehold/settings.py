@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from leasehold.core.errors import BadSettings
 from leasehold.core.suggest import did_you_mean
@@ -52,7 +52,7 @@ class Settings:
     store: str
     """``file:///absolute/folder`` or ``s3://bucket/prefix``."""
     app: str | None = None
-    """``module:app`` or ``path.py:app``."""
+    """``module``, ``module:app``, ``path.py``, ``path.py:app`` or a command: where the handlers are."""
     topology: str = "two-queue"
     """``two-queue`` or ``single-queue``."""
     worker_slots: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -80,7 +80,7 @@ class Settings:
     @property
     def ledger_path(self) -> Path | None:
         """The SQLite file, or ``None`` where the ledger is a server."""
-        return Path(self.ledger.removeprefix(_SQLITE)) if self.ledger.startswith(_SQLITE) else None
+        return _sqlite_path(self.ledger) if self.ledger.startswith(_SQLITE) else None
 
     @property
     def store_folder(self) -> Path | None:
@@ -234,7 +234,7 @@ def _ledger(written: object) -> str:
     url = _text(written)
     scheme, separator, rest = url.partition("://")
     if not separator:
-        return _SQLITE + url
+        return _SQLITE + quote(url)
     if scheme == "sqlite" and rest.startswith("/") and rest[1:] and ":memory:" not in rest:
         return url
     if scheme in {"postgresql", "postgres"} and rest:
@@ -254,13 +254,6 @@ def _store(written: object) -> str:
     if "://" in url and not re.match(r"(file:///|(s3|gs|az)://.)", url):
         raise ValueError(url)
     return url
-
-
-def _app(written: object) -> str:
-    text = _text(written)
-    if not re.fullmatch(r".+:[A-Za-z_]\w*", text):
-        raise ValueError(text)
-    return text
 
 
 def _items(written: str | Sequence[str]) -> list[str]:
@@ -300,7 +293,7 @@ KEYS: Mapping[str, tuple[_Parse, str]] = {
     "ledger": (_ledger, "a file, sqlite:///FILE or postgresql://USER@HOST/NAME"),
     "queues": (_queues, "'embedded' or sqs://REGION/PREFIX"),
     "store": (_store, "a folder, file:///FOLDER or s3://BUCKET/PREFIX"),
-    "app": (_app, "MODULE:NAME or FILE.py:NAME, such as jobs:app"),
+    "app": (_text, "MODULE:NAME or FILE.py:NAME, such as jobs:app"),
     "topology": _one_of("two-queue", "single-queue"),
     "worker_slots": _whole(1, 1_024, ", such as 4"),
     "worker_queues": (_names, "queue names of letters, digits, - and _, such as default,media"),
@@ -346,10 +339,15 @@ def _settled(found: dict[str, Any], folder: Path) -> Settings:
     return Settings(**found)
 
 
+def _sqlite_path(url: str) -> Path:
+    return Path(unquote(url.removeprefix(_SQLITE).partition("?")[0]))
+
+
 def _absolute(ledger: str, folder: Path) -> str:
     if not ledger.startswith(_SQLITE):
         return ledger
-    return f"{_SQLITE}{folder.absolute() / Path(ledger.removeprefix(_SQLITE)).expanduser()}"
+    path = folder.absolute() / _sqlite_path(ledger).expanduser()
+    return _SQLITE + quote(str(path)) + "".join(ledger.partition("?")[1:])
 
 
 def _folder_url(store: str, folder: Path) -> str:
@@ -358,5 +356,5 @@ def _folder_url(store: str, folder: Path) -> str:
 
 def _beside(ledger: str, folder: Path) -> str:
     """``jobs.db`` keeps its objects in ``jobs.store``."""
-    file = Path(ledger.removeprefix(_SQLITE)) if ledger.startswith(_SQLITE) else folder.absolute() / "leasehold.db"
+    file = _sqlite_path(ledger) if ledger.startswith(_SQLITE) else folder.absolute() / "leasehold.db"
     return file.with_suffix(".store").as_uri()

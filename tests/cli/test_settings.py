@@ -85,6 +85,14 @@ def test_values_may_be_written_as_people_write_them(folder: Path) -> None:
     assert settings.verify_keys == (b"\xab" * 32, b"\xcd" * 32)
 
 
+@pytest.mark.parametrize("written", ["a b%20c.db", "sqlite:///a%20b%2520c.db", "sqlite:///a b%2520c.db?mode=ro"])
+def test_a_ledger_may_have_any_name(folder: Path, written: str) -> None:
+    settings = read(folder, given={"ledger": written})
+    assert settings.ledger_path == folder / "a b%20c.db"
+    assert settings.ledger.startswith(f"sqlite:///{folder}/a%20b%2520c.db")
+    assert settings.ledger.endswith("?mode=ro") == written.endswith("?mode=ro")
+
+
 def test_the_file_may_use_the_types_of_toml(folder: Path) -> None:
     toml(folder, 'worker_queues = ["a", "b"]\nvalidity = 60\npayload_limit = 2048')
     settings = read(folder)
@@ -148,7 +156,7 @@ def test_a_mistake_in_the_environment_gets_one_sentence(folder: Path, environ: d
         ("ledger", " "),
         ("queues", "sqs://"),
         ("store", "ftp://host"),
-        ("app", "jobs"),
+        ("app", ""),
         ("topology", "three-queue"),
         ("worker_slots", 0),
         ("worker_slots", 1.5),
