@@ -69,13 +69,11 @@ class FakeViews:
             Outcome(v.task.id, v.task.status, v.task.ended_at or 0, v.result, None, v.task.reason, None) for v in ended
         ]
 
-    def ended(self, batch: str, since: int, after: str, limit: int) -> list[Outcome]:
+    def ended(self, batch: str, cursor: str | None = None, limit: int = 1_000) -> Page[Outcome]:
         found = self.outcomes([id for id, view in self.rows.items() if view.task.batch == batch])
-        later = sorted(
-            (one for one in found if (one.ended_at, one.task_id) > (since, after)),
-            key=lambda one: (one.ended_at, one.task_id),
-        )
-        return later[:limit]
+        position = int(cursor or 0)
+        page = sorted(found, key=lambda one: (one.ended_at, one.task_id))[position : position + limit]
+        return Page(page, str(position + len(page)))
 
     def runs(self, task_id: str) -> list[RunView]:
         return [run for run in self.run_rows if run.task_id == task_id]

@@ -21,9 +21,6 @@ from leasehold.ports.views import Outcome, Views
 CHUNK = 1_000
 """Tasks per submitting transaction."""
 
-OVERLAP = 10_000
-"""ms: no transaction stays open so long between the instant that it records and its commit."""
-
 LOOK = 1_000
 """ms after which a waiting client looks by itself: a bell is only a hint."""
 
@@ -155,29 +152,22 @@ class Client:
     def batch_outcomes(self, batch: str, timeout: int | None = None) -> Iterator[Outcome]:
         """Yield each outcome of a batch once, as tasks end; stops when none is left without one.
 
-        Reads the outcomes in the order in which they were recorded. Transactions may commit out of that order, so the
-        last ``OVERLAP`` is read again each time. Raises ``TimeoutError`` after ``timeout`` ms.
+        In the order in which they were recorded. Raises ``TimeoutError`` after ``timeout`` ms.
         """
         until = None if timeout is None else self._clock.boot() + timeout
-        recent: dict[str, int] = {}
-        since, after = 0, ""
+        cursor = None
         while True:
             alive = self._alive(batch)
-            page = self.views.ended(batch, since, after, CHUNK)
-            fresh = [outcome for outcome in page if outcome.task_id not in recent]
-            recent.update((outcome.task_id, outcome.ended_at) for outcome in fresh)
-            yield from fresh
-            if len(page) == CHUNK:
-                since, after = page[-1].ended_at, page[-1].task_id
+            page = self.views.ended(batch, cursor, CHUNK)
+            cursor = page.cursor
+            yield from page.rows
+            if len(page.rows) == CHUNK:
                 continue
-            if not alive and not fresh:
+            if not alive and not page.rows:
                 return
-            newest = max(recent.values(), default=0)
-            since, after = newest - OVERLAP, ""
-            recent = {task_id: at for task_id, at in recent.items() if at >= since}
             if until is not None and self._clock.boot() >= until:
                 raise TimeoutError(f"batch {batch!r} still has {alive:,} tasks without an outcome")
-            if not fresh:
+            if not page.rows:
                 self._bell.wait("ended", LOOK)
 
     def _alive(self, batch: str) -> int:

@@ -131,8 +131,12 @@ class Views(Protocol):
         """Those of the given tasks that have ended."""
         ...
 
-    def ended(self, batch: str, since: int, after: str, limit: int) -> list[Outcome]:
-        """Outcomes of a batch in order of (ended_at, id), beyond (``since``, ``after``)."""
+    def ended(self, batch: str, cursor: str | None = None, limit: int = 1_000) -> Page[Outcome]:
+        """Outcomes of a batch in the order in which they were recorded, beyond ``cursor``.
+
+        The cursor is never ``None``: whoever keeps reading on from it sees every outcome, and one twice only where a
+        task was taken up again and ended anew.
+        """
         ...
 
     def runs(self, task_id: str) -> list[RunView]:

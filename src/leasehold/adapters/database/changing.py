@@ -59,23 +59,24 @@ class Changing:
         self._runs[key] = new if old is None else tuple([o if n is None else n for o, n in zip(old, new, strict=True)])
 
     def _in_line(self, changed: Sequence[Hot]) -> Sequence[Hot]:
-        """Give each task of a batch that has just ended its place in the line of ended tasks.
+        """Give each task of a batch that has just ended, or ended otherwise, its place in the line of ended tasks.
 
         The line's length is kept with the batch, in one row that is locked until the commit: places are seen in the
         order in which they were given, so whoever reads on from the last place he saw misses none.
         """
-        placed = {hot.number: hot for hot in changed}
+        placed = {hot.number: hot if hot.task.terminal else hot._replace(ended_no=None) for hot in changed}
         ends: dict[str, list[Hot]] = {}
         for hot in changed:
-            if hot.task.terminal != (hot.ended_no is not None) and hot.task.batch is not None:
-                placed[hot.number] = hot._replace(ended_no=None)
-                if hot.task.terminal:
-                    ends.setdefault(hot.task.batch, []).append(hot)
+            if hot.task.batch is not None and hot.task.terminal and self._ends_anew(hot):
+                ends.setdefault(hot.task.batch, []).append(hot)
         for batch, hots in sorted(ends.items()):
             ((last,),) = self._tx.rows(self._sql["end in batch"], {"batch": batch, "more": len(hots)})
             for place, hot in enumerate(hots, last - len(hots) + 1):
                 placed[hot.number] = hot._replace(ended_no=place)
         return list(placed.values())
+
+    def _ends_anew(self, hot: Hot) -> bool:
+        return self._before[hot.task.id].task.status is not hot.task.status
 
 
 def audit_values(number: int, line: Audit) -> tuple[object, ...]:

@@ -163,7 +163,7 @@ def numbers_of(tx: Transaction, sql: Mapping[str, Sql], ids: Sequence[str]) -> s
     """The tasks whose ids begin so."""
     numbers: set[int] = set()
     for beginning in ids:
-        found = tx.rows(sql["ids like"], {**prefix(beginning), "limit": MOST + 1})
+        found = tx.rows(sql["ids like"], {**beginning_with(beginning), "limit": MOST + 1})
         if len(found) > MOST:
             raise BadFilter(f"id:{beginning} begins the ids of over {MOST:,} tasks. Write more of the id")
         numbers.update(row[0] for row in found)
@@ -174,12 +174,12 @@ def groups_of(tx: Transaction, sql: Mapping[str, Sql], beginnings: Sequence[str]
     """The groups whose ids begin so; '' for no group. One that does not exist stays as it is."""
     groups: set[str] = set()
     for beginning in beginnings:
-        found = [row[0] for row in tx.rows(sql["groups like"], {**prefix(beginning), "limit": MOST})]
+        found = [row[0] for row in tx.rows(sql["groups like"], {**beginning_with(beginning), "limit": MOST})]
         groups.update([""] if beginning == NO_GROUP else found or [beginning])
     return tuple(sorted(groups))
 
 
-def prefix(beginning: str) -> dict[str, str]:
+def beginning_with(beginning: str) -> dict[str, str]:
     """The range of the texts that begin so."""
     return {"low": beginning, "high": beginning + "\U0010ffff"}
 

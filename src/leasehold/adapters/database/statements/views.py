@@ -1,0 +1,154 @@
+"""What viewers see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Executable, Integer, Select, and_, bindparam, func, select, union_all
+
+from leasehold.adapters.database.elements import each, each_number
+from leasehold.adapters.database.rows import TASK_COLUMNS
+from leasehold.adapters.database.schema import (
+    CELL,
+    audit,
+    batches,
+    bodies,
+    counter_deltas,
+    counters,
+    error_groups,
+    operations,
+    quarantine,
+    queues,
+    results,
+    run_outputs,
+    runs,
+    tasks,
+)
+from leasehold.adapters.database.tally import HAPPENED
+
+LIMIT = bindparam("limit", type_=Integer)
+TASK = [tasks.c[name] for name in TASK_COLUMNS]
+FAILED = "failed"
+
+of_task = select(tasks.c.number).where(tasks.c.id == bindparam("id")).scalar_subquery()
+current_run = and_(
+    runs.c.task == tasks.c.number, runs.c.n == tasks.c.n, runs.c.r == tasks.c.r, runs.c.run_id == tasks.c.run_id
+)
+with_body = (
+    tasks.outerjoin(bodies, bodies.c.task == tasks.c.number)
+    .outerjoin(results, results.c.task == tasks.c.number)
+    .outerjoin(runs, current_run)
+)
+COLD = [
+    bodies.c.key,
+    bodies.c.arguments,
+    bodies.c.arguments_ref,
+    results.c.result,
+    results.c.result_ref,
+    runs.c.fraction,
+    runs.c.note,
+]
+OUTCOME = [
+    tasks.c.number,
+    tasks.c.ended_no,
+    tasks.c.id,
+    tasks.c.state,
+    tasks.c.ended_at,
+    results.c.result,
+    results.c.result_ref,
+    tasks.c.reason,
+    tasks.c.inferred,
+]
+outcomes = select(*OUTCOME).select_from(tasks.outerjoin(results, results.c.task == tasks.c.number))
+same_run = and_(*(run_outputs.c[name] == runs.c[name] for name in ("task", "n", "r", "run_id")))
+
+
+def cells(*conditions: str) -> Select[str, str, str, str, str, int]:
+    """Cells that are not zero, deltas included; each condition names a column that must equal the value so named."""
+    parts = [
+        select(*(table.c[name] for name in CELL), table.c.tasks).where(
+            func.substr(table.c.state, 1, 1) != HAPPENED, *(table.c[name] == bindparam(name) for name in conditions)
+        )
+        for table in (counters, counter_deltas)
+    ]
+    both = union_all(*parts).subquery()
+    cell = [both.c[name] for name in CELL]
+    return select(*cell, func.sum(both.c.tasks)).group_by(*cell).having(func.sum(both.c.tasks) != 0)
+
+
+true_cell = [tasks.c.queue, tasks.c.state, tasks.c.name, tasks.c.batch, tasks.c.error_group]
+
+STATEMENTS: Mapping[str, Executable] = {
+    "task": select(*TASK, *COLD).select_from(with_body).where(tasks.c.id == bindparam("id")),
+    "page": select(*TASK, *COLD)
+    .select_from(with_body)
+    .where(tasks.c.number.in_(each_number("numbers")))
+    .order_by(tasks.c.number.desc()),
+    "ids from": select(tasks.c.id)
+    .where(tasks.c.id >= bindparam("low"), tasks.c.id < bindparam("high"))
+    .order_by(tasks.c.id)
+    .limit(LIMIT),
+    "ids ending": select(tasks.c.id)
+    .where(tasks.c.id.like(bindparam("ending")))
+    .order_by(tasks.c.id.desc())
+    .limit(LIMIT),
+    "outcomes": outcomes.where(tasks.c.id.in_(each("ids")), tasks.c.ended_at.is_not(None)),
+    "ended": outcomes.where(tasks.c.batch == bindparam("batch"), tasks.c.ended_no > bindparam("after"))
+    .order_by(tasks.c.ended_no)
+    .limit(LIMIT),
+    "failures of": select(runs.c.task, runs.c.failure)
+    .where(runs.c.task.in_(each_number("numbers")), runs.c.failure.is_not(None))
+    .order_by(runs.c.task, runs.c.n, runs.c.r),
+    "runs": select(
+        runs.c.n,
+        runs.c.r,
+        runs.c.run_id,
+        runs.c.worker,
+        runs.c.started_at,
+        runs.c.lease_until,
+        runs.c.ended_at,
+        runs.c.outcome,
+        runs.c.lost_at,
+        runs.c.fraction,
+        runs.c.note,
+        runs.c.failure,
+        run_outputs.c.log,
+        run_outputs.c.log_ref,
+        func.coalesce(run_outputs.c.log_bytes, 0),
+    )
+    .select_from(runs.outerjoin(run_outputs, same_run))
+    .where(runs.c.task == of_task)
+    .order_by(runs.c.n, runs.c.r, runs.c.started_at, runs.c.run_id),
+    "audit": select(*(audit.c[c] for c in ("seq", "at", "kind", "before", "after", "n", "r", "run_id", "detail")))
+    .where(audit.c.task == of_task)
+    .order_by(audit.c.seq),
+    "counts": cells(),
+    "counts of queue": cells("queue"),
+    "counts of batch": cells("batch"),
+    "counts of state": cells("state"),
+    "groups": select(
+        error_groups.c.id,
+        error_groups.c.type,
+        error_groups.c.message,
+        error_groups.c.frame,
+        error_groups.c.first_at,
+        error_groups.c.last_at,
+    ).where(error_groups.c.id.in_(each("groups"))),
+    "newest in group": select(tasks.c.id)
+    .where(tasks.c.error_group == bindparam("group"), tasks.c.state == FAILED)
+    .order_by(tasks.c.number.desc())
+    .limit(1),
+    "batches": select(batches.c.name, batches.c.created_at).order_by(batches.c.number.desc()).limit(LIMIT),
+    "queues": select(queues.c.name, queues.c.paused).order_by(queues.c.name),
+    "operations": select(
+        *(operations.c[name] for name in ("id", "kind", "filter", "ceiling", "by", "reason", "created_at")),
+        *(operations.c[name] for name in ("cursor", "matched", "changed", "finished", "finished_at")),
+    )
+    .order_by(operations.c.number.desc())
+    .limit(LIMIT),
+    "quarantine": select(*(quarantine.c[name] for name in ("at", "source", "digest", "body", "reason")))
+    .order_by(quarantine.c.number.desc())
+    .limit(LIMIT),
+    "scan": select(*TASK).where(tasks.c.id > bindparam("after")).order_by(tasks.c.id).limit(LIMIT),
+    "true counts": select(*true_cell, func.count()).group_by(*true_cell),
+}

@@ -1,0 +1,223 @@
+"""What viewers see of a ledger in a relational database. Each call reads one snapshot and never waits for a writer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from leasehold.adapters.database.connection import Database, Row, Sql, Transaction
+from leasehold.adapters.database.filtering import LAST, Plan, beginning_with, plan
+from leasehold.adapters.database.rows import STATES, failure_of, task_of
+from leasehold.core.errors import BadFilter
+from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
+from leasehold.core.model import Audit, Status, Task
+from leasehold.core.reports import Malformed
+from leasehold.ports.ledger import Operation
+from leasehold.ports.views import BatchView, Count, FailureGroup, Outcome, Page, QueueView, RunView, TaskView
+
+HOT = 36
+"""How many values of a row belong to ``task_of``."""
+FEW = 10
+"""Ids that ``find_id`` answers."""
+NO_ERROR = ("", "no error was reported: the machine went away each time", "", 0, 0)
+"""What is said of failures that were concluded from silence."""
+_PART_OF_ID = re.compile(r"[0-9A-Za-z-]+")
+
+
+class DatabaseViews:
+    """The read side of ``DatabaseLedger``, on the same database. See ``Views`` for the promises."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._sql: Mapping[str, Sql] = {**database.sql("views"), **database.sql("pages")}
+
+    # ------------------------------------------------------------ tasks
+
+    def task(self, task_id: str) -> TaskView | None:
+        """One task."""
+        rows = self._rows("task", id=task_id)
+        return task_view(rows[0]) if rows else None
+
+    def find_id(self, prefix: str) -> list[str]:
+        """Up to 10 ids that begin or end with these characters."""
+        part = prefix.strip().lower()
+        if not _PART_OF_ID.fullmatch(part):
+            return []
+        with self.database.read() as tx:
+            found = tx.rows(self._sql["ids from"], {**beginning_with(part), "limit": FEW})
+            if len(found) < FEW:
+                found += tx.rows(self._sql["ids ending"], {"ending": f"%{part}", "limit": FEW})
+        return list(dict.fromkeys(task_id for (task_id,) in found))[:FEW]
+
+    def tasks(self, filter_: str, *, cursor: str | None = None, limit: int = 50) -> Page[TaskView]:
+        """Newest first."""
+        asked = parse(filter_)
+        below = LAST if cursor is None else asked.position(cursor)
+        with self.database.read() as tx:
+            found = self._plan(tx, asked).newest(tx, self._sql, limit + 1, below)
+            numbers = [str(number) for number, _ in found[:limit]]
+            rows = tx.rows(self._sql["page"], {"numbers": tx.array(numbers)})
+        return Page([task_view(row) for row in rows], asked.cursor(found[limit - 1][0]) if len(found) > limit else None)
+
+    def count(self, filter_: str, ceiling: int = 10_000) -> int:
+        """How many match, stopping at ``ceiling``; from counters where these know all that is asked."""
+        asked = parse(filter_)
+        with self.database.read() as tx:
+            planned = self._plan(tx, asked)
+            if is_counted(asked):
+                ((total,),) = tx.rows(self._sql["counted"], planned.asked)
+                return min(total, ceiling)
+            return planned.at_most(tx, self._sql, ceiling)
+
+    def _plan(self, tx: Transaction, asked: Filter) -> Plan:
+        return plan(tx, self._sql, asked)
+
+    # ------------------------------------------------------------ outcomes
+
+    def outcomes(self, task_ids: Sequence[str]) -> list[Outcome]:
+        """Those of the given tasks that have ended."""
+        with self.database.read() as tx:
+            return self._outcomes(tx, tx.rows(self._sql["outcomes"], {"ids": tx.array(task_ids)}))
+
+    def ended(self, batch: str, cursor: str | None = None, limit: int = 1_000) -> Page[Outcome]:
+        """Outcomes of a batch in the order in which they were recorded."""
+        after = ended_after(cursor)
+        with self.database.read() as tx:
+            rows = tx.rows(self._sql["ended"], {"batch": batch, "after": after, "limit": limit})
+            return Page(self._outcomes(tx, rows), str(rows[-1][1] if rows else after))
+
+    def _outcomes(self, tx: Transaction, rows: Sequence[Row]) -> list[Outcome]:
+        failed = [str(row[0]) for row in rows if row[3] == Status.FAILED and not row[-1]]
+        failures = dict(tx.rows(self._sql["failures of"], {"numbers": tx.array(failed)})) if failed else {}
+        return [
+            Outcome(task_id, STATES[state][0], ended_at, result, ref, reason, failure_of(failures.get(number)))
+            for number, _, task_id, state, ended_at, result, ref, reason, _ in rows
+        ]
+
+    # ------------------------------------------------------------ one task's story
+
+    def runs(self, task_id: str) -> list[RunView]:
+        """All runs of a task, by token."""
+        return [run_view(task_id, row) for row in self._rows("runs", id=task_id)]
+
+    def audit(self, task_id: str) -> list[Audit]:
+        """The audit trail, oldest first."""
+        return [Audit(*row) for row in self._rows("audit", id=task_id)]
+
+    # ------------------------------------------------------------ counts
+
+    def counts(self, *, queue: str | None = None, batch: str | None = None) -> list[Count]:
+        """Counter cells that are not zero."""
+        if batch is not None:
+            cells = [count_of(row) for row in self._rows("counts of batch", batch=batch)]
+            return [cell for cell in cells if queue in (None, cell.queue)]
+        if queue is not None:
+            return [count_of(row) for row in self._rows("counts of queue", queue=queue)]
+        return [count_of(row) for row in self._rows("counts")]
+
+    def failures(self, limit: int = 50) -> list[FailureGroup]:
+        """Groups of failed tasks, largest first."""
+        with self.database.read() as tx:
+            sizes: dict[tuple[str, str], int] = {}
+            for row in tx.rows(self._sql["counts of state"], {"state": Status.FAILED.value}):
+                _, _, name, _, group, tasks = row
+                sizes[name, group] = sizes.get((name, group), 0) + tasks
+            largest = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:limit]
+            groups = {group for (_, group), _ in largest}
+            known = {row[0]: row[1:] for row in tx.rows(self._sql["groups"], {"groups": tx.array(sorted(groups))})}
+            return [self._failure_group(tx, name, group, known, tasks) for (name, group), tasks in largest]
+
+    def _failure_group(
+        self, tx: Transaction, name: str, group: str, known: Mapping[str, Row], tasks: int
+    ) -> FailureGroup:
+        kind, message, frame, first_at, last_at = known.get(group, NO_ERROR)
+        asked = Filter(states=(Status.FAILED.value,), name=Choice((name,)), group=Choice((group or NO_GROUP,)))
+        example = self._plan(tx, asked).newest(tx, self._sql, 1)
+        return FailureGroup(
+            group or NO_GROUP, name, *described[:3], tasks, *described[3:], example[0][1] if example else ""
+        )
+
+    def batches(self, limit: int = 50) -> list[BatchView]:
+        """Newest first."""
+        with self.database.read() as tx:
+            return [
+                BatchView(name, created_at, by_status(tx.rows(self._sql["counts of batch"], {"batch": name})))
+                for name, created_at in tx.rows(self._sql["batches"], {"limit": limit})
+            ]
+
+    def queues(self) -> list[QueueView]:
+        """All queues that ever held a task."""
+        with self.database.read() as tx:
+            counts: dict[str, dict[str, int]] = {}
+            for queue, state, _, _, _, tasks in tx.rows(self._sql["counts"]):
+                of_queue = counts.setdefault(queue, {})
+                of_queue[state] = of_queue.get(state, 0) + tasks
+            found = tx.rows(self._sql["queues"])
+        return [QueueView(name, bool(paused), counts.get(name, {})) for name, paused in found]
+
+    # ------------------------------------------------------------ the house
+
+    def operations(self, limit: int = 50) -> list[Operation]:
+        """Newest first."""
+        return [Operation(*row) for row in self._rows("operations", limit=limit)]
+
+    def quarantine(self, limit: int = 50) -> list[tuple[int, Malformed]]:
+        """(when, message): newest first."""
+        return [(at, Malformed(*message)) for at, *message in self._rows("quarantine", limit=limit)]
+
+    def scan(self, chunk: int = 1_000) -> Iterator[Sequence[Task]]:
+        """Every hot row in id order; each chunk is a snapshot of its own, so that no writer's log grows meanwhile."""
+        after = ""
+        while rows := self._rows("scan", after=after, limit=chunk):
+            yield [task_of(row) for row in rows]
+            after = rows[-1][0]
+
+    def true_counts(self) -> list[Count]:
+        """Counted from the tasks themselves, slowly."""
+        return [count_of(row) for row in self._rows("true counts")]
+
+    def _rows(self, name: str, **given: object) -> list[Row]:
+        with self.database.read() as tx:
+            return tx.rows(self._sql[name], given)
+
+
+def task_view(row: Row) -> TaskView:
+    """From the columns of a task and its cold parts."""
+    return TaskView(task_of(row[:HOT]), *row[HOT:])
+
+
+def run_view(task_id: str, row: Row) -> RunView:
+    """From the columns of a run and its output."""
+    run = RunView(task_id, *row)
+    return run._replace(failure=failure_of(row[11]))
+
+
+def count_of(row: Row) -> Count:
+    """From one counter cell."""
+    queue, state, name, batch, group, tasks = row
+    return Count(queue, name, batch or None, group or None, *STATES[state], tasks)
+
+
+def by_status(cells: Sequence[Row]) -> dict[str, int]:
+    """Counter cells added up by status."""
+    counts: dict[str, int] = {}
+    for _, state, _, _, _, tasks in cells:
+        status = STATES[state][0].value
+        counts[status] = counts.get(status, 0) + tasks
+    return counts
+
+
+def is_counted(asked: Filter) -> bool:
+    """Whether the counters know everything that a filter asks."""
+    return asked == Filter(
+        states=asked.states, name=asked.name, queue=asked.queue, batch=asked.batch, group=asked.group
+    )
+
+
+def ended_after(cursor: str | None) -> int:
+    """Where a stream of outcomes goes on."""
+    if cursor is None:
+        return 0
+    if not cursor.isdecimal():
+        raise BadFilter(f"{cursor!r} is no cursor of a batch's outcomes. Take the one of the page before, or none")
+    return int(cursor)
