@@ -134,7 +134,15 @@ class DatabaseViews:
         asked = Filter(states=(Status.FAILED.value,), name=Choice((name,)), group=Choice((group or NO_GROUP,)))
         example = self._plan(tx, asked).newest(tx, self._sql, 1)
         return FailureGroup(
-            group or NO_GROUP, name, *described[:3], tasks, *described[3:], example[0][1] if example else ""
+            id=group or NO_GROUP,
+            name=name,
+            type=kind,
+            message=message,
+            frame=frame,
+            tasks=tasks,
+            first_at=first_at,
+            last_at=last_at,
+            example=example[0][1] if example else "",
         )
 
     def batches(self, limit: int = 50) -> list[BatchView]:
