@@ -77,6 +77,7 @@ class Queue(Protocol):
 
     A received message is invisible for ``visibility`` ms from the receive, then comes back with a higher receive
     count and a new receipt. Every method answers per entry; a call that fails as a whole raises ``QueueUnavailable``.
+    A ``send`` that raises has sent nothing: where that is not known, it answers ``NotSent`` with ``unknown``.
     """
 
     @property

@@ -80,6 +80,18 @@ class LocalQueueSuite(QueueSuite):
         assert queue.change_visibility([(stale.receipt, 0)]) == [False]
         assert is_empty(queue)
 
+    def test_no_change_hides_longer_than_the_longest_visibility(self, bench: QueueBench) -> None:
+        """To the millisecond."""
+        queue = bench.queue()
+        given(queue, "a")
+        receipt = take_one(queue).receipt
+        longest = queue.traits.max_visibility
+        assert queue.change_visibility([(receipt, longest + 1), (receipt, -1), (receipt, longest)]) == [
+            False,
+            False,
+            True,
+        ]
+
     def test_a_message_is_forgotten_after_its_retention(self, bench: QueueBench) -> None:
         """Counted from its first send; later messages are still there."""
         queue = bench.queue()
