@@ -32,7 +32,8 @@ def on_draining(step: Step, event: Draining) -> Decision | Ignored:
     step.facts = (begun(run),)
     ignored = heard(step, run)
     task = step.task
-    if task.run_id != run.run_id or task.n != run.n or not task.run_open or task.receipt is None:
+    holds = task.open and task.run_open and (task.n, task.run_id) == (run.n, run.run_id)
+    if not holds or task.receipt is None:
         return ignored
     if task.terminal:
         step.quietly(receipt=None)
@@ -48,8 +49,10 @@ def on_completed(step: Step, event: Completed) -> Decision | Ignored:
     if step.task.status is Status.COMPLETED:
         return step.ignored(SUCCEEDED)
     refund(step, run, lift=False)
-    if run.n == step.task.n and step.task.open:
-        begin(step, run)
+    if run.n == step.task.n:
+        mark_seen(step, run.r)
+        if step.task.open:
+            begin(step, run)
     if step.task.run_id == run.run_id:
         step.quietly(run_open=False, receipt=None)
     task = step.task
