@@ -58,6 +58,8 @@ class Client:
         ids: Callable[[], str],
         payload_limit: int,
     ) -> None:
+        self.check: Callable[[], None] = lambda: None
+        """Called now and then while waiting; raises if waiting has become pointless."""
         self._ledger = ledger
         self.views = views
         self._store = store
@@ -147,6 +149,7 @@ class Client:
             left = LOOK if until is None else min(LOOK, until - self._clock.boot())
             if not missing or left <= 0:
                 return
+            self.check()
             self._bell.wait("ended", left)
 
     def batch_outcomes(self, batch: str, timeout: int | None = None) -> Iterator[Outcome]:
@@ -168,6 +171,7 @@ class Client:
             if until is not None and self._clock.boot() >= until:
                 raise TimeoutError(f"batch {batch!r} still has {alive:,} tasks without an outcome")
             if not page.rows:
+                self.check()
                 self._bell.wait("ended", LOOK)
 
     def _alive(self, batch: str) -> int:

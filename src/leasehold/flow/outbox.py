@@ -8,7 +8,7 @@ from leasehold.core.reports import Malformed, Update
 from leasehold.core.wire import encode_malformed, encode_update, pack
 from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Message, Queue, Sent
-from leasehold.ports.reports import Grant, Start
+from leasehold.ports.reports import Busy, Grant, StaleRun, Start
 
 
 class StatusQueueOutbox:
@@ -34,6 +34,6 @@ class StatusQueueOutbox:
 class GrantsAll:
     """Claims for ``two-queue``: whoever received the message may run it."""
 
-    def claim(self, starts: Sequence[Start]) -> list[Grant]:
+    def claim(self, starts: Sequence[Start]) -> list[Grant | StaleRun | Busy]:
         """Grant each."""
         return [Grant()] * len(starts)

@@ -18,8 +18,8 @@ from leasehold.ports.clock import Clock
 from leasehold.ports.reports import Busy, Claims, Grant, Start
 from leasehold.ports.slots import Began, Job, Loading, Raised, Returned, Saving, SlotEvent, Slots, Stopped, Told
 
-IN_LINE = 8
-"""Short runs handed over per slot: one write and one wake-up for several."""
+IN_LINE = 32
+"""Short runs handed over per slot, so that a child never waits for its supervisor."""
 
 BACKLOG = 5_000
 """Unreported outcomes beyond which nothing new is received: the outbox is down, and memory is not endless."""

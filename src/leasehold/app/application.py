@@ -1,0 +1,119 @@
+"""App: the handlers of an application, and a client for them that is assembled at first use."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
+
+from leasehold.app.spec import spec_of
+from leasehold.app.tasks import TaskFunction
+from leasehold.flow.registry import DEFAULT_LEASE, DEFAULT_QUEUE, Registry, Retry
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from leasehold.app.connection import Behind
+    from leasehold.app.handles import Handle
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class App:
+    """The handlers of one application.
+
+    Making an App opens nothing. Its first submit opens the ledger that the settings name (default: one SQLite file in
+    the working directory); its first wait starts an orchestrator and a worker on this machine, unless some already
+    serve that ledger or the settings name queues elsewhere. ``close``, or the end of the process, stops what it
+    started.
+    """
+
+    def __init__(self, name: str, **settings: Any) -> None:
+        """``name`` is for people. ``settings`` override environment and file, by their names in lower case."""
+        self.name = name
+        self.registry = Registry()
+        self._settings = settings
+        self._connection: Behind | None = None
+        self._home = home_of(inspect.currentframe())
+
+    @overload
+    def task(self, function: Callable[P, R]) -> TaskFunction[P, R]: ...
+    @overload
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        lease: str | float = DEFAULT_LEASE,
+        retry: Retry | None = None,
+        queue: str = DEFAULT_QUEUE,
+        priority: int = 0,
+        concurrency: int = 1,
+    ) -> Callable[[Callable[P, R]], TaskFunction[P, R]]: ...
+    def task(
+        self, function: Callable[P, R] | None = None, **options: Any
+    ) -> TaskFunction[P, R] | Callable[[Callable[P, R]], TaskFunction[P, R]]:
+        """Make a function a task. It stays an ordinary function: calling it runs it here and now.
+
+        ``lease``: how long one run may take (``"30m"``, or seconds); ``retry``: what may go wrong before the task is
+        given up; ``queue`` and ``priority`` (higher first): where it waits; ``concurrency``: how many runs of an
+        ``async def`` handler share one slot. Raises ``BadLease``, ``BadApplication``.
+        """
+
+        def register(function: Callable[P, R]) -> TaskFunction[P, R]:
+            return TaskFunction(self, self.registry.add(function, **options), function)
+
+        return register if function is None else register(function)
+
+    def submit(self, name: str, /, *args: Any, **kwargs: Any) -> Handle[Any]:
+        """Submit a task by the name of its handler."""
+        return self[name].submit(*args, **kwargs)
+
+    def __getitem__(self, name: str) -> TaskFunction[..., Any]:
+        """The task of that name; raises ``UnknownHandler``."""
+        handler = self.registry.get(name)
+        return TaskFunction(self, handler, handler.function)
+
+    def executor(self) -> Executor:
+        """A ``concurrent.futures`` executor whose work is tasks; its functions must be tasks of this App."""
+        from leasehold.app.executor import TaskExecutor
+
+        return TaskExecutor(self)
+
+    @contextmanager
+    def behind(self, system: Behind) -> Generator[None]:
+        """Inside the block, use ``system`` instead of what the settings name (``leasehold.testing.run_inline``)."""
+        before, self._connection = self._connection, system
+        try:
+            yield
+        finally:
+            self._connection = before
+
+    @property
+    def connection(self) -> Behind:
+        """The ledger behind this App, opened at first use."""
+        if self._connection is None:
+            from leasehold.app.connection import Connection
+
+            self._connection = Connection(self._settings, lambda: spec_of(self._home))
+        return self._connection
+
+    def close(self) -> None:
+        """Stop what this App started, and release the ledger. It may be used again afterwards."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def home_of(frame: FrameType | None) -> Mapping[str, Any]:
+    """The globals of the module that called: what workers must load to find its handlers."""
+    caller = frame.f_back if frame is not None else None
+    return caller.f_globals if caller is not None else {}

@@ -1,0 +1,227 @@
+"""Settings -> objects: the only module that knows both the road and the adapters."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cached_property
+from random import SystemRandom
+
+from leasehold.adapters.bell import FifoBell
+from leasehold.adapters.clock import SystemClock
+from leasehold.adapters.database.connection import Database
+from leasehold.adapters.database.ledger import DatabaseLedger
+from leasehold.adapters.database.open import open_database
+from leasehold.adapters.database.queue import DatabaseQueue
+from leasehold.adapters.database.views import DatabaseViews
+from leasehold.adapters.presence import Presence
+from leasehold.adapters.slots.pool import SlotPool
+from leasehold.adapters.store import FolderStore
+from leasehold.core.errors import BadSettings
+from leasehold.core.wire import PACK_CEILING
+from leasehold.flow.client import Client
+from leasehold.flow.desk import Desk
+from leasehold.flow.dispatcher import Dispatcher
+from leasehold.flow.ids import IdMaker
+from leasehold.flow.intake import Intake
+from leasehold.flow.nodes import Orchestrator, WorkerNode
+from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
+from leasehold.flow.recorder import Recorder
+from leasehold.flow.reporter import Reporter
+from leasehold.flow.scheduler import Scheduler
+from leasehold.flow.service import Stop
+from leasehold.flow.sweeper import Sweeper
+from leasehold.flow.worker import Worker
+from leasehold.ports.ledger import Ledger
+from leasehold.ports.store import Store
+from leasehold.ports.views import Views
+from leasehold.settings import Settings
+
+REPORTS = "status"
+"""Name and topic of the status queue; a task queue is called ``tasks:NAME``, and rings under that name."""
+
+LINGER = 10
+"""ms that a worker collects reports before it sends them; requests cost little on a queue beside the ledger."""
+
+POLL = 1_000
+"""ms of one long poll: a database queue looks again every second anyway."""
+
+FETCH_AHEAD = 100
+"""Messages fetched beyond the free slots, at most, where runs are measured to be short (R2)."""
+
+MOST_RECEIVES = 10
+"""Receives of one message after which a worker takes it off the queue: something kills whoever holds it."""
+
+PATIENCE = 30_000
+"""ms that a draining worker leaves to runs that might end by themselves."""
+
+
+class Parts:
+    """What several roles share, each part made at first use from the settings. Close it when done."""
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.embedded or settings.topology != "two-queue":
+            raise BadSettings(
+                "this version runs on one SQLite file with its embedded queues, in two-queue topology; the settings "
+                f"ask for ledger {settings.ledger!r}, queues {settings.queues!r}, topology {settings.topology!r}"
+            )
+        self.settings = settings
+        self.clock = SystemClock()
+        self.random = SystemRandom()
+        self.ids = IdMaker(self.clock, self.random)
+        self._queues: dict[str, DatabaseQueue] = {}
+        self._open = ExitStack()
+
+    @cached_property
+    def bell(self) -> FifoBell:
+        """Wakes the other processes on this machine."""
+        path = self.settings.ledger_path
+        assert path is not None  # noqa: S101 - settings.embedded was checked
+        bell = FifoBell(path.with_name(f"{path.name}-bell"))
+        self._open.callback(bell.close)
+        return bell
+
+    @cached_property
+    def _database(self) -> Database:
+        database = open_database(self.settings.ledger, clock=self.clock)
+        self._open.callback(database.close)
+        return database
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The write side of the ledger."""
+        return DatabaseLedger(self._database)
+
+    @cached_property
+    def views(self) -> Views:
+        """The read side of the ledger."""
+        return DatabaseViews(self._database)
+
+    @cached_property
+    def store(self) -> Store:
+        """Where checkpoints and large values are."""
+        folder = self.settings.store_folder
+        assert folder is not None  # noqa: S101 - settings.embedded was checked
+        return FolderStore(folder)
+
+    @cached_property
+    def client(self) -> Client:
+        """Submits, waits, cancels, retries."""
+        return Client(
+            self.ledger,
+            self.views,
+            self.store,
+            self.bell,
+            self.clock,
+            ids=self.ids,
+            payload_limit=self.settings.payload_limit,
+        )
+
+    @property
+    def presence(self) -> Presence:
+        """Who serves this ledger on this machine."""
+        path = self.settings.ledger_path
+        assert path is not None  # noqa: S101 - settings.embedded was checked
+        return Presence(path)
+
+    def queue(self, name: str) -> DatabaseQueue:
+        """The queue of that name."""
+        if name not in self._queues:
+            self._queues[name] = DatabaseQueue(name, self._database, clock=self.clock, bell=self.bell, topic=name)
+        return self._queues[name]
+
+    def task_queue(self, name: str) -> DatabaseQueue:
+        """The task queue called ``name``."""
+        return self.queue(f"tasks:{name}")
+
+    def orchestrator(self) -> Orchestrator:
+        """An orchestrator, not yet serving."""
+        key = self.settings.capability_key or self.ledger.secret("capability")
+        recorder = Recorder(self.queue(REPORTS), self.ledger, self.bell, self.random, key=key)
+        dispatcher = Dispatcher(
+            self.ledger,
+            self.task_queue,
+            self.clock,
+            key=key,
+            validity=self.settings.validity,
+            largest_window=self.settings.window,
+            most_receives=MOST_RECEIVES,
+        )
+        sweeper = Sweeper(self.ledger, self.clock, self.bell, lambda: recorder.lag)
+        return Orchestrator(dispatcher, recorder, sweeper, Scheduler(self.ledger, self.bell), self.bell, poll=POLL)
+
+    def worker(self, name: str | None = None) -> WorkerNode:
+        """A worker node with its slots started, not yet serving. ``name`` tells it from others in what it reports."""
+        settings = self.settings
+        if settings.app is None:
+            raise BadSettings("a worker needs an application: set --app MODULE:APP or LEASEHOLD_APP")
+        slots = SlotPool(settings.app, settings.worker_slots, env=os.environ, grace=settings.term_grace)
+        slots.knows(
+            ""
+        )  # waits until the application is loaded, so that a broken one ends the worker before it receives
+        outbox = StatusQueueOutbox(self.queue(REPORTS), self.clock, ceiling=PACK_CEILING)
+        reporter = Reporter(outbox, self.clock, linger=LINGER)
+        worker = Worker(
+            slots,
+            reporter,
+            GrantsAll(),
+            Desk(self.store, self.clock, limit=settings.payload_limit),
+            self.clock,
+            size=settings.worker_slots,
+            margin=settings.lease_margin,
+            fetch_ahead=FETCH_AHEAD,
+        )
+        intake = Intake(
+            [self.task_queue(each) for each in settings.worker_queues],
+            reporter,
+            self.clock,
+            worker=name or identity(),
+            new_id=self.ids,
+            knows=slots.knows,
+            room=worker.room,
+            give=worker.give,
+        )
+        return WorkerNode(intake, worker, reporter, slots, poll=POLL, patience=PATIENCE)
+
+    def close(self) -> None:
+        """Release everything."""
+        self._open.close()
+
+
+def identity() -> str:
+    """Who this worker is: machine and process, distinct also after a restart."""
+    return f"{platform.node()}/{os.getpid()}-{SystemRandom().randbytes(3).hex()}"
+
+
+def open_client(settings: Settings) -> Client:
+    """A client; its ``close`` releases everything."""
+    return Parts(settings).client
+
+
+def open_views(settings: Settings) -> Views:
+    """The read side."""
+    return Parts(settings).views
+
+
+def run_orchestrator(settings: Settings, stop: Stop) -> None:
+    """Be an orchestrator until a stop is asked for."""
+    parts = Parts(settings)
+    try:
+        with parts.presence.of("orchestrator"):
+            parts.orchestrator().serve(stop, parts.random)
+    finally:
+        parts.close()
+
+
+def run_worker(
+    settings: Settings, stop: Stop, *, name: str | None = None, at_once: Callable[[], bool] = lambda: False
+) -> None:
+    """Be a worker node until a stop is asked for and all that it holds is ended or given back."""
+    parts = Parts(settings)
+    try:
+        with parts.presence.of("worker"):
+            parts.worker(name).serve(stop, parts.random, at_once=at_once)
+    finally:
+        parts.close()
