@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import mmap
 import os
 import signal
@@ -191,6 +192,7 @@ def main() -> None:
     line = Line(inward, outward, words(shared), Spool(folder, "c"))
     listen_for_end(line)
     capture()
+    faulthandler.enable(2)
     try:
         handlers = load(line, loader, spec)
         if handlers is not None:

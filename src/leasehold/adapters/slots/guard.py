@@ -236,6 +236,8 @@ class Guard:
 
     def kill(self) -> None:
         """Kill every descendant, until the kernel says that there is none."""
+        waiting = select.poll()
+        waiting.register(self.woken, select.POLLIN)
         while self.reap():
             found = descendants()
             for pid in found:
@@ -243,7 +245,7 @@ class Guard:
             for pid in found:
                 kill_group(pid)
                 send(pid, signal.SIGKILL)
-            select.select([self.woken], [], [], RETRY / 1_000)
+            waiting.poll(RETRY)
             drain(self.woken)
 
     def tidy(self) -> None:

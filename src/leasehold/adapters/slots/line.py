@@ -29,6 +29,8 @@ class Line:
         self.words = words
         self.spool = spool
         self._decoder = Decoder()
+        self._poll = select.poll()
+        self._poll.register(inward, select.POLLIN)
         self._sending = threading.Lock()
         self._changed = threading.Condition()
         self._reading = False
@@ -78,7 +80,7 @@ class Line:
         with self._changed:
             if self._reading:
                 return
-            self._reading = bool(select.select([self.inward], [], [], 0)[0])
+            self._reading = bool(self._poll.poll(0))
             if not self._reading:
                 return
         self._read()

@@ -83,7 +83,7 @@ class SlotPool:
         """How many runs could begin at once now; none while others wait, so that nobody overtakes them."""
         if self._line or self._returned:
             return 0
-        return sum(places(slot) for slot in self._slots)
+        return sum(self._places(slot) for slot in self._slots)
 
     def knows(self, name: str) -> bool:
         """Whether the application has this handler. Waits until it is loaded.
@@ -203,10 +203,10 @@ class SlotPool:
         if slot.handlers is not None and not slot.met:
             slot.met = True
             self._kinds = slot.handlers
-            self._starts.loaded()
-        if not slot.leaving and self._worn(slot):
+            self._starts.loaded(boot() - slot.opened_at)
+        slot.worn = self._worn(slot)
+        if slot.worn and not slot.leaving and not slot.runs.entries:
             slot.leave()
-            self._events += slot.events()
 
     def _worn(self, slot: Slot) -> bool:
         return slot.runs.last >= self._recycling.runs or slot.size > self._recycling.mebibytes * MEBIBYTE
@@ -295,6 +295,12 @@ class SlotPool:
                 return slot, together
         return self._behind_short_runs(together) if together > 1 else None
 
+    def _places(self, slot: Slot) -> int:
+        """How many runs could begin in it at once; one whose child starts quickly is as good as ready."""
+        if slot.handlers is None:
+            return int(self._starts.quick)
+        return room(slot, slot.limit) if slot.runs.entries else int(slot.open)
+
     def _behind_short_runs(self, together: int) -> tuple[Slot, int] | None:
         """A slot whose child should have more in hand, so that it never waits for us."""
         now = boot()
@@ -313,18 +319,11 @@ def load(slot: Slot) -> int:
 
 def room(slot: Slot, limit: int) -> int:
     """How many async runs more it could begin at once, of a handler with that concurrency."""
-    if slot.leaving or slot.handlers is None:
+    if not slot.open:
         return 0
     if not slot.runs.entries:
         return limit
     return max(0, min(limit, slot.limit) - load(slot)) if slot.shares else 0
-
-
-def places(slot: Slot) -> int:
-    """How many runs could begin in it at once; one whose child is being replaced is as good as ready."""
-    if slot.leaving:
-        return 0
-    return room(slot, slot.limit) if slot.shares and slot.runs.entries else int(not slot.runs.entries)
 
 
 def drain(fd: int) -> None:

@@ -24,6 +24,8 @@ from leasehold.adapters.slots.spool import Spool, Text
 from leasehold.ports.slots import Began, Job, Loading, Saving, SlotEvent, Told
 
 LATE = "its turn came too late"
+UNCLAIMED = 1 << 20
+"""Bytes of raw output that wait for a beginning, at most."""
 SPEAKS_OF_RUNS = frozenset({BEGAN, RETURNED, RAISED, YIELDED, UNBEGUN, SAVING, LOADING, TOLD, OUTPUT})
 
 
@@ -39,8 +41,10 @@ class Runs:
         self.last = 0
         """The number of the job handed over last."""
         self._begun_last: Entry | None = None
+        self._unclaimed = b""
+        """Raw output that came before the word of the run it belongs to."""
         self.stray = Log()
-        """Raw output that belongs to no run."""
+        """Raw output that belongs to no run: printed while the application was loaded, or more than can be meant."""
         self.events: list[SlotEvent] = []
 
     def add(self, job: Job) -> Message:
@@ -68,11 +72,18 @@ class Runs:
         return [seq for seq, entry in self.entries.items() if entry.began is None]
 
     def print_raw(self, piece: bytes) -> None:
-        """Raw output belongs to the run begun last."""
+        """Raw output belongs to the run begun last; where there is none, to the one whose beginning is on its way."""
         if self._begun_last is not None:
             self._begun_last.take_output(piece, len(piece))
+        elif len(self._unclaimed) < UNCLAIMED:
+            self._unclaimed += piece
         else:
             self.stray.add(piece, len(piece))
+
+    def disown(self) -> None:
+        """No run can have printed what is unclaimed up to now."""
+        self.stray.add(self._unclaimed, len(self._unclaimed))
+        self._unclaimed = b""
 
     def turn_away(self, seq: int, at: int) -> None:
         """It did not begin: for good, or to be begun elsewhere."""
@@ -92,15 +103,20 @@ class Runs:
         if entry is None:
             return
         if kind == BEGAN:
-            entry.began = cast("int", message[2])
-            self._begun_last = entry
-            self.events.append(Began(entry.job.run_id, entry.began))
+            self._begin(entry, cast("int", message[2]))
         elif kind == UNBEGUN:
             self.turn_away(seq, cast("int", message[2]))
         elif kind in {RETURNED, RAISED, YIELDED}:
             self._ended(seq, entry, message)
         else:
             self._said(entry, message)
+
+    def _begin(self, entry: Entry, at: int) -> None:
+        entry.began = at
+        entry.take_output(self._unclaimed, len(self._unclaimed))
+        self._unclaimed = b""
+        self._begun_last = entry
+        self.events.append(Began(entry.job.run_id, at))
 
     def _ended(self, seq: int, entry: Entry, message: Message) -> None:
         kind, _, _, took, payload, piece, stands_for = cast("tuple[int, int, int, int, Text, bytes, int]", message)

@@ -68,6 +68,7 @@ class Slot:
         self.runs = Runs(self.process.spool, shared.give_back, shared.learn)
         self.handlers: dict[str, Kind] | None = None
         """What the child has, once it has loaded the application."""
+        self.opened_at = boot()
         self.met = False
         """Whether the pool has looked at them."""
         self.broken: str | None = None
@@ -78,6 +79,8 @@ class Slot:
         """How many runs may be in it, while they are async."""
         self.size = 0
         """Bytes of memory its child had in use when it last said so."""
+        self.worn = False
+        """It has done enough: it leaves once its runs have ended."""
         self.leaving = False
         """It gets no more jobs: it is being stopped, or recycled."""
         self.heard_at = 0
@@ -94,7 +97,12 @@ class Slot:
     @property
     def idle(self) -> bool:
         """Whether it could begin a run of any handler at once."""
-        return self.handlers is not None and not self.leaving and not self.runs.entries
+        return self.open and not self.runs.entries
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes jobs at all."""
+        return self.handlers is not None and not self.leaving and not self.worn
 
     # ------------ giving it work
     def hand(self, jobs: list[Job], kind: Kind) -> None:
@@ -128,9 +136,8 @@ class Slot:
         self.process.send([(INTERRUPT, reason)])
 
     def leave(self) -> None:
-        """Recycle the process: it gets no more runs, and goes when the last has ended."""
+        """Recycle the process, whose runs have all ended."""
         self.leaving = True
-        self.recall()
         self.process.send([(LEAVE,)])
         self._set_leash()
 
@@ -168,7 +175,7 @@ class Slot:
 
     def flows(self, now: int) -> bool:
         """Whether plain runs follow each other in it quickly, as far as one can see."""
-        return self.handlers is not None and not self.leaving and not self.shares and now - self.heard_at < STUCK
+        return self.open and not self.shares and now - self.heard_at < STUCK
 
     def _kill(self, now: int) -> None:
         """Kill all of it; a guard that does not manage goes first, and drags its child along."""
@@ -275,9 +282,12 @@ class Slot:
         if kind in SPEAKS_OF_RUNS:
             self.runs.hear(message)
         elif kind == HELLO:
+            self.runs.disown()
             listed = cast("list[tuple[str, bool, int]]", message[1])
             self.handlers = {name: Kind(is_async, concurrency) for name, is_async, concurrency in listed}
         elif kind == CANNOT:
+            self.take_raw()
+            self.runs.disown()
             self.broken = "{1}: {2}\n{3}".format(*message)
         elif kind == SIZE:
             self.size = cast("int", message[1])
@@ -291,6 +301,9 @@ class Slot:
         if death is None:
             return None
         self._hear()
+        while piece := self.process.read_raw():
+            self.runs.print_raw(piece)
+        self.runs.disown()
         now = boot()
         for seq in self.runs.unbegun():
             self.runs.turn_away(seq, now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+QUICK = 1_000
+"""ms of loading that a lease hardly notices."""
 FIRST_DELAY = 500
 LONGEST_DELAY = 30_000
 DEATHS = 3
@@ -18,10 +20,13 @@ class Starts:
         self._failed = 0
         self._told = False
         self.excuse = ""
+        self.quick = False
+        """Whether a job may be taken for a child that is only starting."""
 
-    def loaded(self) -> None:
-        """The application was loaded."""
+    def loaded(self, took: int) -> None:
+        """The application was loaded, in so many ms."""
         self._loaded = True
+        self.quick = took <= QUICK
         self._failed = 0
 
     def fail(self, told: str | None, printed: str) -> int:

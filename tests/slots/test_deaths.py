@@ -1,0 +1,145 @@
+"""How a run died is said at once, and to whom it belongs."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from leasehold.adapters.slots.deaths import OutOfMemory, classify
+from leasehold.adapters.slots.process import Death
+from leasehold.core.model import FailureKind
+from tests.slots.bench import Bench, Held
+from tests.slots.conftest import Make
+
+
+def test_an_exception_is_reported_with_the_frame_that_raised_it(shared: Bench) -> None:
+    failure = shared.run("fail", message="no good").failure
+    assert failure.kind is FailureKind.EXCEPTION
+    assert (failure.type, failure.message, failure.frame) == ("ValueError", "no good", "handlers.py:fail")
+    assert failure.traceback.startswith("Traceback (most recent call last):\n  File")
+    assert "leasehold/adapters" not in failure.traceback
+
+
+def test_an_exception_may_say_when_to_try_again(shared: Bench) -> None:
+    end = shared.run("fail_for_now")
+    assert (end.after, end.unrecoverable) == (300_000, False)
+
+
+def test_an_exception_may_say_that_trying_again_is_useless(shared: Bench) -> None:
+    assert shared.run("fail_for_good").unrecoverable
+
+
+def test_a_long_message_is_cut(shared: Bench) -> None:
+    failure = shared.run("fail", message="x" * 1_000_000).failure
+    assert len(failure.message) <= 2_048
+    assert len(failure.traceback) <= 16_384
+    assert "characters left out" in failure.message
+
+
+def test_an_exception_that_cannot_say_its_message_is_reported_all_the_same(shared: Bench) -> None:
+    assert "RuntimeError" in shared.run("fail_unspeakably").failure.message
+
+
+def test_endless_recursion_is_an_exception(shared: Bench) -> None:
+    failure = shared.run("recurse").failure
+    assert (failure.type, failure.frame) == ("RecursionError", "handlers.py:recurse")
+
+
+def test_running_out_of_memory_in_python_is_of_kind_memory(shared: Bench) -> None:
+    assert shared.run("run_out_of_memory").failure.kind is FailureKind.MEMORY
+
+
+def test_an_interruption_that_nobody_asked_for_is_a_failure(shared: Bench) -> None:
+    assert shared.run("interrupt_itself").failure.type == "Interrupted"
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [(3, 3), (None, 0), ("bye", 1)])
+def test_sys_exit_fails_the_run_and_spares_the_process(shared: Bench, code: object, exit_code: int) -> None:
+    failure = shared.run("leave_by", code=code).failure
+    assert (failure.kind, failure.exit_code) == (FailureKind.EXIT, exit_code)
+    assert "sys.exit" in failure.message
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_a_process_that_ends_itself_fails_its_run(shared: Bench, code: int) -> None:
+    failure = shared.run("leave_at_once", code=code).failure
+    assert (failure.kind, failure.exit_code) == (FailureKind.EXIT, code)
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGABRT", "SIGTERM", "SIGHUP"])
+def test_a_death_by_signal_is_named(shared: Bench, name: str) -> None:
+    number = signal.Signals[name]
+    failure = shared.run("die_by", number=number).failure
+    assert (failure.kind, failure.type, failure.signal) == (FailureKind.SIGNAL, name, number)
+
+
+def test_a_crash_leaves_its_last_words(shared: Bench) -> None:
+    end = shared.run("segfault")
+    assert end.failure.type == "SIGSEGV"
+    assert b"about to crash" in end.log
+    assert b"handlers.py" in end.log  # where it crashed, by faulthandler
+
+
+def test_killing_ones_own_group_kills_nobody_else(shared: Bench) -> None:
+    assert shared.run("kill_own_group").failure.type == "SIGKILL"
+    assert shared.run("add", a=1).result == "3"
+
+
+def test_only_the_begun_run_is_charged_and_the_others_go_on_in_a_new_process(make: Make) -> None:
+    bench = make()
+    for _ in range(20):
+        bench.run("noop")  # known to be short from here on
+    jobs = [
+        bench.job("noop"),
+        bench.job("noop"),
+        bench.job("leave_at_once", code=1),
+        *(bench.job("noop") for _ in "abc"),
+    ]
+    bench.pool.start(jobs)
+    ends = [bench.end(job.run_id) for job in jobs]
+    assert [type(end).__name__ for end in ends] == ["Returned"] * 2 + ["Raised"] + ["Returned"] * 3
+
+
+def test_a_slot_is_of_use_again_after_a_death(make: Make) -> None:
+    bench = make()
+    bench.run("leave_at_once", code=1)
+    assert bench.run("add", a=1).result == "3"
+
+
+def test_whoever_closes_the_pipes_is_charged_and_killed(make: Make, held: Held) -> None:
+    bench = make()
+    run_id = bench.start("close_pipes", fifo=held.path)
+    held.wait_until_held()
+    assert bench.end(run_id).failure.type == "PipeBroken"
+
+
+def test_whoever_writes_into_the_pipes_is_charged_and_killed(make: Make, held: Held) -> None:
+    bench = make()
+    run_id = bench.start("write_into_pipes", fifo=held.path)
+    held.wait_until_held()
+    assert bench.end(run_id).failure.type == "PipeBroken"
+    held.wait_until_free()
+
+
+def test_a_memory_limit_kills_and_says_so(make: Make) -> None:
+    bench = make(memory_limit=200 << 20)
+    assert bench.run("add", a=1).result == "3"
+    failure = bench.run("grow", mebibytes=400).failure
+    assert (failure.kind, failure.type) == (FailureKind.MEMORY, "MemoryLimit")
+
+
+def test_a_kill_while_the_kernel_counted_one_for_memory_is_of_kind_memory(tmp_path: Path) -> None:
+    counter = tmp_path / "memory.events"
+    counter.write_text("low 0\noom 1\noom_kill 1\n")
+    watch = OutOfMemory((tmp_path / "missing", counter))
+    assert not watch.again()
+    counter.write_text("low 0\noom 2\noom_kill 2\n")
+    assert watch.again()
+    assert not watch.again()
+    assert classify(Death(signal.SIGKILL, "ended"), oom=True).kind is FailureKind.MEMORY
+    assert classify(Death(signal.SIGKILL, "ended"), oom=False).kind is FailureKind.SIGNAL
+    assert classify(Death(signal.SIGSEGV, "ended"), oom=True).type == "SIGSEGV"
+
+
+def test_real_time_signals_have_a_number() -> None:
+    assert classify(Death(40, "ended"), oom=False).type == "signal 40"

@@ -1,0 +1,135 @@
+"""The guard holds the leash when nobody else can: the worker killed, stopped or gone, the guard itself attacked."""
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from leasehold.adapters.slots import boot, guard
+from leasehold.core.model import FailureKind
+from tests.slots.bench import LONG, Held
+from tests.slots.conftest import Make
+
+ROOT = Path(__file__).parents[2]
+WORKER = """
+import sys
+from tests.slots.bench import Bench
+name, lease, fifo = sys.argv[1:]
+bench = Bench(2)
+bench.start(name, lease=int(lease), fifo=fifo)
+bench.start(name, lease=int(lease), fifo=fifo)
+while True:
+    bench.turn()
+"""
+
+
+@pytest.fixture
+def worker() -> Iterator["Worker"]:
+    made = Worker()
+    yield made
+    made.process.kill()
+    made.process.wait()
+
+
+class Worker:
+    """A process that runs two slots, to be treated badly."""
+
+    process: subprocess.Popen[bytes]
+
+    def start(self, name: str, held: Held, lease: int = LONG) -> None:
+        path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, name, str(lease), held.path], env={**os.environ, "PYTHONPATH": path}
+        )
+        held.wait_until_held()
+        held.wait_until_held()
+
+
+@pytest.mark.parametrize("name", ["hang", "daemonise_and_hang", "ignore_requests", "stop_itself", "hang_async"])
+def test_nothing_outlives_a_worker_that_was_killed(worker: Worker, held: Held, name: str) -> None:
+    worker.start(name, held)
+    worker.process.kill()
+    held.wait_until_free()
+
+
+def test_the_spool_of_a_worker_that_was_killed_is_removed(
+    worker: Worker, held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    worker.start("hang", held)
+    spools = list(folder.iterdir())
+    assert len(spools) == 2
+    watches = [Held(spool) for spool in spools]  # something in it
+    worker.process.kill()
+    held.wait_until_free()
+    for watch in watches:
+        watch.close()
+
+
+def test_the_leash_holds_while_the_worker_is_stopped(worker: Worker, held: Held) -> None:
+    worker.start("ignore_requests", held, lease=1_000)
+    worker.process.send_signal(signal.SIGSTOP)
+    held.wait_until_free()
+
+
+def test_a_run_that_the_guard_had_to_stop_overran_its_lease(make: Make, held: Held) -> None:
+    bench = make()
+    run_id = bench.start("hang", lease=500, fifo=held.path)
+    held.wait_until_held()
+    held.wait_until_free()  # nobody turns meanwhile: this worker is busy
+    assert bench.end(run_id).failure.kind is FailureKind.LEASE
+
+
+def test_a_run_that_kills_its_guard_dies_with_all_that_it_started(make: Make, held: Held) -> None:
+    bench = make()
+    run_id = bench.start("kill_guard", fifo=held.path)
+    held.wait_until_held()
+    assert bench.end(run_id).failure.type == "GuardKilled"
+    held.wait_until_free()
+    assert bench.run("add", a=1).result == "3"
+
+
+def test_a_run_that_stops_its_guard_is_killed_all_the_same(
+    make: Make, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leasehold.adapters.slots.slot.GUARD_TIME", 100)
+    bench = make()
+    run_id = bench.start("stop_guard", lease=500, fifo=held.path)
+    held.wait_until_held()
+    assert bench.end(run_id).failure.kind is FailureKind.LEASE
+    held.wait_until_free()
+
+
+def test_the_guard_is_small(make: Make) -> None:
+    bench = make()
+    parent = bench.run("parent").result
+    status = Path(f"/proc/{parent}/status").read_text()
+    assert "guard.py" in Path(f"/proc/{parent}/cmdline").read_text()
+    resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    assert resident < 12 * 1_024
+
+
+def test_the_guard_imports_nothing_of_ours() -> None:
+    tree = ast.parse(Path(guard.__file__).read_text())
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert modules == {"__future__"}
+
+
+@pytest.mark.parametrize("name", ["CLOCK", "WORDS_BYTES", "TERM_AT", "KILL_AT", "ANNOUNCED"])
+def test_guard_and_worker_mean_the_same_numbers(name: str) -> None:
+    assert getattr(guard, name) == getattr(boot, name)
+
+
+def test_descendants_are_found_with_and_without_the_kernels_lists() -> None:
+    with subprocess.Popen(["/bin/sh", "-c", "read x"], stdin=subprocess.PIPE) as process:
+        assert process.pid in guard.children_by_kernel(os.getpid())
+        assert process.pid in guard.children_by_scan(os.getpid())
+        assert process.pid in guard.descendants()
+        process.communicate()

@@ -1,0 +1,190 @@
+"""Handlers that hang, multiply and break things."""
+
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+F = TypeVar("F", bound=Callable[..., object])
+UNRULY: list[Callable[..., object]] = []
+hoard: list[bytes] = []
+
+
+def task(function: F) -> F:
+    UNRULY.append(function)
+    return function
+
+
+def hold_open(fifo: str) -> None:
+    """Hold a pipe open in this process and all its children: its other end sees when the last of them is dead."""
+    held = os.open(fifo, os.O_WRONLY)
+    os.set_inheritable(held, True)  # noqa: FBT003 - it takes no names
+    os.write(held, b"here")
+
+
+def wait_for_ever() -> NoReturn:
+    while True:
+        signal.pause()
+
+
+# -- that will not end -------------------------------------------------------------------------------------------------
+@task
+def hang(fifo: str) -> None:
+    hold_open(fifo)
+    wait_for_ever()
+
+
+@task
+def sometimes_hang(fifo: str) -> None:
+    if fifo:
+        hang(fifo)
+
+
+@task
+def tidy_up_when_asked(fifo: str, note: str) -> None:
+    hold_open(fifo)
+    try:
+        wait_for_ever()
+    finally:
+        Path(note).write_text("tidied")
+
+
+@task
+def ignore_requests(fifo: str) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    hold_open(fifo)
+    wait_for_ever()
+
+
+@task
+def swallow_requests(fifo: str) -> None:
+    hold_open(fifo)
+    while True:
+        with contextlib.suppress(BaseException):
+            wait_for_ever()
+
+
+@task
+def hold_the_interpreter(fifo: str) -> None:
+    """As C code that never lets go of the GIL."""
+    hold_open(fifo)
+    ctypes.PyDLL(None).pause()
+    while True:
+        ctypes.PyDLL(None).pause()
+
+
+@task
+def stop_itself(fifo: str) -> None:
+    hold_open(fifo)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    wait_for_ever()
+
+
+# -- that multiply -----------------------------------------------------------------------------------------------------
+@task
+def daemonise(fifo: str) -> int:
+    """Return while a daemon of one's own goes on."""
+    hold_open(fifo)
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            wait_for_ever()
+        os._exit(0)
+    os.wait()
+    return os.getpid()
+
+
+@task
+def daemonise_and_hang(fifo: str) -> None:
+    daemonise(fifo)
+    wait_for_ever()
+
+
+@task
+def leave_a_program(fifo: str) -> int:
+    hold_open(fifo)
+    subprocess.Popen(["/bin/sh", "-c", "kill -STOP $$"], close_fds=False, start_new_session=True)
+    gc.disable()
+    return os.getpid()
+
+
+@task
+def fork_bomb(fifo: str, forks: int) -> None:
+    """Fork until the tokens are spent, each process in a session of its own."""
+    hold_open(fifo)
+    tokens, give_tokens = os.pipe()
+    os.write(give_tokens, b"x" * forks)
+    while os.read(tokens, 1):
+        if os.fork() == 0:
+            os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+@task
+def kill_own_group() -> None:
+    os.kill(0, signal.SIGKILL)
+
+
+@task
+def kill_guard(fifo: str) -> None:
+    daemonise(fifo)
+    os.kill(os.getppid(), signal.SIGKILL)
+    wait_for_ever()
+
+
+@task
+def stop_guard(fifo: str) -> None:
+    daemonise(fifo)
+    os.kill(os.getppid(), signal.SIGSTOP)
+    wait_for_ever()
+
+
+# -- that break things -------------------------------------------------------------------------------------------------
+@task
+def close_pipes(fifo: str) -> None:
+    hold_open(fifo)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    wait_for_ever()
+
+
+@task
+def close_output() -> str:
+    print("before")
+    os.close(1)
+    os.close(2)
+    print("after")
+    return "fine"
+
+
+@task
+def write_into_pipes(fifo: str) -> None:
+    hold_open(fifo)
+    for fd in range(3, 1_024):
+        with contextlib.suppress(OSError):
+            os.write(fd, b"nonsense" * 8)
+    wait_for_ever()
+
+
+@task
+def swap_group() -> int:
+    if os.fork() == 0:
+        os.setpgid(0, 0)
+        wait_for_ever()
+    return os.getpid()
+
+
+@task
+def grow(mebibytes: int) -> None:
+    hoard.extend(b"x" * (1 << 20) for _ in range(mebibytes))
+    wait_for_ever()
+
+
+@task
+def keep(mebibytes: int) -> int:
+    hoard.extend(b"x" * (1 << 20) for _ in range(mebibytes))
+    return os.getpid()
