@@ -8,7 +8,7 @@ MACHINE = re.compile(
     r"/(work|root)/[\w.]|/home/[a-z]|/Users/[A-Z]?[a-z]|/opt/pypi|\.\./shared/|(?<!\w)shared/(design|spec)"
 )
 NOQA = re.compile(r"#\s*noqa\b(?P<rest>.*)", re.IGNORECASE)
-TYPE_IGNORE = re.compile(r"#\s*(type:\s*ignore|pyright:)(?P<rest>.*)")
+TYPE_IGNORE = re.compile(r"#\s*(type:\s*ignore|pyright:(\s*ignore)?)(?P<rest>.*)")
 NO_COVER = re.compile(r"#\s*pragma:\s*no (cover|branch)(?P<rest>.*)")
 CODES = re.compile(r"\s*[:\[]\s*[A-Za-z]\w+(,\s*[A-Za-z]\w+)*\s*\]?")
 SLEEP = re.compile(r"\bsleep\((?!0\))")

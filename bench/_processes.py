@@ -1,0 +1,36 @@
+"""What processes cost: CPU seconds and memory of whole trees, read from /proc (Linux)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all its living descendants."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += tree(int(child))
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds (user and system) of a process, its living descendants, and those that it has waited for."""
+    return sum(_cpu(each) for each in tree(pid))
+
+
+def _cpu(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    except FileNotFoundError:
+        return 0.0
+    return sum(int(fields[at]) for at in (11, 12, 13, 14)) / TICKS
+
+
+def resident_mebibytes(pid: int) -> float:
+    """Resident memory of one process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / (1 << 20)

@@ -1,0 +1,75 @@
+"""No-op tasks end to end, durable at every step: from the first submit to the last completed row.
+
+``python -m bench.noop [--tasks 10000] [--runs 5] [--huey]``: with ``--huey`` interleaved with Huey on SQLite (fsync on,
+results stored), which runs in an environment of its own under ``.bench/huey``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from bench._jobs import noop
+from bench._peers import huey_rate, huey_ready
+from bench._processes import cpu_seconds
+from bench._system import bench_system
+from bench._tables import show, spread
+
+
+def one_run(tasks: int) -> dict[str, float]:
+    """Tasks per second, and CPU seconds per 1,000 tasks of each role."""
+    with bench_system() as bench:
+        before = bench.completed()
+        cpu = {name: cpu_seconds(pid) for name, pid in bench.pids().items()}
+        began = time.perf_counter()
+        noop.submit_many({"number": number} for number in range(tasks))
+        ended = bench.wait_completed(before + tasks)
+        used = {name: (cpu_seconds(pid) - cpu[name]) * 1000 / tasks for name, pid in bench.pids().items()}
+    workers = sum(seconds for name, seconds in used.items() if name.startswith("worker"))
+    return {
+        "rate": tasks / (ended - began),
+        "client": used["client"],
+        "orchestrator": used["orchestrator-1"],
+        "workers": workers,
+        "all": sum(used.values()),
+    }
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tasks", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--huey", action="store_true")
+    given = parser.parse_args()
+    ours: list[dict[str, float]] = []
+    theirs: list[dict[str, float]] = []
+    if given.huey:
+        huey_ready()
+    for _ in range(given.runs):
+        ours.append(one_run(given.tasks))
+        if given.huey:
+            theirs.append(huey_rate(given.tasks))
+    rows = [
+        {
+            "system": name,
+            "tasks/s": spread([run["rate"] for run in runs]),
+            **{f"CPU s/1000 {part}": spread([run.get(part, 0.0) for run in runs], 3) for part in parts},
+        }
+        for name, runs, parts in [("leasehold", ours, ("client", "orchestrator", "workers", "all"))]
+    ]
+    show(f"{given.tasks:,} no-op tasks, 2 workers of 2 slots", rows, {"runs": ours})
+    if theirs:
+        rows = [
+            {
+                "system": "huey",
+                "tasks/s": spread([run["rate"] for run in theirs]),
+                "CPU s/1000 all": spread([run["all"] for run in theirs], 3),
+                "leasehold / huey": spread([a["rate"] / b["rate"] for a, b in zip(ours, theirs, strict=True)], 2),
+            }
+        ]
+        show("the same with Huey, in turn", rows, {"runs": theirs})
+
+
+if __name__ == "__main__":
+    main()
