@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from leasehold import App
 
 app = App("bench")
@@ -11,3 +13,9 @@ app = App("bench")
 def noop(number: int) -> int:
     """Do nothing."""
     return number
+
+
+@app.task(lease="60s")
+def started_at() -> float:
+    """When it began: seconds on the clock that all processes of this machine share."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

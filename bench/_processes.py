@@ -20,15 +20,16 @@ def tree(pid: int) -> list[int]:
 
 def cpu_seconds(pid: int) -> float:
     """CPU seconds (user and system) of a process, its living descendants, and those that it has waited for."""
-    return sum(_cpu(each) for each in tree(pid))
+    return sum(own_cpu_seconds(each, waited=True) for each in tree(pid))
 
 
-def _cpu(pid: int) -> float:
+def own_cpu_seconds(pid: int, *, waited: bool = False) -> float:
+    """CPU seconds of one process; ``waited``: with those of the children that it has waited for."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
     except FileNotFoundError:
         return 0.0
-    return sum(int(fields[at]) for at in (11, 12, 13, 14)) / TICKS
+    return sum(int(fields[at]) for at in ((11, 12, 13, 14) if waited else (11, 12))) / TICKS
 
 
 def resident_mebibytes(pid: int) -> float:

@@ -11,8 +11,8 @@ import time
 
 from bench._jobs import noop
 from bench._peers import huey_rate, huey_ready
-from bench._processes import cpu_seconds
-from bench._system import bench_system
+from bench._processes import cpu_seconds, own_cpu_seconds
+from bench._system import Bench, bench_system
 from bench._tables import show, spread
 
 
@@ -20,11 +20,11 @@ def one_run(tasks: int) -> dict[str, float]:
     """Tasks per second, and CPU seconds per 1,000 tasks of each role."""
     with bench_system() as bench:
         before = bench.completed()
-        cpu = {name: cpu_seconds(pid) for name, pid in bench.pids().items()}
+        cpu = spent(bench)
         began = time.perf_counter()
         noop.submit_many({"number": number} for number in range(tasks))
         ended = bench.wait_completed(before + tasks)
-        used = {name: (cpu_seconds(pid) - cpu[name]) * 1000 / tasks for name, pid in bench.pids().items()}
+        used = {name: (seconds - cpu[name]) * 1000 / tasks for name, seconds in spent(bench).items()}
     workers = sum(seconds for name, seconds in used.items() if name.startswith("worker"))
     return {
         "rate": tasks / (ended - began),
@@ -33,6 +33,11 @@ def one_run(tasks: int) -> dict[str, float]:
         "workers": workers,
         "all": sum(used.values()),
     }
+
+
+def spent(bench: Bench) -> dict[str, float]:
+    """CPU seconds of each role so far; the client's own without those of the processes that it started."""
+    return {name: own_cpu_seconds(pid) if name == "client" else cpu_seconds(pid) for name, pid in bench.pids().items()}
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ PRAGMAS = (
     "PRAGMA fullfsync=ON",  # the same on macOS; without effect elsewhere
     "PRAGMA foreign_keys=OFF",  # rows are only ever written by this package, in one order; checks would cost per row
     "PRAGMA temp_store=MEMORY",
-    "PRAGMA cache_size=-32000",
+    "PRAGMA cache_size=-8000",  # KiB, for each connection of each process
     "PRAGMA wal_autocheckpoint=4000",
 )
 
