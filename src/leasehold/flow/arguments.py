@@ -119,7 +119,7 @@ class Arguments:
         for name, value in values.items():
             check = checks.get(name, self._other)
             if check is None or not check(value):
-                values[name] = self._convert(name, value)
+                values[name] = self._convert(name, value, check)
         try:
             return json.dumps(values, allow_nan=False, separators=(",", ":"))
         except (TypeError, ValueError, RecursionError) as error:
@@ -174,19 +174,24 @@ class Arguments:
             self._other = exact(self._hints.get(self.parameters.open or "", Any))
         return self._checks
 
-    def _convert(self, name: str, value: object) -> object:
+    def _convert(self, name: str, value: object, check: Check | None) -> object:
         """What JSON writes for a value that pydantic fits to the hint; it must fit again when it is read."""
         adapter = self._adapter(name)
         from pydantic_core import PydanticSerializationError, ValidationError  # noqa: PLC0415 - see the module
 
         try:
-            text = adapter.dump_json(adapter.validate_python(value))
+            fitted = adapter.validate_python(value)
+            text = adapter.dump_json(fitted)
         except ValidationError as error:
             raise BadArguments(self._misfit(name, value, error)) from error
         except PydanticSerializationError as error:
             raise BadArguments(self._no_json(name, value)) from error
-        self._read(name, json.loads(text))
-        return json.loads(text)
+        written: object = json.loads(text)
+        if (
+            self._read(name, written) != fitted and check is not None
+        ):  # what no hint describes has to come back as it was
+            raise BadArguments(self._no_json(name, value))
+        return written
 
     def _read(self, name: str, value: object) -> object:
         """What pydantic makes of a JSON value."""
