@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from _processes import cpu_seconds
 from huey import SqliteHuey  # pyright: ignore[reportMissingImports] - installed in the peer's environment only
@@ -41,7 +42,8 @@ def consumer(kind: str, workers: str) -> subprocess.Popen[bytes]:
 def main(tasks: int, kind: str = "process", workers: str = "4") -> None:
     process = consumer(kind, workers)
     try:
-        for result in [noop(number) for number in range(200)]:
+        results: list[Any] = [noop(number) for number in range(200)]
+        for result in results:
             result.get(blocking=True, timeout=60, backoff=1, max_delay=0.01)
         before = cpu_seconds(os.getpid())
         began = time.perf_counter()
