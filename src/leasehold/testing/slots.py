@@ -186,6 +186,6 @@ def raised(run_id: str, at_boot: int, error: BaseException) -> Raised:
         run_id,
         at_boot,
         Failure(kind, type(error).__name__, str(error), traceback=text),
-        unrecoverable=isinstance(error, Unrecoverable | BadArguments),
+        unrecoverable=isinstance(error, Unrecoverable | BadArguments | BadResult),
         after=None if after is None else milliseconds(after),
     )

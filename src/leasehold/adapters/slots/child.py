@@ -161,7 +161,7 @@ def listen_for_end(line: Line) -> None:
     def asked(_number: int, _frame: FrameType | None) -> None:
         if line.words[ANNOUNCED]:
             raise Asked
-        line.interrupted = line.interrupted or "terminated"
+        line.interrupt("terminated", line.last)
 
     signal.signal(signal.SIGTERM, asked)
 

@@ -23,7 +23,7 @@ INLINE: Final = 48 * 1024
 # worker to child
 JOB: Final = 1  # seq, task_id, name, arguments, n, r, deadline, start by
 ANSWER: Final = 2  # seq, state, error, interrupted
-INTERRUPT: Final = 3  # reason
+INTERRUPT: Final = 3  # reason, seq of the last run that it is meant for
 CANCEL: Final = 4  # seq: an async run must end now
 LEAVE: Final = 5  # end the process once idle
 

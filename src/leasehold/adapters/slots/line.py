@@ -37,7 +37,9 @@ class Line:
         self._answers: dict[int, Message] = {}
         self.jobs: deque[Message] = deque()
         self.cancelled: set[int] = set()
-        self.interrupted: str | None = None
+        self.last = 0
+        """Number of the newest job."""
+        self._interruption = ("", 0)
         self.leaving = False
         self.on_news: Callable[[], None] | None = None
         """Called by whichever thread has read something."""
@@ -105,14 +107,24 @@ class Line:
         kind = message[0]
         if kind == JOB:
             self.jobs.append(message)
+            self.last = cast("int", message[1])
         elif kind == ANSWER:
             self._answers[cast("int", message[1])] = message
         elif kind == INTERRUPT:
-            self.interrupted = cast("str", message[1])
+            self.interrupt(*cast("tuple[str, int]", message[1:]))
         elif kind == CANCEL:
             self.cancelled.add(cast("int", message[1]))
         elif kind == LEAVE:
             self.leaving = True
+
+    def interrupt(self, reason: str, last: int) -> None:
+        """Runs up to this one should end early."""
+        self._interruption = (reason, last)
+
+    def interrupted(self, seq: int) -> str | None:
+        """Why that run should end early, as far as it is known here."""
+        reason, last = self._interruption
+        return reason if seq <= last else None
 
     def revoked(self, seq: int) -> bool:
         """Whether the worker has taken this job back before it began."""

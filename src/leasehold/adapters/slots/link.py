@@ -40,7 +40,7 @@ class ChildLink:
         """Why this run should end early; what the worker said meanwhile is taken in first."""
         if self.why is None:
             self.line.look()
-            self.why = self.line.interrupted
+            self.why = self.line.interrupted(self.seq)
         return self.why
 
     def remaining(self) -> float:

@@ -133,7 +133,7 @@ class Slot:
 
     def interrupt(self, reason: str) -> None:
         """Tell its runs that they should end soon."""
-        self.process.send([(INTERRUPT, reason)])
+        self.process.send([(INTERRUPT, reason, self.runs.last)])
 
     def leave(self) -> None:
         """Recycle the process, whose runs have all ended."""
