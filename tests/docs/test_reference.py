@@ -1,0 +1,96 @@
+"""The reference says what the code says."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+import pytest
+
+import leasehold
+from leasehold.core import errors, filters
+from leasehold.core.reports import UpdateKind
+from leasehold.core.wire import decode_status_message, decode_task_message
+from leasehold.settings import KEYS, read_settings
+from tests.docs.pages import blocks, table, text_of
+from tests.docs.sandbox import Sandbox
+
+PAGE = text_of("docs/reference.md")
+
+
+def code(cell: str) -> list[str]:
+    """What stands in backticks."""
+    return cell.split("`")[1::2]
+
+
+def test_every_setting_is_listed_with_what_it_takes() -> None:
+    assert {code(name)[0]: takes for name, takes, _ in table(PAGE, "Settings")} == {
+        name: takes for name, (_, takes) in KEYS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["queues", "topology", "worker_queues", "validity", "window", "payload_limit", "log_level", "term_grace"]
+)
+def test_the_listed_defaults_are_the_defaults(name: str, tmp_path: Path) -> None:
+    (listed,) = [default for found, _, default in table(PAGE, "Settings") if code(found) == [name]]
+    written = code(listed)[0] if code(listed) else listed.replace(",", "").split(".")[0]
+    settings = read_settings(environ={}, folder=tmp_path)
+    assert getattr(read_settings(environ={}, folder=tmp_path, **{name: written}), name) == getattr(settings, name)
+
+
+def test_the_listed_margin_and_store_are_the_defaults(tmp_path: Path) -> None:
+    settings = read_settings(environ={}, folder=tmp_path, ledger="jobs.db")
+    assert settings.lease_margin == settings.term_grace + 1_000
+    assert settings.store_folder == tmp_path / "jobs.store"
+
+
+def test_every_error_is_listed() -> None:
+    known = [name for name, found in inspect.getmembers(errors, inspect.isclass) if found.__module__ == errors.__name__]
+    assert sorted(code(name)[0] for name, _ in table(PAGE, "Errors")) == sorted(known)
+
+
+def test_every_filter_is_listed_with_its_values() -> None:
+    rows = {code(key)[0]: code(meaning) for key, meaning in table(PAGE, "Filters")}
+    assert set(rows) == set(filters.KEYS)
+    for key, values in filters.CHOICES.items():
+        assert tuple(rows[key]) == values
+
+
+def test_every_filter_that_is_shown_parses() -> None:
+    shown = [word for name in ("reference",) for word in code(text_of(f"docs/{name}.md"))]
+    words = [word for word in shown if word.lstrip("-").split(":")[0] in filters.KEYS and ":" in word]
+    assert len(words) >= 4
+    for word in words:
+        filters.parse(word)
+
+
+def test_every_kind_of_report_is_listed() -> None:
+    sentence = PAGE.split("Kinds: ", 1)[1].split(".\n", 1)[0]
+    assert code(sentence) == [kind.value for kind in UpdateKind]
+
+
+def test_the_shown_messages_are_messages() -> None:
+    task, status = [block.text for block in blocks(PAGE) if block.language == "json"]
+    an_id, capability = "01a1ff79-c890-7000-92af-e173442d9ad5", "0" * 32
+    for name in ('"id"', '"status_id"', '"task_id"', '"run_id"'):
+        task, status = (text.replace(f'{name}: "..."', f'{name}: "{an_id}"') for text in (task, status))
+    task, status = (text.replace('"capability": "..."', f'"capability": "{capability}"') for text in (task, status))
+    assert decode_task_message(task).name == "transcribe"
+    message = decode_status_message(status)
+    assert message.malformed == []
+    assert message.updates[0].result == "42"
+
+
+def test_the_shown_tests_pass(tmp_path: Path) -> None:
+    (shown,) = [block.text for block in blocks(PAGE.split("## Testing your handlers", 1)[1])]
+    sandbox = Sandbox(tmp_path)
+    sandbox.write("test_jobs.py", shown)
+    said = sandbox.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_jobs.py")
+    assert said[-1].startswith("2 passed")
+
+
+def test_the_public_names_are_listed() -> None:
+    sentence = PAGE.split("Everything public is in `leasehold`: ", 1)[1].split(". For tests", 1)[0]
+    assert code(sentence) == leasehold.__all__
