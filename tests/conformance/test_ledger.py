@@ -13,8 +13,11 @@ from leasehold.adapters.database.views import DatabaseViews
 from leasehold.ports.ledger import Ledger
 from leasehold.ports.views import Views
 from leasehold.testing.clock import ManualClock
+from leasehold.testing.filter_suite import FilterSuite
 from leasehold.testing.ledger_bench import LedgerBench
+from leasehold.testing.ledger_chores_suite import LedgerChoresSuite
 from leasehold.testing.ledger_suite import LedgerSuite
+from leasehold.testing.views_suite import ViewsSuite
 
 
 class SqliteBench:
@@ -38,7 +41,7 @@ class SqliteBench:
             ledger.close()
 
 
-class TestSqliteLedger(LedgerSuite):
+class TestSqliteLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, FilterSuite):
     @pytest.fixture
     def bench(self, tmp_path: Path) -> Iterator[LedgerBench]:
         bench = SqliteBench(tmp_path)

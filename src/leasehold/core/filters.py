@@ -8,7 +8,6 @@ compared, and all comparisons hold: ``age:>1h,<2d``.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +20,7 @@ from leasehold.core.transitions import state_name
 from leasehold.core.units import milliseconds
 
 NO_GROUP = "none"
-"""``group:none``: failed without an error of its own, such as a machine that went away too often."""
+"""``group:none``: without an error, as a task is that failed because its machines went away too often."""
 
 STATES = tuple(
     state_name(status, why) for status in Status for why in (tuple(Why) if status is Status.PENDING else (None,))
@@ -73,7 +72,7 @@ class Filter(NamedTuple):
         """The place that ``cursor`` made a cursor of. Raises ``BadFilter`` for one of another filter."""
         try:
             text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        except (binascii.Error, UnicodeError):
+        except ValueError:
             text = ""
         match = _CURSOR.fullmatch(text)
         if match is None:

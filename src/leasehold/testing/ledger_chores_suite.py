@@ -1,0 +1,231 @@
+"""What every ledger owes beside moving tasks, as tests: alarms, counters, bulk operations, forgetting, secrets."""
+
+from __future__ import annotations
+
+import pytest
+
+from leasehold.core.events import Due, Expired, Lapsed, Retried, Voided
+from leasehold.core.model import Decision
+from leasehold.ports.ledger import Change, Flight, Need, Operation, Repeated
+from leasehold.testing.ledger_bench import LEASE, VALIDITY, LedgerBench, Moves, decided
+
+
+class LedgerChoresSuite:
+    """Everything of the write side but submit, dispatch and apply."""
+
+    @pytest.fixture
+    def bench(self) -> LedgerBench:
+        """The adapter under test."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def moves(self, bench: LedgerBench) -> Moves:
+        """The moves of the stories."""
+        return Moves(bench)
+
+    # -- alarms --------------------------------------------------------------------------------------------------------
+
+    def test_the_scheduler_is_told_when_a_task_is_due(self, moves: Moves) -> None:
+        """At its instant, not before; and nothing once it is due."""
+        new = moves.new(delay=5_000)
+        moves.submit(new)
+        moves.bench.let_pass(4_999)
+        assert moves.ledger.alarms(Need.SCHEDULER, 10) == []
+        moves.bench.let_pass(1)
+        assert moves.ledger.alarms(Need.SCHEDULER, 10) == [(new.task.id, Due())]
+        assert moves.ledger.alarms(Need.SWEEPER, 10) == []
+        moves.apply(new.task.id, Due())
+        assert moves.ledger.alarms(Need.SCHEDULER, 10) == []
+        assert moves.state(new.task.id) == "pending/due"
+
+    def test_the_sweeper_is_told_of_leases_that_ran_out(self, moves: Moves) -> None:
+        """And then of the silence after them."""
+        (task_id,) = moves.out()
+        moves.apply(task_id, moves.started())
+        moves.bench.let_pass(LEASE - 1)
+        assert moves.ledger.alarms(Need.SWEEPER, 10) == []
+        moves.bench.let_pass(1)
+        assert moves.ledger.alarms(Need.SWEEPER, 10) == [(task_id, Lapsed())]
+        assert moves.ledger.alarms(Need.SCHEDULER, 10) == []
+        moves.apply(task_id, Lapsed())
+        assert moves.ledger.alarms(Need.SWEEPER, 10) == []
+        moves.bench.let_pass(VALIDITY + 5_000)
+        assert moves.ledger.alarms(Need.SWEEPER, 10) == [(task_id, Voided())]
+
+    def test_the_sweeper_is_told_of_messages_that_nobody_speaks_of(self, moves: Moves) -> None:
+        """Once nobody may start them and nobody can be running them."""
+        (task_id,) = moves.out()
+        moves.bench.let_pass(VALIDITY + LEASE + 5_000)
+        assert moves.ledger.alarms(Need.SWEEPER, 10) == [(task_id, Voided())]
+        moves.apply(task_id, Voided())
+        assert moves.state(task_id) == "pending/due"
+
+    def test_a_finished_task_is_owed_nothing(self, moves: Moves) -> None:
+        """However long it is finished."""
+        done, broken = moves.out(2)
+        moves.complete(done)
+        moves.apply(broken, moves.failed())
+        moves.bench.let_pass(10 * (VALIDITY + LEASE))
+        assert moves.ledger.alarms(Need.SWEEPER, 10) == []
+
+    def test_the_oldest_debt_is_told_first_up_to_a_limit(self, moves: Moves) -> None:
+        """So that nobody waits for ever."""
+        new = [moves.new(delay=delay) for delay in (3_000, 1_000, 2_000)]
+        moves.submit(*new)
+        moves.bench.let_pass(5_000)
+        assert [task_id for task_id, _ in moves.ledger.alarms(Need.SCHEDULER, 2)] == [new[1].task.id, new[2].task.id]
+
+    # -- counters ------------------------------------------------------------------------------------------------------
+
+    def test_a_flight_says_how_full_a_queue_is(self, moves: Moves) -> None:
+        """Every state that a message can be in, and what has happened so far."""
+        assert moves.ledger.flights() == {}
+        due, lapsed, running, done = moves.given(4)
+        for task_id in (lapsed, running, done):
+            assert task_id
+        moves.given(1, queue="other")
+        moves.dispatch(limit=3)
+        moves.ledger.pause("other", paused=True, by="ada")
+        moves.apply(due, Expired(1, 1))
+        moves.apply(lapsed, moves.started())
+        moves.bench.let_pass(LEASE)
+        moves.apply(lapsed, Lapsed())
+        moves.apply(running, moves.started())
+        assert moves.ledger.flights() == {
+            "default": Flight(due=2, queued=0, in_progress=1, lapsed=1, paused=False, started=2, expired=1),
+            "other": Flight(due=1, queued=0, in_progress=0, lapsed=0, paused=True, started=0, expired=0),
+        }
+
+    def test_a_queue_whose_tasks_have_all_ended_has_no_flight(self, moves: Moves) -> None:
+        """There is nothing to dispatch from it."""
+        (task_id,) = moves.out()
+        assert list(moves.ledger.flights()) == ["default"]
+        moves.complete(task_id)
+        assert moves.ledger.flights() == {}
+
+    def test_folding_changes_no_count(self, moves: Moves) -> None:
+        """It only makes them cheaper to read."""
+        ids = moves.out(5, batch="november")
+        moves.complete(ids[0])
+        before = sorted(moves.views.counts()), moves.ledger.flights()
+        assert moves.ledger.fold_counters() > 0
+        assert (sorted(moves.views.counts()), moves.ledger.flights()) == before
+        assert moves.ledger.fold_counters() == 0
+        moves.complete(ids[1])
+        assert moves.ledger.fold_counters() > 0
+        moves.assert_accounted_for()
+
+    # -- bulk operations -----------------------------------------------------------------------------------------------
+
+    def test_an_operation_covers_what_matches_in_order_up_to_its_ceiling(self, moves: Moves) -> None:
+        """Tasks that are submitted later are not meant."""
+        ids = moves.given(5, batch="november")
+        moves.given(2, batch="december")
+        moves.ledger.start_operation(operation(moves, "cancel", "batch:november"))
+        moves.given(2, batch="november")
+        assert walk(moves, limit=2) == [ids[:2], ids[2:4], ids[4:], []]
+        assert moves.ledger.next_operation(10) is None
+
+    def test_a_cancellation_passes_over_what_has_ended(self, moves: Moves) -> None:
+        """A retry over everything else."""
+        done, failed, waiting = moves.out(3)
+        moves.complete(done)
+        moves.apply(failed, moves.failed())
+        moves.ledger.start_operation(operation(moves, "cancel", ""))
+        assert walk(moves) == [[waiting], []]
+        moves.ledger.start_operation(operation(moves, "retry", ""))
+        assert walk(moves) == [[failed], []]
+
+    def test_tasks_that_change_under_an_operation_do_not_disturb_it(self, moves: Moves) -> None:
+        """What it has done it does not do again, and what still matches it finds."""
+        ids = moves.given(6)
+        moves.ledger.start_operation(operation(moves, "cancel", "status:pending"))
+        found = moves.ledger.next_operation(3)
+        assert found is not None
+        one, first = found
+        assert first == ids[:3]
+        assert decided(moves.ledger.apply([Change(task_id, Retried("bob")) for task_id in first])) == [False] * 3
+        moves.dispatch(limit=4)
+        moves.complete(ids[3])
+        moves.ledger.advance_operation(one._replace(cursor=first[-1]))
+        found = moves.ledger.next_operation(3)
+        assert found is not None
+        assert found[1] == ids[4:]
+
+    def test_operations_are_carried_out_one_after_the_other(self, moves: Moves) -> None:
+        """In the order in which they were asked for; the newest is shown first."""
+        moves.given()
+        first, second = operation(moves, "cancel", ""), operation(moves, "retry", "")
+        moves.ledger.start_operation(first)
+        moves.ledger.start_operation(second)
+        found = moves.ledger.next_operation(1)
+        assert found is not None
+        assert found[0].id == first.id
+        moves.ledger.advance_operation(found[0]._replace(finished="done", matched=1, changed=1, finished_at=7))
+        found = moves.ledger.next_operation(1)
+        assert found is not None
+        assert found[0].id == second.id
+        shown = moves.views.operations()
+        assert [one.id for one in shown] == [second.id, first.id]
+        assert (shown[1].finished, shown[1].matched, shown[1].changed, shown[1].finished_at) == ("done", 1, 1, 7)
+
+    def test_a_cancelled_operation_stops(self, moves: Moves) -> None:
+        """Also where a sweeper is just about to save how far it has come."""
+        moves.given()
+        asked = operation(moves, "cancel", "")
+        moves.ledger.start_operation(asked)
+        found = moves.ledger.next_operation(1)
+        assert found is not None
+        assert moves.ledger.cancel_operation(asked.id)
+        moves.ledger.advance_operation(found[0]._replace(cursor=found[1][-1], matched=1))
+        assert moves.ledger.next_operation(1) is None
+        assert moves.views.operations()[0].finished == "cancelled"
+        assert not moves.ledger.cancel_operation(asked.id)
+        assert not moves.ledger.cancel_operation("no-such-operation")
+
+    def test_an_operation_on_an_empty_ledger_is_at_its_end(self, moves: Moves) -> None:
+        """It finds nothing, also not what comes later."""
+        moves.ledger.start_operation(operation(moves, "cancel", ""))
+        moves.given()
+        assert walk(moves) == [[]]
+
+    # -- the house -----------------------------------------------------------------------------------------------------
+
+    def test_old_status_ids_are_forgotten_a_limit_at_a_time(self, moves: Moves) -> None:
+        """The others are still known."""
+        (task_id,) = moves.out()
+        moves.ledger.apply([Change(task_id, moves.started(), f"old-{i}") for i in range(3)])
+        moves.bench.let_pass(1_000)
+        moves.ledger.apply([Change(task_id, moves.started(), "new")])
+        now = moves.ledger.now()
+        assert [moves.ledger.prune(now, 2), moves.ledger.prune(now, 2), moves.ledger.prune(now, 2)] == [2, 1, 0]
+        old, new = moves.ledger.apply(
+            [Change(task_id, moves.started(), "old-1"), Change(task_id, moves.started(), "new")]
+        )
+        assert not isinstance(old, Repeated | Decision)
+        assert new == Repeated("new")
+
+    def test_a_secret_is_made_once(self, moves: Moves, bench: LedgerBench) -> None:
+        """Whoever asks, from wherever."""
+        key = moves.ledger.secret("capability")
+        assert isinstance(key, bytes)
+        assert len(key) == 32
+        assert bench.another().secret("capability") == key
+        assert moves.ledger.secret("other") != key
+
+
+def operation(moves: Moves, kind: str, filter_: str) -> Operation:
+    """A bulk operation as a client writes it: its ceiling is an id of now."""
+    op_id = moves.new().task.id
+    return Operation(op_id, kind, filter_, op_id, "ada", "because", moves.ledger.now())
+
+
+def walk(moves: Moves, limit: int = 10) -> list[list[str]]:
+    """Carry out the next operation without changing anything; what each step was given."""
+    steps: list[list[str]] = []
+    while (found := moves.ledger.next_operation(limit)) is not None:
+        one, ids = found
+        steps.append(ids)
+        after = one._replace(cursor=ids[-1]) if ids else one._replace(finished="done", finished_at=moves.ledger.now())
+        moves.ledger.advance_operation(after)
+    return steps

@@ -1,0 +1,120 @@
+"""The filter language."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leasehold.core.errors import BadFilter
+from leasehold.core.filters import STATES, Choice, Filter, parse
+
+HOUR = 3_600_000
+
+
+def test_an_empty_filter_asks_for_nothing() -> None:
+    assert parse("") == parse("   ") == Filter()
+
+
+def test_values_of_one_key_are_alternatives() -> None:
+    assert parse("name:b,a name:c").name == Choice(("a", "b", "c"))
+
+
+def test_a_minus_excludes() -> None:
+    assert parse("-name:a queue:x -queue:y,z") == Filter(name=Choice((), ("a",)), queue=Choice(("x",), ("y", "z")))
+
+
+def test_values_may_be_quoted() -> None:
+    assert parse('name:"two words","a,b",c').name == Choice(("a,b", "c", "two words"))
+    assert parse('key:"it: is -a value"').key == Choice(("it: is -a value",))
+
+
+def test_values_may_hold_almost_anything() -> None:
+    assert parse("key:s3://bucket/a-b_c.wav batch:2024-11 id:0190").key == Choice(("s3://bucket/a-b_c.wav",))
+
+
+@pytest.mark.parametrize(
+    ("filter_", "states"),
+    [
+        ("status:failed", ["failed"]),
+        ("status:failed,completed", ["completed", "failed"]),
+        ("why:lapsed", ["pending/lapsed"]),
+        ("status:pending -why:due,queued,lapsed", ["pending/blocked", "pending/scheduled"]),
+        ("-status:pending,completed", ["in_progress", "failed", "cancelled"]),
+        ("status:failed why:due", []),
+        ("STATUS:failed", ["failed"]),
+    ],
+)
+def test_status_and_why_leave_states(filter_: str, states: list[str]) -> None:
+    assert list(parse(filter_).states) == states
+
+
+@pytest.mark.parametrize(
+    ("filter_", "older", "younger"),
+    [
+        ("age:>1h", HOUR, None),
+        ("age:<30m", 0, HOUR // 2),
+        ("age:>=1h,<2h", HOUR, 2 * HOUR),
+        ("age:<2h age:<1h age:>1s age:>2s", 2_000, HOUR),
+        ("-age:>1h", 0, HOUR),
+        ("-age:<1h", HOUR, None),
+    ],
+)
+def test_ages_leave_a_span(filter_: str, older: int, younger: int | None) -> None:
+    asked = parse(filter_)
+    assert (asked.older, asked.younger) == (older, younger)
+    assert asked.states == STATES
+
+
+@pytest.mark.parametrize(
+    ("filter_", "sentence"),
+    [
+        ("stauts:failed", "there is no filter 'stauts'. Did you mean 'status'?"),
+        ("colour:red", "there is no filter 'colour'. Filters: status, why"),
+        ("status:faild", "status:faild: no task has that. Did you mean 'failed'?"),
+        ("why:later", "why:later: no task has that. Known: blocked, scheduled, due, queued, lapsed"),
+        ("failed", "'failed' has no key. Write id:failed or key:failed"),
+        ('name:"open', "'name:\"open' does not parse"),
+        ("name:", "'name:' does not parse"),
+        ("name:a,", "'name:a,' does not parse"),
+        ('name:"a"b', "does not parse"),
+        ("age:1h", "age:1h does not say whether older or younger. Write age:>1h or age:<1h"),
+        ("age:>soon", "age:>soon: 'soon' is no duration"),
+    ],
+)
+def test_what_does_not_parse_is_told_with_what_was_meant(filter_: str, sentence: str) -> None:
+    with pytest.raises(BadFilter) as refused:
+        parse(filter_)
+    assert sentence in str(refused.value)
+
+
+def test_a_cursor_is_read_by_its_own_filter() -> None:
+    asked = parse("name:a,b status:failed")
+    assert parse("status:failed  name:b,a").position(asked.cursor(1234567)) == 1234567
+
+
+def test_a_cursor_of_another_filter_is_refused() -> None:
+    with pytest.raises(BadFilter, match="belongs to another filter"):
+        parse("name:b").position(parse("name:a").cursor(1))
+
+
+@pytest.mark.parametrize("cursor", ["", "nonsense", "ä", "MTIz", "=", "////"])
+def test_what_is_no_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(BadFilter, match="is no page cursor"):
+        parse("").position(cursor)
+
+
+@given(st.text())
+def test_every_text_is_understood_or_refused(text: str) -> None:
+    try:
+        asked = parse(text)
+    except BadFilter as refused:
+        assert str(refused)  # noqa: PT017 - whichever it is, it must be one of the two
+    else:
+        assert asked.position(asked.cursor(5)) == 5
+
+
+@given(
+    st.lists(st.text(alphabet=st.characters(exclude_characters='"', exclude_categories=["Cs"]), min_size=1), min_size=1)
+)
+def test_every_value_can_be_quoted(values: list[str]) -> None:
+    asked = parse("key:" + ",".join(f'"{value}"' for value in values))
+    assert asked.key == Choice(tuple(sorted(set(values))))
