@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as StillRunning
 from pathlib import Path
@@ -127,13 +128,34 @@ def test_a_listener_that_dies_after_it_was_rung_is_removed_too(folder: Path, bel
     assert bell.wait("due", 0) is True
 
 
-def test_each_newcomer_is_heard_at_once(folder: Path, bell: FifoBell) -> None:
-    """However quickly they come one after another: a folder's time of change is coarse."""
-    newcomers = [FifoBell(folder) for _ in range(200)]
+def test_newcomers_are_heard_at_once_though_the_folder_shows_no_change(folder: Path, bell: FifoBell) -> None:
+    """Its time of change is as coarse as the kernel's tick; here it stands still, and is of the future besides."""
+    this_tick = time.time_ns() + 3_600_000_000_000
+    newcomers = [FifoBell(folder) for _ in range(3)]
     for newcomer in newcomers:
         newcomer.wait("due", 0)
+        os.utime(folder, ns=(this_tick, this_tick))
         bell.ring("due")
         assert newcomer.wait("due", 0) is True
+    for newcomer in newcomers:
+        newcomer.close()
+
+
+def test_nobody_is_taken_for_dead_while_he_begins_to_listen(folder: Path, bell: FifoBell) -> None:
+    newcomers = [FifoBell(folder) for _ in range(50)]
+    ringing = True
+
+    def ring() -> None:
+        while ringing:
+            bell.ring("due")
+
+    ringer = in_thread(ring)
+    for newcomer in newcomers:
+        newcomer.wait("due", 0)
+    ringing = False
+    ringer.result(timeout=BOUND)
+    bell.ring("due")
+    assert all(newcomer.wait("due", 0) for newcomer in newcomers)
     for newcomer in newcomers:
         newcomer.close()
 

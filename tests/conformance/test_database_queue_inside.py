@@ -6,9 +6,9 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import TimeoutError as StillRunning
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,13 +110,50 @@ def test_a_long_poll_sleeps_no_longer_than_until_the_next_message_is_visible(
     assert watched.writes == 1
 
 
-def test_it_is_the_bell_that_wakes_a_long_poll(database: Database, clock: ManualClock) -> None:
-    bell = LocalBell()
-    queue = DatabaseQueue("q", database, clock=clock, bell=bell, topic="tasks:q", safety=FOREVER)
+def woken_by(act: Callable[[DatabaseQueue, str], object], database: Database, clock: ManualClock) -> list[str]:
+    """What a long poll brings that would not look again by itself, when ``act`` is done to another receive."""
+    queue = DatabaseQueue("q", database, clock=clock, bell=LocalBell(), topic="tasks:q", safety=FOREVER)
+    given(queue, "a")
+    held = take_one(queue)
     poll = in_thread(lambda: queue.receive(1, wait=FOREVER, visibility=LONG))
     with pytest.raises(StillRunning):
         poll.result(timeout=0.3)
-    given(queue_in(database, clock, bell), "a")
+    act(queue, held.receipt)
+    return bodies(poll.result(timeout=BOUND).deliveries)
+
+
+def test_it_is_the_bell_that_wakes_a_long_poll(database: Database, clock: ManualClock) -> None:
+    assert woken_by(lambda queue, _: given(queue, "b"), database, clock) == ["b"]
+
+
+def test_a_give_back_rings(database: Database, clock: ManualClock) -> None:
+    assert woken_by(lambda queue, receipt: queue.change_visibility([(receipt, 0)]), database, clock) == ["a"]
+
+
+def test_closing_rings(database: Database, clock: ManualClock) -> None:
+    assert woken_by(lambda queue, _: queue.close(), database, clock) == []
+
+
+class Busy(Watched):
+    """A database in which something happens right after the first look."""
+
+    def __init__(self, database: Database, happens: Callable[[], object]) -> None:
+        super().__init__(database)
+        self._happens = happens
+
+    @contextmanager
+    def read(self) -> Generator[Transaction]:
+        with super().read() as tx:
+            yield tx
+        if self.reads == 1:
+            self._happens()
+
+
+def test_what_is_sent_just_after_the_look_is_heard(tmp_path: Path, database: Database, clock: ManualClock) -> None:
+    sender = DatabaseQueue("q", database, clock=clock, bell=FifoBell(tmp_path / "bell"), topic="t")
+    busy = Busy(database, lambda: given(sender, "a"))
+    queue = DatabaseQueue("q", busy, clock=clock, bell=FifoBell(tmp_path / "bell"), topic="t", safety=FOREVER)
+    poll = in_thread(lambda: queue.receive(1, wait=FOREVER, visibility=LONG))
     assert bodies(poll.result(timeout=BOUND).deliveries) == ["a"]
 
 

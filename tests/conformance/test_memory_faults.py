@@ -248,12 +248,6 @@ def test_stopping_ends_every_fault(clock: ManualClock) -> None:
     assert len(given(queue, "a")) == 1
 
 
-def test_a_receive_brings_no_more_than_the_transport_takes(clock: ManualClock) -> None:
-    queue = faulty(clock)
-    given(queue, *"abcdefghijklmno")
-    assert len(now_there(queue, limit=15)) == queue.traits.batch == 10
-
-
 def test_with_too_many_in_flight_receives_come_back_empty(clock: ManualClock) -> None:
     queue = MemoryQueue("q", clock, MemoryTerms(in_flight_limit=3))
     given(queue, *"abcde")

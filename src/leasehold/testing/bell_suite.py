@@ -110,6 +110,8 @@ class BellSuite:
         for _ in range(RINGS):
             ringer.ring("due")
         assert listener.wait("due", 0) is True
+        ringer.ring("due")
+        assert listener.wait("due", 0) is True
 
     def test_closing_ends_a_wait(self, bells: Bells) -> None:
         """Each of them; nothing has rung."""

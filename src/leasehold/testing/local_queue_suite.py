@@ -43,6 +43,14 @@ class LocalQueueSuite(QueueSuite):
         assert bodies(queue.receive(10, wait=0, visibility=0).deliveries) == ["a", "b"]
         assert bodies(queue.receive(10, wait=0, visibility=0).deliveries) == ["a", "b"]
 
+    def test_a_receive_brings_no_more_than_the_transport_takes(self, bench: QueueBench) -> None:
+        """However much is asked for."""
+        queue = bench.queue()
+        batch = queue.traits.batch
+        given(queue, *["x"] * (batch + 5))
+        assert len(queue.receive(batch + 5, wait=0, visibility=LONG).deliveries) == batch
+        assert len(queue.receive(batch + 5, wait=0, visibility=LONG).deliveries) == 5
+
     def test_a_late_delete_deletes(self, bench: QueueBench) -> None:
         """As on a standard queue, when the visibility is over and nobody else has received the message."""
         queue = bench.queue()
