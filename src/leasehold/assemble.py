@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
@@ -17,7 +18,7 @@ from leasehold.adapters.database.open import open_database
 from leasehold.adapters.database.queue import DatabaseQueue
 from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.presence import Presence
-from leasehold.adapters.slots.pool import SlotPool
+from leasehold.adapters.slots.pool import Recycling, SlotPool
 from leasehold.adapters.store import FolderStore
 from leasehold.core.errors import BadSettings
 from leasehold.core.wire import PACK_CEILING
@@ -157,7 +158,14 @@ class Parts:
         settings = self.settings
         if settings.app is None:
             raise BadSettings("a worker needs an application: set --app MODULE:APP or LEASEHOLD_APP")
-        slots = SlotPool(settings.app, settings.worker_slots, env=os.environ, grace=settings.term_grace)
+        slots = SlotPool(
+            settings.app,
+            settings.worker_slots,
+            env=os.environ,
+            grace=settings.term_grace,
+            also=settings.worker_environment,
+            recycling=Recycling(settings.recycle_runs or sys.maxsize, settings.recycle_mib or sys.maxsize),
+        )
         slots.knows(
             ""
         )  # waits until the application is loaded, so that a broken one ends the worker before it receives

@@ -132,6 +132,7 @@ def written(settings: Settings) -> Mapping[str, object]:
         "topology": settings.topology,
         "worker_slots": settings.worker_slots,
         "worker_queues": list(settings.worker_queues),
+        "worker_environment": list(settings.worker_environment),
         "lease_margin": f"{settings.lease_margin}ms",
         "term_grace": f"{settings.term_grace}ms",
         "validity": f"{settings.validity}ms",

@@ -57,6 +57,8 @@ class Settings:
     """``two-queue`` or ``single-queue``."""
     worker_slots: int = field(default_factory=lambda: os.cpu_count() or 1)
     worker_queues: tuple[str, ...] = ("default",)
+    worker_environment: tuple[str, ...] = ()
+    """Variables that handlers get beyond the usual ones; a trailing ``*`` stands for any ending."""
     lease_margin: int
     """What a worker keeps back of every lease, to stop a run and say so in time."""
     term_grace: int
@@ -71,9 +73,9 @@ class Settings:
     """``None``: the one kept in the ledger."""
     signing_key: bytes | None = field(default=None, repr=False)
     verify_keys: tuple[bytes, ...] = ()
-    recycle_runs: int = 0
+    recycle_runs: int = 10_000
     """A child is replaced after so many runs; 0: never."""
-    recycle_mib: int = 0
+    recycle_mib: int = 512
     """A child is replaced when it has grown beyond this; 0: never."""
     log_level: str = "info"
 
@@ -268,6 +270,14 @@ def _names(written: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _variables(written: str | Sequence[str]) -> tuple[str, ...]:
+    names = _items(written)
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\*?", name):
+            raise ValueError(name)
+    return tuple(dict.fromkeys(names))
+
+
 def _key(written: object) -> bytes:
     key = bytes.fromhex(_text(written))
     if len(key) != KEY_BYTES:
@@ -297,6 +307,7 @@ KEYS: Mapping[str, tuple[_Parse, str]] = {
     "topology": _one_of("two-queue", "single-queue"),
     "worker_slots": _whole(1, 1_024, ", such as 4"),
     "worker_queues": (_names, "queue names of letters, digits, - and _, such as default,media"),
+    "worker_environment": (_variables, "names of variables for handlers, such as API_TOKEN,AWS_*"),
     "lease_margin": _duration(SECOND, HOUR, "2s"),
     "term_grace": _duration(0, HOUR, "5s"),
     "validity": _duration(SECOND, DAY // 2, "10m"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from leasehold import App, Recoverable, Retry, TaskCancelled, TaskFailed, Unrecoverable, current
-from leasehold.core.errors import BadArguments, KeyTaken, NoSuchTask, UnknownHandler, UsageError
+from leasehold.core.errors import BadArguments, BadLease, KeyTaken, NoSuchTask, UnknownHandler, UsageError
 from leasehold.core.model import Status
 from leasehold.testing import START, InlineSystem, run_inline
 
@@ -234,3 +235,11 @@ def test_the_executor_resolves_futures_with_results_and_failures(system: InlineS
 def test_the_executor_takes_only_tasks(system: InlineSystem) -> None:
     with app.executor() as executor, pytest.raises(UsageError, match=r"@app\.task"):
         executor.submit(len, [1])
+
+
+def test_a_lease_that_the_margin_eats_is_refused_at_the_first_use(tmp_path: Path) -> None:
+    short = App("short", ledger=str(tmp_path / "jobs.db"), lease_margin="20s")
+    task = short.task(lease="25s")(lambda: None)
+    with pytest.raises(BadLease, match="lower lease_margin"):
+        task.submit()
+    assert not (tmp_path / "jobs.db").exists()

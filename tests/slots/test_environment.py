@@ -43,3 +43,8 @@ def test_a_child_of_plain_handlers_stays_light(shared: Bench) -> None:
     loaded = set(json.loads(shared.run("modules").result))
     assert not loaded & {"sqlalchemy", "pydantic", "pydantic_core", "click", "rich", "boto3"}
     assert not [name for name in loaded if name.startswith("leasehold.adapters.database")]
+
+
+def test_a_star_stands_for_any_ending() -> None:
+    given = {"AWS_REGION": "here", "AWS_PROFILE": "me", "LAWS": "no"}
+    assert scrubbed(given, ["AWS_*"]) == {"AWS_REGION": "here", "AWS_PROFILE": "me"}

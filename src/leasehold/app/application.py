@@ -97,7 +97,9 @@ class App:
         if self._connection is None:
             from leasehold.app.connection import Connection
 
-            self._connection = Connection(self._settings, lambda: spec_of(self._home))
+            connection = Connection(self._settings, lambda: spec_of(self._home))
+            self.registry.check(connection.settings.lease_margin)
+            self._connection = connection
         return self._connection
 
     def close(self) -> None:

@@ -11,11 +11,9 @@ ALLOWED_BEGINNINGS = ("LC_", "PYTHON")
 def scrubbed(environment: Mapping[str, str], also: Iterable[str] = ()) -> dict[str, str]:
     """The variables that a child gets: what Python and programs need to run, and those named in ``also``.
 
-    A list of what is allowed, not of what is secret: credentials have any name.
+    A trailing ``*`` in ``also`` stands for any ending. A list of what is allowed, not of what is secret: credentials
+    have any name.
     """
-    named = frozenset(also)
-    return {
-        name: value
-        for name, value in environment.items()
-        if name in ALLOWED or name in named or name.startswith(ALLOWED_BEGINNINGS)
-    }
+    named = ALLOWED.union(also)
+    beginnings = (*ALLOWED_BEGINNINGS, *(name.removesuffix("*") for name in named if name.endswith("*")))
+    return {name: value for name, value in environment.items() if name in named or name.startswith(beginnings)}
