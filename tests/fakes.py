@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from leasehold.core.events import Event, Submitted
+from leasehold.core.filters import Filter, parse
 from leasehold.core.machine import decide
 from leasehold.core.model import Audit, Decision, Policy, Status, Task
 from leasehold.core.reports import Malformed
@@ -55,10 +56,17 @@ class FakeViews:
         return [id for id in sorted(self.rows) if id.startswith(prefix) or id.endswith(prefix)][:10]
 
     def tasks(self, filter_: str, *, cursor: str | None = None, limit: int = 50) -> Page[TaskView]:
+        wanted = parse(filter_)
         ids = [id for id in sorted(self.rows, reverse=True) if cursor is None or id < cursor]
-        matching = [id for id in ids if not filter_ or filter_.partition(":")[2] == self.rows[id].task.status]
+        matching = [id for id in ids if self._fits(self.rows[id], wanted)]
         page = matching[:limit]
         return Page([self.rows[id] for id in page], page[-1] if len(matching) > limit else None)
+
+    def _fits(self, view: TaskView, wanted: Filter) -> bool:
+        """Status, why, batch and key are all that these tests ask for."""
+        in_batch = not wanted.batch.wanted or view.task.batch in wanted.batch.wanted
+        has_key = not wanted.key.wanted or view.key in wanted.key.wanted
+        return in_batch and has_key and state_name(view.task.status, view.task.why) in wanted.states
 
     def count(self, filter_: str, ceiling: int = 10_000) -> int:
         return min(ceiling, len(self.tasks(filter_, limit=ceiling).rows))
@@ -71,9 +79,7 @@ class FakeViews:
 
     def ended(self, batch: str, cursor: str | None = None, limit: int = 1_000) -> Page[Outcome]:
         found = self.outcomes([id for id, view in self.rows.items() if view.task.batch == batch])
-        position = int(cursor or 0)
-        page = sorted(found, key=lambda one: (one.ended_at, one.task_id))[position : position + limit]
-        return Page(page, str(position + len(page)))
+        return Page(found[int(cursor or 0) :][:limit], str(len(found)))
 
     def runs(self, task_id: str) -> list[RunView]:
         return [run for run in self.run_rows if run.task_id == task_id]
@@ -90,7 +96,7 @@ class FakeViews:
 
     def batches(self, limit: int = 50) -> list[BatchView]:
         names = dict.fromkeys(view.task.batch for view in self.rows.values() if view.task.batch)
-        return [BatchView(name, NOW, self._by(batch=name)) for name in names][:limit]
+        return [BatchView(name, NOW - 100_000, self._by(batch=name)) for name in names][:limit]
 
     def _by(self, batch: str) -> dict[str, int]:
         return dict(Counter(view.task.status.value for view in self.rows.values() if view.task.batch == batch))

@@ -13,7 +13,7 @@ from leasehold.core.units import milliseconds
 if TYPE_CHECKING:
     from leasehold.app.application import App
     from leasehold.flow.client import Order
-    from leasehold.flow.registry import Handler
+    from leasehold.flow.registry import Handler, Registry
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +33,11 @@ class TaskFunction(Generic[P, R]):
     def name(self) -> str:
         """The handler's name."""
         return self.handler.name
+
+    @property
+    def registry(self) -> Registry:
+        """The handlers of its App: who names one task of an App to a worker names all of them."""
+        return self.app.registry
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it here and now."""

@@ -75,9 +75,9 @@ class Verdict:
             checks = ", ".join(dict.fromkeys(problem.check for problem in self.problems))
             return f"Not everything is explained: {checks}."
         done = self.states.get(Status.COMPLETED, 0)
-        rest = (
-            f"{done:,} completed, {self.tasks - done:,} listed with their reason" if done < self.tasks else "completed"
-        )
+        left = self.tasks - done
+        listed = f"{done:,} completed, {left:,} listed with {'its' if left == 1 else 'their'} reason"
+        rest = listed if left else "completed"
         return f"Nothing is lost: {_tasks(self.tasks)}, {rest}; counters, trails, leases and queues agree."
 
 

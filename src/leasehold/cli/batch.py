@@ -1,0 +1,181 @@
+"""``leasehold batch``: list, show, export."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from leasehold.cli.commands import Group
+from leasehold.cli.find import batch_filter
+from leasehold.cli.options import with_json, with_ledger, with_limit
+from leasehold.cli.output import Column, emit, emit_lines, note, plural, show_table
+from leasehold.cli.pace import average, eta
+from leasehold.cli.tasks import columns as task_columns
+from leasehold.cli.tasks import paged
+from leasehold.cli.tools import Tools, pass_tools
+from leasehold.core.errors import UsageError
+from leasehold.core.model import TERMINAL, Status
+from leasehold.core.suggest import did_you_mean
+from leasehold.flow import shapes
+from leasehold.flow.explain import say_age
+from leasehold.ports.views import BatchView, TaskView, Views
+
+if TYPE_CHECKING:
+    from leasehold.assemble import Parts
+
+SEARCHED = 10_000
+EVERYTHING = 2**62
+"""More rows than a batch can have."""
+RUNNING_SHOWN = 10
+
+
+@click.group(cls=Group)
+def batch() -> None:
+    """List, show and export batches."""
+
+
+@batch.command("ls")
+@with_limit
+@with_ledger
+@with_json
+@pass_tools
+def ls(tools: Tools, limit: int, ledger: str | None, *, as_json: bool) -> None:
+    """List batches, newest first; with --json one object per line.
+
+    Example:
+      leasehold batch ls
+    """
+    with tools.system(ledger) as system:
+        found = system.views.batches(limit)
+    if as_json:
+        emit_lines(shapes.batch(view) for view in found)
+        return
+    show_table(found, columns(tools.now()), "There are no batches yet.")
+
+
+def columns(now: int) -> list[Column[BatchView]]:
+    """What a list of batches shows."""
+
+    def count(status: Status) -> Column[BatchView]:
+        title = status.value.replace("_", " ").upper()
+        wide = status in (Status.PENDING, Status.CANCELLED)
+        return Column(title, lambda view: f"{view.counts.get(status, 0):,}", wide=wide, right=True)
+
+    return [
+        Column("BATCH", lambda view: view.name, give=True),
+        Column("CREATED", lambda view: say_age(view.created_at, now)),
+        Column("TASKS", lambda view: f"{sum(view.counts.values()):,}", right=True),
+        Column("ENDED", lambda view: f"{share(view.counts):.0%}", right=True),
+        *(count(status) for status in Status),
+    ]
+
+
+def share(counts: Mapping[str, int]) -> float:
+    """Which part has ended."""
+    total = sum(counts.values())
+    return sum(counts.get(status, 0) for status in TERMINAL) / total if total else 0.0
+
+
+@batch.command("show")
+@click.argument("name", metavar="BATCH")
+@with_ledger
+@with_json
+@pass_tools
+def show(tools: Tools, name: str, ledger: str | None, *, as_json: bool) -> None:
+    """Show one batch: counts, rate, time to go, and what runs the longest.
+
+    Example:
+      leasehold batch show november
+    """
+    with tools.system(ledger) as system:
+        view, now = find(system.views, name), tools.now()
+        speed = average(view, now)
+        left = sum(view.counts.values()) - sum(view.counts.get(status, 0) for status in TERMINAL)
+        if as_json:
+            emit({**shapes.batch(view), "per_second": speed, "left": left})
+            return
+        click.echo(f"{name}: {plural(sum(view.counts.values()), 'task')}, {share(view.counts):.0%} ended")
+        for status in Status:
+            click.secho(f"{status.value:>12}  {view.counts.get(status, 0):,}", fg=None)
+        if left:
+            click.echo(f"{'to go':>12}  {left:,}, {eta(left, speed)}")
+        running = list(paged(system.views, f"{batch_filter(name)} status:in_progress", SEARCHED))
+        if running:
+            click.echo("\nRunning the longest:")
+            oldest = sorted(running, key=lambda each: each.task.updated_at)[:RUNNING_SHOWN]
+            show_table(oldest, task_columns(now), "")
+
+
+def find(views: Views, name: str) -> BatchView:
+    """The batch of that name; raises ``UsageError``."""
+    found = views.batches(SEARCHED)
+    view = next((view for view in found if view.name == name), None)
+    if view is None:
+        names = [view.name for view in found]
+        raise UsageError(f"there is no batch {name!r}.{did_you_mean(name, names) or ' List them: leasehold batch ls'}")
+    return view
+
+
+@batch.command("export")
+@click.argument("name", metavar="BATCH")
+@click.option("--format", "format_", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file instead.")
+@with_ledger
+@with_json
+@pass_tools
+def export(tools: Tools, name: str, format_: str, output: str | None, ledger: str | None, *, as_json: bool) -> None:
+    """Write every task of a batch with key, arguments, status, result and reason: one per line, newest first.
+
+    Examples:
+      leasehold batch export november > november.jsonl
+      leasehold batch export november --format csv -o november.csv
+    """
+    if as_json and format_ == "csv":
+        raise click.UsageError("--json and --format csv contradict each other")
+    with tools.system(ledger) as system:
+        find(system.views, name)
+        rows = (exported(view, system) for view in paged(system.views, batch_filter(name), EVERYTHING))
+        with click.open_file(output or "-", "w", encoding="utf-8", atomic=output is not None) as file:
+            count = write_csv(rows, file) if format_ == "csv" else write_lines(rows, file)
+    note(f"Exported {plural(count, 'task')} of batch {name!r}.")
+
+
+def exported(view: TaskView, system: Parts) -> shapes.Shape:
+    """One task with what it was given and what came of it, large values included."""
+    return {
+        **shapes.task(view),
+        "arguments": shapes.parsed(whole(view.arguments, view.arguments_ref, system)),
+        "result": shapes.parsed(whole(view.result, view.result_ref, system)),
+    }
+
+
+def whole(text: str | None, ref: str | None, system: Parts) -> str | None:
+    """A value, also when it is kept in the store."""
+    stored = system.store.get(ref) if ref else None
+    return text if stored is None else stored.decode()
+
+
+def write_lines(rows: Iterable[shapes.Shape], file: IO[str]) -> int:
+    """JSON lines; how many."""
+    count = 0
+    for count, row in enumerate(rows, 1):  # noqa: B007 - the count is the answer
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return count
+
+
+CSV_COLUMNS = ("id", "handler", "key", "status", "ended_at", "attempts", "losses", "reason", "arguments", "result")
+
+
+def write_csv(rows: Iterable[shapes.Shape], file: IO[str]) -> int:
+    """CSV, arguments and result as JSON text; how many."""
+    writer: csv.DictWriter[str] = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    count = 0
+    for count, row in enumerate(rows, 1):  # noqa: B007 - the count is the answer
+        packed = {name: json.dumps(row[name], ensure_ascii=False) for name in ("arguments", "result")}
+        writer.writerow({**row, **packed})
+    return count

@@ -1,0 +1,150 @@
+"""Cancel and retry: tasks by id, at once; or all that match a filter, as an operation of the sweeper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from leasehold.cli.commands import Command
+from leasehold.cli.find import find_ids, with_ids
+from leasehold.cli.options import confirm, whoever, with_dry_run, with_json, with_ledger, with_reason, with_yes
+from leasehold.cli.output import emit, plural
+from leasehold.cli.tools import Tools, pass_tools
+from leasehold.core.model import Decision
+from leasehold.flow import shapes
+from leasehold.ports.ledger import Applied
+
+if TYPE_CHECKING:
+    from leasehold.assemble import Parts
+
+CEILING = 10_000
+
+with_filter = click.option("--filter", "filter_", metavar="FILTER", help="All that match, such as 'batch:november'.")
+
+
+class Wish(NamedTuple):
+    """What somebody wants done to some tasks."""
+
+    kind: str
+    ids: tuple[str, ...]
+    filter_: str | None
+    reason: str
+    yes: bool
+    dry_run: bool
+    as_json: bool
+
+
+@click.command("cancel", cls=Command)
+@with_ids
+@with_filter
+@with_reason
+@with_yes
+@with_dry_run
+@with_ledger
+@with_json
+@pass_tools
+def cancel(
+    tools: Tools, ids: tuple[str, ...], filter_: str | None, reason: str, ledger: str | None, **flags: bool
+) -> None:
+    """Cancel tasks, by id or all that match --filter; what is completed stays completed.
+
+    A task that is running is cancelled in the ledger at once; its run is told at its next checkpoint or progress
+    call, and ends with its lease at the latest. What it reports then is kept, but does not count.
+
+    Examples:
+      leasehold tasks cancel 8f3a02c1
+      leasehold tasks cancel --filter 'batch:november status:pending' --reason 'wrong files'
+      leasehold tasks ls --json status:pending | jq -r .id | leasehold tasks cancel --yes -
+    """
+    with tools.system(ledger) as system:
+        grant(system, Wish("cancel", ids, filter_, reason, **flags))
+
+
+@click.command("retry", cls=Command)
+@with_ids
+@with_filter
+@with_reason
+@with_yes
+@with_dry_run
+@with_ledger
+@with_json
+@pass_tools
+def retry(
+    tools: Tools, ids: tuple[str, ...], filter_: str | None, reason: str, ledger: str | None, **flags: bool
+) -> None:
+    """Try failed or cancelled tasks again with fresh budgets, by id or all that match --filter.
+
+    Examples:
+      leasehold tasks retry 8f3a02c1
+      leasehold tasks retry --filter 'status:failed batch:november'
+    """
+    with tools.system(ledger) as system:
+        grant(system, Wish("retry", ids, filter_, reason, **flags))
+
+
+def grant(system: Parts, wish: Wish) -> None:
+    """Do it, after asking."""
+    if bool(wish.ids) == (wish.filter_ is not None):
+        raise click.UsageError(f"say which tasks to {wish.kind}: by their ids, or by --filter")
+    if wish.filter_ is None:
+        by_id(system, wish)
+    else:
+        by_filter(system, wish, wish.filter_)
+
+
+def by_id(system: Parts, wish: Wish) -> None:
+    """A few tasks, at once."""
+    ids = find_ids(system.views, wish.ids)
+    if wish.dry_run:
+        announce(
+            wish, {"dry_run": True, "tasks": ids}, f"Would {wish.kind} {plural(len(ids), 'task')}; nothing was done."
+        )
+        return
+    if wish.kind == "cancel":
+        confirm(f"Cancel {plural(len(ids), 'task')}?", yes=wish.yes)
+    act = system.client.cancel if wish.kind == "cancel" else system.client.retry
+    answers = act(ids, by=whoever(), reason=wish.reason)
+    report(wish, ids, answers)
+
+
+def report(wish: Wish, ids: Sequence[str], answers: Sequence[Applied]) -> None:
+    """What became of each."""
+    changed = [id for id, answer in zip(ids, answers, strict=True) if isinstance(answer, Decision)]
+    left = [
+        (id, getattr(answer, "reason", "it is not in the ledger"))
+        for id, answer in zip(ids, answers, strict=True)
+        if not isinstance(answer, Decision)
+    ]
+    verb = {"cancel": "Cancelled", "retry": "Will retry"}[wish.kind]
+    lines = [f"{verb} {plural(len(changed), 'task')}."] if changed else []
+    lines += [f"Left {id} as it is: {why}." for id, why in left]
+    shape = {"changed": changed, "left": [{"id": id, "reason": why} for id, why in left]}
+    announce(wish, shape, "\n".join(lines))
+
+
+def by_filter(system: Parts, wish: Wish, filter_: str) -> None:
+    """All that match, in batches, by the orchestrator."""
+    count = system.views.count(filter_, CEILING)
+    counted = plural(count, "task", CEILING)
+    if wish.dry_run or not count:
+        told = f"{counted} match {filter_!r}; nothing was done."
+        announce(wish, {"dry_run": wish.dry_run, "matching": count, "operation": None}, told)
+        return
+    what = {"cancel": "Cancel", "retry": "Retry"}[wish.kind]
+    confirm(f"{what} all that match {filter_!r} ({counted} now)?", yes=wish.yes)
+    operation = system.client.operate(wish.kind, filter_, by=whoever(), reason=wish.reason)
+    told = (
+        f"Operation {operation.id} will {wish.kind} them, as soon as an orchestrator runs. "
+        "Follow it: leasehold operations ls"
+    )
+    announce(wish, {"dry_run": False, "matching": count, "operation": shapes.operation(operation)}, told)
+
+
+def announce(wish: Wish, shape: object, sentence: str) -> None:
+    """Say what was done."""
+    if wish.as_json:
+        emit(shape)
+    else:
+        click.echo(sentence)

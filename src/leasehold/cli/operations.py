@@ -1,0 +1,86 @@
+"""``leasehold operations``: bulk cancels and retries."""
+
+from __future__ import annotations
+
+import click
+
+from leasehold.cli.commands import Group
+from leasehold.cli.options import with_json, with_ledger, with_limit
+from leasehold.cli.output import Column, emit, emit_lines, short, show_table
+from leasehold.cli.tools import Tools, pass_tools
+from leasehold.core.errors import UsageError
+from leasehold.flow import shapes
+from leasehold.flow.explain import say_age
+from leasehold.ports.ledger import Operation
+from leasehold.ports.views import Views
+
+SEARCHED = 1_000
+
+
+@click.group(cls=Group)
+def operations() -> None:
+    """Bulk cancels and retries: what was asked, by whom, and how far it is."""
+
+
+@operations.command("ls")
+@with_limit
+@with_ledger
+@with_json
+@pass_tools
+def ls(tools: Tools, limit: int, ledger: str | None, *, as_json: bool) -> None:
+    """List operations, newest first; with --json one object per line.
+
+    Example:
+      leasehold operations ls
+    """
+    with tools.system(ledger) as system:
+        found = system.views.operations(limit)
+    if as_json:
+        emit_lines(shapes.operation(one) for one in found)
+        return
+    show_table(found, columns(tools.now()), "There have been no bulk operations.")
+
+
+def columns(now: int) -> list[Column[Operation]]:
+    """What a list of operations shows."""
+    return [
+        Column("ID", lambda one: short(one.id)),
+        Column("WHAT", lambda one: one.kind),
+        Column("STATE", lambda one: one.finished or "going on"),
+        Column("CHANGED", lambda one: f"{one.changed:,} of {one.matched:,}", right=True),
+        Column("ASKED", lambda one: say_age(one.created_at, now)),
+        Column("BY", lambda one: one.by),
+        Column("FILTER", lambda one: one.filter or "all", give=True),
+        Column("REASON", lambda one: one.reason, give=True),
+    ]
+
+
+@operations.command("cancel")
+@click.argument("id", metavar="OPERATION")
+@with_ledger
+@with_json
+@pass_tools
+def cancel(tools: Tools, id: str, ledger: str | None, *, as_json: bool) -> None:
+    """Stop an operation where it is; what it has changed stays changed.
+
+    Example:
+      leasehold operations cancel 8f3a02c1
+    """
+    with tools.system(ledger) as system:
+        one = find(system.views, id)
+        stopped = system.client.cancel_operation(one.id)
+    if as_json:
+        emit({"id": one.id, "cancelled": stopped})
+    elif stopped:
+        click.echo(f"Operation {one.id} is stopped.")
+    else:
+        click.echo(f"Operation {one.id} had ended already ({one.finished}).")
+
+
+def find(views: Views, part: str) -> Operation:
+    """The operation whose id begins or ends so."""
+    found = [one for one in views.operations(SEARCHED) if part and (one.id.startswith(part) or one.id.endswith(part))]
+    if len(found) != 1:
+        how_many = "no operation has" if not found else f"{len(found)} operations have"
+        raise UsageError(f"{how_many} an id that begins or ends with {part!r}. List them: leasehold operations ls")
+    return found[0]

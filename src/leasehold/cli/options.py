@@ -1,0 +1,58 @@
+"""Options that several commands share, spelled and explained in one way."""
+
+from __future__ import annotations
+
+import os
+import sys
+from getpass import getuser
+
+import click
+
+from leasehold.core.units import milliseconds
+
+with_ledger = click.option(
+    "--ledger", metavar="FILE|URL", help="The ledger. Default: LEASEHOLD_LEDGER, or leasehold.db in this folder."
+)
+with_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+with_yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+with_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+with_app = click.option(
+    "--app", metavar="MODULE:APP", help="Where the handlers are, such as jobs:app or jobs.py. Default: LEASEHOLD_APP."
+)
+with_limit = click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="At most.")
+with_reason = click.option("--reason", default="", help="Why; kept in the audit trail.")
+
+
+class Duration(click.ParamType[int]):
+    """``30m``, ``90s``, ``1h30m``; whole ms."""
+
+    name = "duration"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it, or say how to write it."""
+        if isinstance(value, int):
+            return value
+        try:
+            return milliseconds(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = Duration()
+
+
+def whoever() -> str:
+    """Who is asking, for the audit trail."""
+    try:
+        return getuser()
+    except (OSError, KeyError, ImportError):  # a container's user often has no name
+        return f"uid {os.getuid()}"
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask, unless told not to; where nobody can be asked, refuse."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Nobody can be asked here: add --yes to do it, or --dry-run to look first")
+    click.confirm(question, abort=True, err=True)

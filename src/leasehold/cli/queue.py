@@ -1,0 +1,106 @@
+"""``leasehold queue``: list, pause, resume."""
+
+from __future__ import annotations
+
+import click
+
+from leasehold.cli.commands import Group
+from leasehold.cli.options import whoever, with_json, with_ledger
+from leasehold.cli.output import Column, emit, emit_lines, show_table
+from leasehold.cli.tools import Tools, pass_tools
+from leasehold.core.errors import UsageError
+from leasehold.core.suggest import did_you_mean
+from leasehold.core.transitions import BLOCKED, DUE, IN_PROGRESS, LAPSED, QUEUED, SCHEDULED
+from leasehold.flow import shapes
+from leasehold.ports.views import QueueView, Views
+
+
+@click.group(cls=Group)
+def queue() -> None:
+    """List, pause and resume queues."""
+
+
+@queue.command("ls")
+@with_ledger
+@with_json
+@pass_tools
+def ls(tools: Tools, ledger: str | None, *, as_json: bool) -> None:
+    """List queues with their tasks by state; with --json one object per line.
+
+    Example:
+      leasehold queue ls
+    """
+    with tools.system(ledger) as system:
+        queues = system.views.queues()
+    if as_json:
+        emit_lines(shapes.queue(view) for view in queues)
+        return
+    show_table(queues, columns(), "There are no queues yet; the first task makes one.")
+
+
+def columns() -> list[Column[QueueView]]:
+    """What a list of queues shows."""
+
+    def count(title: str, *states: str, wide: bool = False) -> Column[QueueView]:
+        return Column(title, lambda view: f"{sum(view.counts.get(s, 0) for s in states):,}", wide=wide, right=True)
+
+    return [
+        Column("QUEUE", lambda view: view.name),
+        Column("", lambda view: "paused" if view.paused else "", style=lambda _: "yellow"),
+        count("BLOCKED", BLOCKED, wide=True),
+        count("SCHEDULED", SCHEDULED),
+        count("DUE", DUE),
+        count("QUEUED", QUEUED),
+        count("LAPSED", LAPSED),
+        count("RUNNING", IN_PROGRESS),
+        count("COMPLETED", "completed"),
+        count("FAILED", "failed"),
+        count("CANCELLED", "cancelled", wide=True),
+    ]
+
+
+@queue.command("pause")
+@click.argument("name")
+@with_ledger
+@with_json
+@pass_tools
+def pause(tools: Tools, name: str, ledger: str | None, *, as_json: bool) -> None:
+    """Send out no more tasks of a queue; what is sent already may still run.
+
+    Example:
+      leasehold queue pause media
+    """
+    switch(tools, name, ledger, paused=True, as_json=as_json)
+
+
+@queue.command("resume")
+@click.argument("name")
+@with_ledger
+@with_json
+@pass_tools
+def resume(tools: Tools, name: str, ledger: str | None, *, as_json: bool) -> None:
+    """Let a paused queue go on.
+
+    Example:
+      leasehold queue resume media
+    """
+    switch(tools, name, ledger, paused=False, as_json=as_json)
+
+
+def switch(tools: Tools, name: str, ledger: str | None, *, paused: bool, as_json: bool) -> None:
+    """Pause or resume, and say so."""
+    with tools.system(ledger) as system:
+        must_exist(system.views, name)
+        system.client.pause(name, paused=paused, by=whoever())
+    if as_json:
+        emit({"queue": name, "paused": paused})
+    else:
+        click.echo(f"Queue {name!r} {'is paused; resume it: leasehold queue resume ' + name if paused else 'goes on.'}")
+
+
+def must_exist(views: Views, name: str) -> None:
+    """Raise ``UsageError`` for a name that no task ever waited under: it is a slip, and pausing it would hide that."""
+    names = [view.name for view in views.queues()]
+    if name not in names:
+        known = f" There are: {', '.join(names)}" if names else " There are none yet"
+        raise UsageError(f"there is no queue {name!r}.{did_you_mean(name, names) or known}")

@@ -1,0 +1,180 @@
+"""``leasehold tasks``: list, show, read logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from leasehold.cli.change import cancel, retry
+from leasehold.cli.commands import Group
+from leasehold.cli.find import find_task
+from leasehold.cli.options import with_json, with_ledger, with_limit
+from leasehold.cli.output import Column, emit, emit_lines, note, plural, short, show_table, status_style
+from leasehold.cli.story import tell
+from leasehold.cli.tools import Tools, pass_tools
+from leasehold.core.transitions import state_name
+from leasehold.flow import shapes
+from leasehold.flow.explain import say_age
+from leasehold.ports.views import RunView, TaskView, Views
+
+if TYPE_CHECKING:
+    from leasehold.assemble import Parts
+
+CEILING = 10_000
+"""Where counting stops, here as everywhere."""
+PAGE = 500
+MADE_UP = re.compile("[0-9a-f]{32}")
+"""Keys that `run` makes of a row."""
+
+
+@click.group(cls=Group)
+def tasks() -> None:
+    """List, show, retry and cancel tasks; read their logs."""
+
+
+tasks.add_command(retry)
+tasks.add_command(cancel)
+
+
+@tasks.command("ls")
+@click.argument("filters", nargs=-1, metavar="[FILTER]...")
+@with_limit
+@with_ledger
+@with_json
+@pass_tools
+def ls(tools: Tools, filters: tuple[str, ...], limit: int, ledger: str | None, *, as_json: bool) -> None:
+    """List tasks, newest first; with --json one JSON object per line.
+
+    FILTERs are words like status:failed; all of them must fit. Commas mean or, a leading - means not (after --).
+
+      status:   pending, in_progress, completed, failed, cancelled
+      why:      blocked, scheduled, due, queued, lapsed (of pending tasks)
+      name:     the handler        queue:    the queue
+      batch:    the batch          key:      the key
+      group:    of `failures`      id:       how the id begins
+      age:      since it was submitted, as in age:>1h or age:<10m
+
+    Examples:
+      leasehold tasks ls
+      leasehold tasks ls status:failed,cancelled batch:november --limit 200
+      leasehold tasks ls 'age:>1h' status:pending
+      leasehold tasks ls status:pending --json | jq -r .id
+    """
+    filter_ = " ".join(filters)
+    with tools.system(ledger) as system:
+        views = system.views
+        if as_json:
+            emit_lines(shapes.task(view) for view in paged(views, filter_, limit))
+            return
+        found = list(paged(views, filter_, limit))
+        show_table(found, columns(tools.now()), "No task fits." if filter_ else "There are no tasks yet.")
+        if len(found) == limit and (all_ := views.count(filter_, CEILING)) > limit:
+            note(f"{limit:,} of {plural(all_, 'task', CEILING)}; --limit shows more.")
+
+
+def paged(views: Views, filter_: str, limit: int) -> Iterator[TaskView]:
+    """Up to ``limit`` tasks, a page at a time."""
+    cursor: str | None = None
+    while limit > 0:
+        page = views.tasks(filter_, cursor=cursor, limit=min(PAGE, limit))
+        yield from page.rows
+        limit -= len(page.rows)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def columns(now: int) -> list[Column[TaskView]]:
+    """What a list of tasks shows."""
+    return [
+        Column("ID", lambda view: short(view.task.id)),
+        Column("STATUS", state, style=lambda view: status_style(view.task.status)),
+        Column("HANDLER", lambda view: view.task.name),
+        Column("WHAT", what, give=True),
+        Column("BATCH", lambda view: view.task.batch or "", wide=True),
+        Column("QUEUE", lambda view: view.task.queue, wide=True),
+        Column("DONE", done, right=True),
+        Column("RUNS LOST/FAILED", lambda view: f"{view.task.losses}/{view.task.attempts}", wide=True, right=True),
+        Column("WORKER", lambda view: view.task.worker or "", wide=True, give=True),
+        Column("CHANGED", lambda view: say_age(view.task.updated_at, now)),
+        Column("REASON", lambda view: view.task.reason or view.note or "", give=True),
+    ]
+
+
+def state(view: TaskView) -> str:
+    """``completed``, ``pending/queued``."""
+    return state_name(view.task.status, view.task.why)
+
+
+def what(view: TaskView) -> str:
+    """What tells it apart for people: its key, or its arguments where the key is only a hash of them."""
+    if view.key and not MADE_UP.fullmatch(view.key):
+        return view.key
+    given = shapes.parsed(view.arguments)
+    if not isinstance(given, dict):
+        return ""
+    return " ".join(f"{name}={value}" for name, value in cast("dict[str, object]", given).items())
+
+
+def done(view: TaskView) -> str:
+    """``45%``, as far as its runs told."""
+    return "" if view.fraction is None or view.task.terminal else f"{view.fraction:.0%}"
+
+
+@tasks.command("show")
+@click.argument("id", metavar="TASK")
+@with_ledger
+@with_json
+@pass_tools
+def show(tools: Tools, id: str, ledger: str | None, *, as_json: bool) -> None:
+    """Show one task: where it stands, arguments, result, every run, its whole story.
+
+    TASK is its id, the beginning or end of that, or its key.
+
+    Example:
+      leasehold tasks show 8f3a02c1
+    """
+    with tools.system(ledger) as system:
+        view = find_task(system.views, id)
+        runs, trail = system.views.runs(view.task.id), system.views.audit(view.task.id)
+        if as_json:
+            emit(shapes.whole_task(view, runs, trail))
+        else:
+            tell(view, runs, trail, tools)
+
+
+@tasks.command("logs")
+@click.argument("id", metavar="TASK")
+@click.option("--run", "which", type=click.IntRange(1), help="Only that run, as `tasks show` numbers them.")
+@with_ledger
+@with_json
+@pass_tools
+def logs(tools: Tools, id: str, which: int | None, ledger: str | None, *, as_json: bool) -> None:
+    """Print what the runs of a task wrote: output, errors and logging. With --json one object per run and line.
+
+    Examples:
+      leasehold tasks logs 8f3a02c1
+      leasehold tasks logs 8f3a02c1 --run 2
+    """
+    with tools.system(ledger) as system:
+        view = find_task(system.views, id)
+        runs = system.views.runs(view.task.id)
+        chosen = [(number, run) for number, run in enumerate(runs, 1) if which in (None, number)]
+        if which is not None and not chosen:
+            raise click.UsageError(f"there is no run {which}: the task has had {plural(len(runs), 'run')}")
+        texts = [(number, run, log_of(run, system)) for number, run in chosen]
+    if as_json:
+        emit_lines({"run": number, **shapes.run(run), "log": text} for number, run, text in texts)
+        return
+    for number, run, text in texts:
+        note(f"--- run {number} on {run.worker or 'an unknown worker'}: {run.outcome or 'not ended'}")
+        click.echo(text, nl=bool(text) and not text.endswith("\n"))
+
+
+def log_of(run: RunView, system: Parts) -> str:
+    """All that is kept of what a run wrote; the ledger holds its end, the store the rest."""
+    stored = system.store.get(run.log_ref) if run.log_ref else None
+    return run.log or "" if stored is None else stored.decode(errors="replace")

@@ -1,0 +1,44 @@
+"""``leasehold why``: the first question of whoever waits."""
+
+from __future__ import annotations
+
+import click
+
+from leasehold.cli.commands import Command
+from leasehold.cli.find import find_task
+from leasehold.cli.options import with_json, with_ledger
+from leasehold.cli.output import emit, say
+from leasehold.cli.tools import Tools, pass_tools
+from leasehold.core.transitions import state_name
+from leasehold.flow import shapes
+from leasehold.flow.explain import Case, explain
+
+
+@click.command(cls=Command)
+@click.argument("id", metavar="TASK")
+@with_ledger
+@with_json
+@pass_tools
+def why(tools: Tools, id: str, ledger: str | None, *, as_json: bool) -> None:
+    """Say why a task is not done, and what you can do about it.
+
+    TASK is its id, the beginning or end of that, or its key.
+
+    Example:
+      leasehold why 8f3a02c1
+    """
+    with tools.system(ledger) as system:
+        views = system.views
+        view = find_task(views, id)
+        queue = next((queue for queue in views.queues() if queue.name == view.task.queue), None)
+        case = Case(view, views.runs(view.task.id), views.audit(view.task.id), queue, tools.now(), tools.zone)
+    told = explain(case)
+    if as_json:
+        emit(shapes.explanation(view, told))
+        return
+    click.echo(f"Task {view.task.id} ({view.task.name}) is {state_name(view.task.status, view.task.why)}.\n")
+    say(told.paragraph)
+    if told.remedies:
+        click.echo()
+    for remedy in told.remedies:
+        click.echo(f"To {remedy.words}:\n  leasehold {remedy.command}")
