@@ -9,7 +9,7 @@ from typing import NamedTuple
 from leasehold.core.model import Token
 from leasehold.core.reports import Malformed, Update, UpdateKind
 from leasehold.core.wire import TaskMessage, WireTask
-from leasehold.flow.lease import CLOCK_STEP, USEFUL, Hold
+from leasehold.flow.lease import Hold
 from leasehold.ports.queue import Delivery, Queue
 
 
@@ -17,18 +17,19 @@ class Held:
     """One run of one task, from its receive to its last report. Instants are ``boot`` milliseconds."""
 
     __slots__ = (
+        "arrived",
         "began",
+        "cancelled",
         "delivery",
         "hold",
         "message",
         "new_id",
         "queue",
-        "received",
         "reported",
         "run_id",
         "saves",
-        "server_time",
         "touched",
+        "valid_until",
         "worker",
     )
 
@@ -41,7 +42,8 @@ class Held:
         *,
         new_id: Callable[[], str],
         worker: str,
-        server_time: int,
+        arrived: int,
+        valid_until: int,
     ) -> None:
         self.queue = queue
         self.delivery = delivery
@@ -50,9 +52,13 @@ class Held:
         self.new_id = new_id
         self.run_id = new_id()
         self.worker = worker
-        self.received = hold.since
-        self.server_time = server_time
+        self.arrived = arrived
+        """When the reply that brought it was here: waiting for a slot counts from then."""
+        self.valid_until = valid_until
+        """The last instant at which its dispatch may be started (R6)."""
         self.began: int | None = None
+        self.cancelled = False
+        """Whether the run was told that its task is cancelled."""
         self.touched = False
         """Whether the run has used its checkpoints."""
         self.saves = 0
@@ -70,18 +76,12 @@ class Held:
         return self.message.tasks[0]
 
     def start_by(self, margin: int) -> int:
-        """The last instant at which the run may begin: its dispatch is still valid (R6) and its lease useful (R2).
-
-        Validity is judged by the queue's clock as its reply told it, plus what that may lag, plus the time since the
-        receive request began: never by this machine's clock.
-        """
-        valid_until = self.received + self.message.not_after - self.server_time - CLOCK_STEP
-        useful_until = self.hold.deadline(margin) - int(USEFUL * (self.hold.span - margin))
-        return min(valid_until, useful_until)
+        """The last instant at which the run may begin: its dispatch is still valid (R6) and its lease useful (R2)."""
+        return min(self.valid_until, self.hold.useful_until(self.message.lease, margin))
 
     def expired(self, now: int) -> bool:
         """Whether the dispatch is over: nobody may start it any more."""
-        return now > self.received + self.message.not_after - self.server_time - CLOCK_STEP
+        return now > self.valid_until
 
     def update(self, kind: UpdateKind) -> Update:
         """A report of this run; the caller adds what belongs to its kind."""
@@ -125,6 +125,8 @@ class Entry(NamedTuple):
     ends: int = 0
     """When the queue may show the message to others."""
     done: Callable[[], None] | None = None
+    tries: int = 0
+    """How often its delete was tried, and not confirmed."""
 
 
 def entry(held: Held, update: Update, fate: Fate, done: Callable[[], None] | None = None) -> Entry:

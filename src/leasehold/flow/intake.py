@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from leasehold.core.errors import MalformedMessage
+from leasehold.core.errors import MalformedMessage, QueueUnavailable
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import TaskMessage, decode_task_message, quarantined
 from leasehold.flow.held import Entry, Fate, Held, entry
-from leasehold.flow.lease import Hold, anchored, held, wants_anchor
+from leasehold.flow.lease import Hold, anchored, held, valid_until, wants_anchor
 from leasehold.flow.reporter import Reporter
 from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Delivery, Queue, Received
@@ -62,8 +62,10 @@ class Intake:
         visibility = self._leases.get(queue.name, FIRST_LEASE)
         began = self._clock.boot()  # before the request: the queue cannot have hidden anything earlier (R1)
         received = queue.receive(limit, wait=wait, visibility=visibility)
-        if received.deliveries:
-            self._give(self._anchor(queue, self._triage(queue, received, held(began, visibility))))
+        welcome = self._triage(queue, received, held(began, visibility))
+        if welcome:
+            self._anchor(queue, welcome)
+            self._give(welcome)
         return len(received.deliveries)
 
     def _triage(self, queue: Queue, received: Received, hold: Hold) -> list[Held]:
@@ -85,27 +87,46 @@ class Intake:
         except MalformedMessage as error:
             what = quarantined(f"tasks:{queue.name}", delivery.body, str(error))
             return Entry(what, Fate.DELETE_AFTER, queue, delivery.receipt, hold.ends)
-        got = Held(queue, delivery, message, hold, new_id=self._new_id, worker=self._worker, server_time=server_time)
+        now = self._clock.boot()
+        got = Held(
+            queue,
+            delivery,
+            message,
+            hold,
+            new_id=self._new_id,
+            worker=self._worker,
+            arrived=now,
+            valid_until=valid_until(message.not_after, server_time, hold.since),
+        )
         if delivery.receive_count > message.most_receives:
             return entry(got, got.update(UpdateKind.DEAD_LETTERED), Fate.DELETE_BEFORE)
-        if got.expired(self._clock.boot()):
+        if got.expired(now):
             return entry(got, got.update(UpdateKind.EXPIRED), Fate.DELETE_BEFORE)
         if not self._knows(message.name):
             why = f"no worker knows {message.name!r}: worker {self._worker} refused it"
-            said = got.update(UpdateKind.REFUSED)._replace(note=why, ended_boot=self._clock.boot())
+            said = got.update(UpdateKind.REFUSED)._replace(note=why, ended_boot=now)
             return entry(got, said, Fate.DELETE_BEFORE)
         return got
 
-    def _anchor(self, queue: Queue, welcome: list[Held]) -> list[Held]:
+    def _anchor(self, queue: Queue, welcome: Sequence[Held]) -> None:
         """Set the visibility once for what was received under another lease, or after a long wait (R1)."""
-        now = self._clock.boot()
-        wanting = [each for each in welcome if wants_anchor(each.hold, each.message.lease, now)]
-        if wanting:
-            self._leases[queue.name] = wanting[-1].message.lease
-            changes = [(each.delivery.receipt, each.message.lease) for each in wanting]
-            for each, confirmed in zip(wanting, queue.change_visibility(changes), strict=True):
-                each.hold = anchored(each.hold, each.message.lease, now, confirmed=confirmed)
-        return welcome
+        now = self._clock.boot()  # before the request, as for a receive
+        wanting = [(each, min(each.message.lease, queue.traits.max_visibility)) for each in welcome]
+        wanting = [(each, lease) for each, lease in wanting if wants_anchor(each.hold, lease, now)]
+        if not wanting:
+            return
+        self._leases[queue.name] = wanting[-1][1]
+        confirmed = hidden(queue, [(each.delivery.receipt, lease) for each, lease in wanting])
+        for (each, lease), sure in zip(wanting, confirmed, strict=True):
+            each.hold = anchored(each.hold, lease, now, confirmed=sure)
+
+
+def hidden(queue: Queue, changes: Sequence[tuple[str, int]]) -> Sequence[bool]:
+    """Whether each change was confirmed. A call that fails confirms none: the messages are held all the same."""
+    try:
+        return queue.change_visibility(changes)
+    except QueueUnavailable:
+        return [False] * len(changes)
 
 
 def single(message: TaskMessage) -> TaskMessage:

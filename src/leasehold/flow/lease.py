@@ -32,9 +32,13 @@ class Hold(NamedTuple):
         """When the last process of the run must be gone: the margin covers killing, reaping and reporting it."""
         return self.ends - margin
 
-    def useful(self, now: int, margin: int) -> bool:
-        """Whether enough is left to start a run now."""
-        return self.deadline(margin) - now >= USEFUL * (self.span - margin)
+    def useful_until(self, lease: int, margin: int) -> int:
+        """The last instant at which enough is left to start a run that was promised ``lease`` ms (R2)."""
+        return self.deadline(margin) - int(USEFUL * (lease - margin))
+
+    def patience(self) -> int:
+        """How long (ms) its message may wait here for a free slot before it is better off elsewhere (R2)."""
+        return int(SHORT_WAIT * self.span)
 
 
 def held(request_began: int, visibility: int) -> Hold:
@@ -53,13 +57,13 @@ def anchored(hold: Hold, lease: int, request_began: int, *, confirmed: bool) -> 
     return fresh if confirmed or fresh.ends < hold.ends else hold
 
 
-def valid(not_after: int, server_time: int, request_began: int, now: int) -> bool:
-    """Whether a dispatch may still be started (R6).
+def valid_until(not_after: int, server_time: int, request_began: int) -> int:
+    """The last instant at which a dispatch may be started (R6).
 
-    By the queue's clock, as its last reply told it, plus what that may lag, plus the time since *that request began*:
-    never earlier than the truth, whatever this machine's clock says.
+    By the queue's clock, as its reply told it, plus what that may lag, plus the time since *that request began*: never
+    later than the truth, whatever this machine's clock says.
     """
-    return server_time + CLOCK_STEP + (now - request_began) <= not_after
+    return request_began + not_after - server_time - CLOCK_STEP
 
 
 def prefetch(slots: int, longest: int | None, lease: int, ceiling: int) -> int:

@@ -1,0 +1,81 @@
+"""One worker node by hand: intake, worker and reporter take their steps in one thread, on a manual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from leasehold.core.wire import TaskMessage
+from leasehold.flow.desk import Desk
+from leasehold.flow.ids import IdMaker
+from leasehold.flow.intake import Intake
+from leasehold.flow.outbox import GrantsAll
+from leasehold.flow.reporter import Reporter
+from leasehold.flow.worker import Worker
+from leasehold.ports.reports import Claims
+from leasehold.testing.clock import ManualClock
+from tests.flow.scripted import JournalQueue, ScriptedOutbox, ScriptedSlots, ScriptedStore
+
+MARGIN = 5_000
+LIMIT = 200_000
+
+
+class Node:
+    def __init__(
+        self,
+        *,
+        places: int = 2,
+        fetch_ahead: int = 100,
+        claims: Claims | None = None,
+        queues: Sequence[JournalQueue] = (),
+        clock: ManualClock | None = None,
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self.journal: list[str] = []
+        self.outbox = ScriptedOutbox(self.journal)
+        self.queues = list(queues) or [JournalQueue("tasks:default", self.clock, self.journal)]
+        self.queue = self.queues[0]
+        self.store = ScriptedStore()
+        self.slots = ScriptedSlots(self.clock, places)
+        self.reporter = Reporter(self.outbox, self.clock, linger=0)
+        self.worker = Worker(
+            self.slots,
+            self.reporter,
+            claims or GrantsAll(),
+            Desk(self.store, self.clock, limit=LIMIT),
+            self.clock,
+            size=places,
+            margin=MARGIN,
+            fetch_ahead=fetch_ahead,
+        )
+        self.intake = Intake(
+            self.queues,
+            self.reporter,
+            self.clock,
+            worker="w1",
+            new_id=IdMaker(self.clock, Random(0)),
+            knows=self.slots.knows,
+            room=self.worker.room,
+            give=self.worker.give,
+        )
+
+    def turn(self, times: int = 1) -> None:
+        """Everybody takes a step: receive, start and hear, report."""
+        for _ in range(times):
+            self.intake.step()
+            self.worker.step()
+            self.worker.step()  # hears of what the step before started
+            self.reporter.step()
+
+    def work(self) -> None:
+        """The worker and the reporter take a step; nothing is received."""
+        self.worker.step()
+        self.reporter.step()
+
+    def running(self, *messages: TaskMessage) -> None:
+        """These messages are received and begun; what that said is forgotten."""
+        self.queue.put(*messages)
+        self.turn()
+        assert len(self.slots.jobs) >= len(messages)
+        self.journal.clear()
+        self.outbox.said.clear()
