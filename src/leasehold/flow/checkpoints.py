@@ -16,15 +16,19 @@ class Checkpoints:
         self._store = store
         self._limit = limit
 
-    def save(self, task_id: str, token: Token, number: int, state: str) -> str | None:
-        """Keep ``state`` durably as this run's checkpoint ``number``; what is wrong with it, if anything is."""
+    def save(self, task_id: str, token: Token, run_id: str, number: int, state: str) -> str | None:
+        """Keep ``state`` durably as this run's checkpoint ``number``; what is wrong with it, if anything is.
+
+        The run's id ends the key, because a queue that delivers one message twice makes two runs of one token: each
+        keeps what it was told is kept.
+        """
         value = state.encode()
         if len(value) > self._limit:
             return (
                 f"a checkpoint of {len(value):,} bytes is over the limit of {self._limit:,}: "
                 "keep large data in files of your own and save where they are, or raise LEASEHOLD_PAYLOAD_LIMIT"
             )
-        self._store.create(f"{folder(task_id)}/{token.fence:020d}-{number:010d}", value)
+        self._store.create(f"{folder(task_id)}/{token.fence:020d}-{number:010d}-{run_id}", value)
         older = [key for key in self._store.keys(folder(task_id)) if fence_of(key) <= token.fence]
         self._store.delete(older[:-KEPT])
         return None

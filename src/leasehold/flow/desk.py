@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from leasehold.core.errors import StoreUnavailable
+from leasehold.core.errors import MalformedMessage, StoreUnavailable
 from leasehold.core.model import Failure, FailureKind
 from leasehold.core.reports import Update, UpdateKind
-from leasehold.core.wire import INLINE_LIMIT
+from leasehold.core.units import say_duration
+from leasehold.core.wire import INLINE_LIMIT, ascii_json, strict_json
 from leasehold.flow.checkpoints import Checkpoints, cancel_mark
 from leasehold.flow.held import Held
 from leasehold.ports.clock import Clock
@@ -40,21 +41,24 @@ class Desk:
         """Keep a checkpoint, and tell the run if it should end early."""
         held.touched = True
         held.saves += 1
-        task = held.task
         try:
-            error = self._checkpoints.save(task.id, held.token, held.saves, state)
-            cancelled = self._store.exists(cancel_mark(task.id, task.n))
+            error = self._checkpoints.save(held.task.id, held.token, held.run_id, held.saves, state)
+            return Answer(error=error, interrupted=self._interrupted(held, leaving))
         except StoreUnavailable as unavailable:
             return Answer(error=f"the checkpoint could not be kept: {unavailable}")
-        return Answer(error=error, interrupted=leaving or ("cancelled" if cancelled else None))
 
     def load(self, held: Held, leaving: str | None) -> Answer:
-        """The newest checkpoint of this run or an older one."""
+        """The newest checkpoint of this run or an older one; tell the run if it should end early."""
         held.touched = True
         try:
-            return Answer(state=self._checkpoints.load(held.task.id, held.token), interrupted=leaving)
+            state = self._checkpoints.load(held.task.id, held.token)
+            return Answer(state=state, interrupted=self._interrupted(held, leaving))
         except StoreUnavailable as unavailable:
             return Answer(error=f"the checkpoint could not be read: {unavailable}")
+
+    def _interrupted(self, held: Held, leaving: str | None) -> str | None:
+        held.cancelled = self._store.exists(cancel_mark(held.task.id, held.task.n))
+        return "cancelled" if held.cancelled else leaving
 
     def forget(self, held: Held) -> None:
         """Drop the checkpoints of a completed task; if that fails, they only take space."""
@@ -62,6 +66,10 @@ class Desk:
             self._checkpoints.forget(held.task.id)
         except StoreUnavailable:
             return
+
+    def resumable(self, held: Held) -> bool:
+        """Whether this run, or one before it, may have left checkpoints."""
+        return held.touched or held.token > (1, 1)
 
     def worth_reporting(self, held: Held) -> bool:
         """Whether this run's progress was not reported just now."""
@@ -72,18 +80,26 @@ class Desk:
         return True
 
     def completed(self, held: Held, event: Returned) -> Update:
-        """The report of a success, its result durable; of a failure, where the result cannot be kept."""
-        size = len(event.result)
+        """The report of a success, its result durable; of a failure, where the result cannot be kept.
+
+        What a child calls JSON is looked at here: a report that the recorder could not read would lose the success.
+        """
+        try:
+            strict_json(event.result)
+            result = ascii_json(event.result)
+        except MalformedMessage as error:
+            return self._unkept(held, event, f"its result cannot be stored: {error}", final=True)
+        size = len(result)
         if size > self._limit:
             return self._unkept(
                 held, event, f"its result of {size:,} bytes is over the limit of {self._limit:,}", final=True
             )
         said = self._ended(held, UpdateKind.COMPLETED, event)
         if size <= INLINE_LIMIT:
-            return said._replace(result=event.result)
+            return said._replace(result=result)
         ref = f"results/{held.task.id}/{held.run_id}"
         try:
-            self._store.create(ref, event.result.encode())
+            self._store.create(ref, result.encode())
         except StoreUnavailable as unavailable:
             return self._unkept(held, event, f"its result could not be kept: {unavailable}", final=False)
         return said._replace(result_ref=ref)
@@ -125,3 +141,10 @@ def missing_arguments(held: Held, now: int) -> Update:
     why = f"the stored arguments {held.task.arguments_ref!r} are gone"
     failure = Failure(FailureKind.ARGUMENTS, "ArgumentsMissing", why)
     return held.update(UpdateKind.FAILED)._replace(ended_boot=now, began_boot=now, failure=failure, unrecoverable=True)
+
+
+def too_short(held: Held, margin: int, now: int) -> Update:
+    """The report of a message whose lease leaves no time to run on this worker."""
+    lease = held.message.lease
+    why = f"its lease of {say_duration(lease)} leaves nothing on {held.worker}, whose margin is {say_duration(margin)}"
+    return held.update(UpdateKind.REFUSED)._replace(ended_boot=now, note=why)

@@ -7,16 +7,27 @@ from collections.abc import Sequence
 from threading import Condition
 from typing import NamedTuple
 
-from leasehold.core.errors import StoreUnavailable
+from leasehold.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from leasehold.core.reports import Update, UpdateKind
-from leasehold.flow.desk import Desk, missing_arguments
+from leasehold.flow.desk import Desk, missing_arguments, too_short
 from leasehold.flow.held import Fate, Held, entry
-from leasehold.flow.lease import SHORT_WAIT
 from leasehold.flow.pace import Pace
 from leasehold.flow.reporter import Reporter
 from leasehold.ports.clock import Clock
-from leasehold.ports.reports import Busy, Claims, Grant, Start
-from leasehold.ports.slots import Began, Job, Loading, Raised, Returned, Saving, SlotEvent, Slots, Stopped, Told
+from leasehold.ports.reports import Busy, Claims, Grant, StaleRun, Start
+from leasehold.ports.slots import (
+    NEIGHBOUR,
+    Began,
+    Job,
+    Loading,
+    Raised,
+    Returned,
+    Saving,
+    SlotEvent,
+    Slots,
+    Stopped,
+    Told,
+)
 
 IN_LINE = 32
 """Short runs handed over per slot, so that a child never waits for its supervisor."""
@@ -24,8 +35,7 @@ IN_LINE = 32
 BACKLOG = 5_000
 """Unreported outcomes beyond which nothing new is received: the outbox is down, and memory is not endless."""
 
-NEIGHBOUR = "neighbour"
-"""Cause of a run that was taken along by a death that nobody can explain: it runs alone next time."""
+TOO_LATE = "no slot became free soon enough"
 
 
 class Drain(NamedTuple):
@@ -65,9 +75,13 @@ class Worker:
         self._inbox: deque[Held] = deque()
         self._ready: deque[Held] = deque()
         self._running: dict[str, Held] = {}
+        self._stopping: set[str] = set()
         self._alone: set[str] = set()
         self._drain: Drain | None = None
         self._unacknowledged: set[str] = set()
+        """Runs whose Draining is not yet known to be on its way to the ledger."""
+        self._parting: list[tuple[Held, Update]] = []
+        """Runs that have ended, and are given back once their Draining is acknowledged."""
         self._room = slots.free()
         self._changed = Condition()
 
@@ -77,7 +91,7 @@ class Worker:
         """How many messages may be received now (R2)."""
         if self._drain is not None or self._reporter.backlog > BACKLOG:
             return 0
-        return self._room - len(self._inbox)
+        return self._room
 
     def wait_for_room(self, timeout: int) -> None:
         """Wait until there is room, at most ``timeout`` ms."""
@@ -86,7 +100,9 @@ class Worker:
 
     def give(self, received: Sequence[Held]) -> None:
         """Take over what was received."""
-        self._inbox.extend(received)
+        with self._changed:
+            self._inbox.extend(received)
+            self._room -= len(received)  # at once: the next receive may come before the next step
         self._slots.wake()
 
     # ------------------------------------------------------------ the work
@@ -108,20 +124,17 @@ class Worker:
     def begin_drain(self, reason: str, patience: int) -> None:
         """Leave in good order (R11): start nothing more, let what is short finish within ``patience`` ms."""
         self._drain = Drain(reason, self._clock.boot() + patience)
-        for run_id, held in self._running.items():
+        for held in self._running.values():
             if held.began is not None:
-                self._unacknowledged.add(run_id)
-                said = held.update(UpdateKind.DRAINING)._replace(note=reason)
-                self._reporter.add(
-                    entry(held, said, Fate.STAY, lambda run_id=run_id: self._unacknowledged.discard(run_id))
-                )
+                self._say_draining(held, reason)
         self._slots.interrupt(reason)
         self._slots.wake()
 
     @property
     def drained(self) -> bool:
         """Whether nothing is held, running or unreported any more."""
-        return not (self._inbox or self._ready or self._running or self._reporter.backlog)
+        holding = self._inbox or self._ready or self._running or self._parting
+        return not (holding or self._reporter.backlog)
 
     @property
     def running(self) -> int:
@@ -131,11 +144,12 @@ class Worker:
     # ------------------------------------------------------------ starting
 
     def _start(self) -> int:
-        batch = self._next_batch()
-        jobs = [job for held in self._granted(batch) if (job := self._job(held)) is not None]
-        if jobs:
-            self._slots.start(jobs)
-        return len(jobs)
+        prepared = [(held, job) for held in self._next_batch() if (job := self._job(held)) is not None]
+        granted = self._granted(prepared)
+        self._running.update((held.run_id, held) for held, _ in granted)
+        if granted:
+            self._slots.start([job for _, job in granted])
+        return len(granted)
 
     def _next_batch(self) -> list[Held]:
         """What may begin now, or stand in line behind runs known to be short."""
@@ -154,39 +168,27 @@ class Worker:
         lonely = any(held.task.id in self._alone for held in (*batch, *self._running.values()))
         return lonely or (busy and self._ready[0].task.id in self._alone)
 
-    def _granted(self, batch: Sequence[Held]) -> list[Held]:
-        if not batch:
-            return []
-        answers = self._claims.claim([self._claim(held) for held in batch])
-        granted: list[Held] = []
-        for held, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Grant):
-                granted.append(held)
-            elif isinstance(answer, Busy):
-                held.queue.change_visibility([(held.delivery.receipt, answer.remaining)])
-            else:  # another run has it, or it has ended: no silent drop (R12), but nothing to report either
-                held.queue.delete([held.delivery.receipt])
-        return granted
-
-    def _claim(self, held: Held) -> Start:
-        left = held.hold.ends - self._clock.boot()
-        return Start(held.task.id, held.task.n, held.delivery.receive_count, held.run_id, held.worker, left)
-
     def _job(self, held: Held) -> Job | None:
-        now = self._clock.boot()
+        """The run as a slot needs it; ``None`` where it must not start, or cannot yet."""
         start_by = held.start_by(self._margin)
-        if now > start_by:
+        if (
+            held.message.lease <= self._margin
+        ):  # here it can never start; shown again at once, it would come again at once
+            self._report(held, too_short(held, self._margin, self._clock.boot()), Fate.DELETE_BEFORE)
+            return None
+        if self._clock.boot() > start_by:
             self._turn_away(held, "too little of its lease was left")
             return None
         try:
             arguments = self._desk.arguments(held)
-        except StoreUnavailable as error:
-            self._turn_away(held, str(error))
+        except StoreUnavailable:
+            self._ready.append(
+                held
+            )  # tried again while it may wait here; given back at once, it would come back at once
             return None
         if arguments is None:
-            self._report(held, missing_arguments(held, now), Fate.DELETE_BEFORE)
+            self._report(held, missing_arguments(held, self._clock.boot()), Fate.DELETE_BEFORE)
             return None
-        self._running[held.run_id] = held
         return Job(
             run_id=held.run_id,
             task_id=held.task.id,
@@ -198,6 +200,27 @@ class Worker:
             start_by_boot=start_by,
         )
 
+    def _granted(self, prepared: Sequence[tuple[Held, Job]]) -> list[tuple[Held, Job]]:
+        """Those that may run. A claim whose fate is unknown is asked again: it is the same run."""
+        if not prepared:
+            return []
+        try:
+            answers = self._claims.claim([self._claim(held) for held, _ in prepared])
+        except Unavailable:
+            self._ready.extendleft(held for held, _ in reversed(prepared))
+            raise
+        granted: list[tuple[Held, Job]] = []
+        for (held, job), answer in zip(prepared, answers, strict=True):
+            if isinstance(answer, Grant):
+                granted.append((held, job))
+            else:
+                refuse(held, answer)
+        return granted
+
+    def _claim(self, held: Held) -> Start:
+        left = held.hold.ends - self._clock.boot()
+        return Start(held.task.id, held.task.n, held.delivery.receive_count, held.run_id, held.worker, left)
+
     # ------------------------------------------------------------ what happened
 
     def _handle(self, event: SlotEvent) -> None:
@@ -208,6 +231,8 @@ class Worker:
             case Began():
                 held.began = event.at_boot
                 self._report(held, held.update(UpdateKind.STARTED), Fate.STAY)
+                if self._drain is not None:  # it was on its way when the draining began
+                    self._say_draining(held, self._drain.reason)
             case Told():
                 self._progress(held, event.fraction, event.note)
             case Saving():
@@ -227,7 +252,7 @@ class Worker:
 
     def _end(self, held: Held, at_boot: int | None) -> None:
         del self._running[held.run_id]
-        self._unacknowledged.discard(held.run_id)
+        self._stopping.discard(held.run_id)
         self._alone.discard(held.task.id)
         if at_boot is not None and held.began is not None:
             self._pace.ran(held.message.name, at_boot - held.began, held.message.lease)
@@ -238,25 +263,39 @@ class Worker:
         if said.kind is UpdateKind.FAILED:
             self._report(held, said, Fate.DELETE_BEFORE)
             return
-        done = (lambda: self._desk.forget(held)) if held.touched or held.delivery.receive_count > 1 else None
+        done = (lambda: self._desk.forget(held)) if self._desk.resumable(held) else None
         self._reporter.add(entry(held, said, Fate.DELETE_AFTER, done))
 
     def _stopped(self, held: Held, event: Stopped) -> None:
         if event.cause == NEIGHBOUR:
             self._alone.add(held.task.id)
-        self._turn_away(held, event.cause, self._desk.stopped(held, event) if event.begun else None)
+        if not event.begun:
+            self._turn_away(held, event.cause)
+            return
+        said = self._desk.stopped(held, event)
+        if held.cancelled:  # nobody wants it any more: shown again, it would only start again
+            self._report(held, said, Fate.DELETE_BEFORE)
+        else:
+            self._part(held, said)
 
-    def _turn_away(self, held: Held, cause: str, said: Update | None = None) -> None:
-        """Give a message back that did not end here, or drop it if nobody may start it any more (R6)."""
-        if said is None and held.expired(self._clock.boot()):
+    def _part(self, held: Held, said: Update) -> None:
+        """Give back what began; while draining, not before that is known (R11)."""
+        if held.run_id in self._unacknowledged:
+            self._parting.append((held, said))
+        else:
+            self._report(held, said, Fate.GIVE_BACK)
+
+    def _turn_away(self, held: Held, cause: str) -> None:
+        """Give a message back that never began here, or drop it if nobody may start it any more (R6)."""
+        now = self._clock.boot()
+        if held.expired(now):
             self._report(held, held.update(UpdateKind.EXPIRED), Fate.DELETE_BEFORE)
             return
-        if said is None:
-            said = held.update(UpdateKind.RELEASED)._replace(note=cause, ended_boot=self._clock.boot())
+        said = held.update(UpdateKind.RELEASED)._replace(note=cause, ended_boot=now)
         self._report(held, said, Fate.GIVE_BACK)
 
     def _progress(self, held: Held, fraction: float | None, note: str | None) -> None:
-        if self._desk.worth_reporting(held):
+        if (fraction is not None or note is not None) and self._desk.worth_reporting(held):
             said = held.update(UpdateKind.PROGRESSED)._replace(fraction=fraction, note=note)
             self._report(held, said, Fate.STAY)
 
@@ -269,26 +308,44 @@ class Worker:
     def _leaving(self) -> str | None:
         return self._drain.reason if self._drain is not None else None
 
+    def _say_draining(self, held: Held, reason: str) -> None:
+        """Its receipt must not be used by others once it was given back, and they must know that first (R11, R13)."""
+        run_id = held.run_id
+        self._unacknowledged.add(run_id)
+        said = held.update(UpdateKind.DRAINING)._replace(note=reason)
+        self._reporter.add(entry(held, said, Fate.STAY, lambda: self._unacknowledged.discard(run_id)))
+
     def _leave(self, drain: Drain) -> None:
-        """Give back what never began; once the draining is known (or there is no time left), stop the rest."""
+        """Give back what never began; what began is stopped when time is up, and given back once that was announced."""
         while self._ready:
             self._turn_away(self._ready.popleft(), drain.reason)
-        self._slots.stop([run_id for run_id, held in self._running.items() if held.began is None], drain.reason)
+        self._stop([run_id for run_id, held in self._running.items() if held.began is None], drain.reason)
         if self._clock.boot() >= drain.until:
-            self._slots.stop([run_id for run_id in self._running if run_id not in self._unacknowledged], drain.reason)
+            self._stop([run_id for run_id in self._running if run_id not in self._unacknowledged], drain.reason)
+        parting, self._parting = self._parting, []
+        for held, said in parting:
+            self._part(held, said)
+
+    def _stop(self, run_ids: Sequence[str], cause: str) -> None:
+        """Stop each once; its event comes when it is seen dead."""
+        fresh = [run_id for run_id in run_ids if run_id not in self._stopping]
+        if fresh:
+            self._stopping.update(fresh)
+            self._slots.stop(fresh, cause)
 
     def _give_back_waiting(self) -> None:
         """Whatever waits behind a run that turned out to be long goes to another worker (R2)."""
         now = self._clock.boot()
-        while self._ready and now - self._ready[0].received > SHORT_WAIT * self._ready[0].hold.span:
-            self._turn_away(self._ready.popleft(), "no slot became free soon enough")
-        late = [
-            run_id
-            for run_id, held in self._running.items()
-            if held.began is None and now - held.received > 2 * SHORT_WAIT * held.hold.span
-        ]
-        if late:
-            self._slots.stop(late, "no slot became free soon enough")
+        while self._ready and now - self._ready[0].arrived > self._ready[0].hold.patience():
+            self._turn_away(self._ready.popleft(), TOO_LATE)
+        self._stop(
+            [
+                run_id
+                for run_id, held in self._running.items()
+                if held.began is None and now - held.arrived > 2 * held.hold.patience()
+            ],
+            TOO_LATE,
+        )
 
     def _make_room(self) -> None:
         """Say how much may be received: for free slots, and ahead only in bites worth a request."""
@@ -298,8 +355,19 @@ class Worker:
         room = ahead - in_line - max(0, -free)
         if free <= 0 and room < ahead / 2:
             room = 0
-        room = max(0, free) + max(0, room)
         with self._changed:
-            self._room = room
-            if room:
+            self._room = max(0, free) + max(0, room) - len(self._inbox)
+            if self._room > 0:
                 self._changed.notify_all()
+
+
+def refuse(held: Held, answer: StaleRun | Busy) -> None:
+    """Do not run it here. What fails now is done by the lease's end: the message comes back and is refused again."""
+    try:
+        if isinstance(answer, Busy):
+            remaining = min(answer.remaining, held.queue.traits.max_visibility)
+            held.queue.change_visibility([(held.delivery.receipt, remaining)])
+        else:  # another run has it, or it has ended: no silent drop (R12), but nothing to report either
+            held.queue.delete([held.delivery.receipt])
+    except QueueUnavailable:
+        return

@@ -16,7 +16,7 @@ from leasehold.core.wire.status import (
     encode_update,
     pack,
 )
-from leasehold.core.wire.strict import BODY_LIMIT, DEPTH_LIMIT, INLINE_LIMIT, quarantined, strict_json
+from leasehold.core.wire.strict import BODY_LIMIT, DEPTH_LIMIT, INLINE_LIMIT, ascii_json, quarantined, strict_json
 from leasehold.core.wire.tasks import MOST_RECEIVES, TaskMessage, WireTask, decode_task_message, encode_task_message
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "TaskMessage",
     "WireTask",
     "WireUpdate",
+    "ascii_json",
     "capability",
     "decode_status_message",
     "decode_task_message",

@@ -1,0 +1,190 @@
+"""R2: nothing is fetched that will not start soon, and what was fetched in error is given back in time."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leasehold.flow.pace import REMEMBERED, Pace
+from tests.flow.node import Node
+from tests.flow.scripted import MINUTE, a_message, task_id
+
+# ------------------------------------------------------------ the estimate
+
+
+def test_nothing_is_known_of_what_never_ran() -> None:
+    assert Pace().ahead(slots=4, ceiling=100) == 0
+    assert not Pace().short("work")
+
+
+def test_short_runs_are_fetched_ahead_as_far_as_the_lease_allows() -> None:
+    pace = Pace()
+    pace.ran("work", 1_000, MINUTE)
+    assert pace.ahead(slots=4, ceiling=100) == 24  # 4 slots, 6 s of waiting, 1 s each
+
+
+def test_one_slow_run_raises_the_estimate_at_once_and_fast_ones_lower_it_slowly() -> None:
+    pace = Pace()
+    pace.ran("work", 10, MINUTE)
+    pace.ran("work", 30_000, MINUTE)
+    assert pace.ahead(slots=4, ceiling=100) == 0
+    for _ in range(100):
+        pace.ran("work", 10, MINUTE)
+    assert pace.ahead(slots=4, ceiling=100) == 100
+
+
+def test_the_slowest_known_handler_decides_for_all() -> None:
+    pace = Pace()
+    pace.ran("fast", 10, MINUTE)
+    pace.ran("slow", 30_000, MINUTE)
+    assert pace.ahead(slots=4, ceiling=100) == 0
+
+
+def test_the_shortest_lease_a_handler_was_given_counts() -> None:
+    pace = Pace()
+    pace.ran("work", 1_000, 10 * MINUTE)
+    pace.ran("work", 1_000, 20_000)
+    assert pace.ahead(slots=1, ceiling=100) == 2
+
+
+def test_only_milliseconds_are_short_enough_to_stand_in_line() -> None:
+    pace = Pace()
+    pace.ran("work", 20, MINUTE)
+    pace.ran("longer", 21, MINUTE)
+    assert pace.short("work")
+    assert not pace.short("longer")
+
+
+def test_handlers_long_unseen_are_forgotten() -> None:
+    pace = Pace()
+    pace.ran("slow", 30_000, MINUTE)
+    for number in range(REMEMBERED):
+        pace.ran(f"fast{number}", 1, MINUTE)
+    assert pace.ahead(slots=4, ceiling=100) == 100
+
+
+@given(st.lists(st.integers(0, 100_000), min_size=1, max_size=50), st.integers(1, 16))
+def test_the_estimate_is_never_below_the_last_run(durations: list[int], slots: int) -> None:
+    pace = Pace()
+    for duration in durations:
+        pace.ran("work", duration, MINUTE)
+    assert pace.ahead(slots, ceiling=1_000) * max(durations[-1], 1) <= slots * MINUTE / 10
+
+
+# ------------------------------------------------------------ the worker that goes by it
+
+
+def measured(node: Node, duration: int = 1_000) -> Node:
+    """A node that has seen one run of this duration."""
+    node.queue.put(a_message(99))
+    node.turn()
+    node.clock.advance(duration)
+    node.slots.succeed(99)
+    node.work()
+    return node
+
+
+def test_an_unmeasured_worker_receives_for_its_free_slots_only() -> None:
+    node = Node(places=2)
+    assert node.worker.room() == 2
+
+
+def test_a_measured_one_fetches_ahead() -> None:
+    node = measured(Node(places=2))
+    assert node.worker.room() == 2 + 12
+
+
+def test_but_never_beyond_its_ceiling() -> None:
+    node = measured(Node(places=2, fetch_ahead=5))
+    assert node.worker.room() == 2 + 5
+
+
+def test_what_waits_ready_takes_room() -> None:
+    node = measured(Node(places=2))
+    node.queue.put(*(a_message(number) for number in range(1, 8)))
+    node.turn()
+    assert len(node.slots.jobs) == 2
+    assert node.worker.room() == 12 - 5
+
+
+def test_less_than_half_the_room_is_not_worth_a_request_while_all_slots_are_busy() -> None:
+    node = measured(Node(places=2))
+    node.queue.put(*(a_message(number) for number in range(1, 10)))
+    node.turn()
+    assert node.worker.room() == 0
+
+
+def test_but_a_free_slot_is_never_left_waiting_for_it() -> None:
+    node = Node(places=3, fetch_ahead=0)
+    node.queue.put(a_message(1), a_message(2))
+    node.turn()
+    assert node.worker.room() == 1
+    node.slots.succeed(1)
+    node.work()
+    assert node.worker.room() == 2
+
+
+def test_a_suddenly_slow_handler_gives_back_what_waits_behind_it() -> None:
+    node = measured(Node(places=1))
+    node.queue.put(*(a_message(number) for number in range(1, 4)))
+    node.turn()
+    assert len(node.slots.jobs) == 1
+    node.clock.advance(6_000)
+    node.work()
+    assert node.queue.depth().visible == 0  # a tenth of a lease may be waited
+    node.clock.advance(1)
+    node.work()
+    assert node.queue.depth().visible == 2
+    assert (node.outbox.kinds(2), node.outbox.kinds(3)) == (["released"], ["released"])
+    assert len(node.slots.jobs) == 1
+
+
+def test_and_fetches_nothing_more_while_it_is_slow() -> None:
+    node = measured(Node(places=1))
+    node.queue.put(a_message(1))
+    node.turn()
+    node.clock.advance(30_000)
+    node.slots.succeed(1)
+    node.work()
+    assert node.worker.room() == 1
+
+
+def test_short_runs_stand_in_line_at_the_slots() -> None:
+    node = measured(Node(places=1), duration=10)
+    node.queue.put(*(a_message(number) for number in range(1, 6)))
+    node.turn()
+    assert len(node.slots.handed_over) == 1 + 5
+    assert len(node.slots.jobs) == 1
+
+
+def test_longer_ones_wait_with_the_worker_where_a_drain_finds_them() -> None:
+    node = measured(Node(places=1), duration=1_000)
+    node.queue.put(*(a_message(number) for number in range(1, 6)))
+    node.turn()
+    assert len(node.slots.handed_over) == 1 + 1
+
+
+def test_what_stands_in_line_behind_a_slow_run_is_taken_back_in_time() -> None:
+    node = measured(Node(places=1), duration=10)
+    node.queue.put(a_message(1), a_message(2))
+    node.turn()
+    waiting = node.slots.handed_over[-1].run_id
+    node.clock.advance(12_001)
+    node.worker.step()
+    node.work()
+    assert [run_id for run_id, _ in node.slots.stops] == [waiting]
+    assert node.outbox.kinds(2) == ["released"]
+    assert node.slots.jobs[node.slots.run_of(1)].task_id == task_id(1)
+
+
+def test_a_run_that_never_began_measures_nothing() -> None:
+    node = Node(places=1)
+    node.slots.starting = False
+    node.queue.put(a_message(1))
+    node.turn()
+    node.clock.advance(50_000)
+    node.slots.starting = True
+    node.work()
+    node.work()
+    assert node.outbox.kinds(1) == ["released"]
+    assert node.worker.room() == 1
