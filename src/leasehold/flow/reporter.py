@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from threading import Condition
 
+from leasehold.core.errors import Unavailable
 from leasehold.core.reports import Malformed, Update, UpdateKind
 from leasehold.flow.held import Entry, Fate
 from leasehold.ports.clock import Clock
@@ -18,8 +19,17 @@ ENOUGH = 200
 AT_ONCE = 1_000
 """Reports per step at most, so that a backlog after an outage goes out in bites."""
 
+DELETES = 5
+"""Tries of a delete before its report claims that the message is still there: true more often than one try would tell,
+and soon enough for a worker that is leaving."""
+
+AGAIN = 1_000
+"""ms between two tries of a delete that comes after its report: nobody waits for it."""
+
 TRANSIENT = frozenset({UpdateKind.STARTED, UpdateKind.PROGRESSED})
 """Reports that a later report of the same run makes needless: every report says all that a Started says."""
+
+Key = tuple[Queue | None, str]
 
 
 class Reporter:
@@ -34,6 +44,7 @@ class Reporter:
         self._busy = 0
         self._changed = Condition()
         self._undeleted: list[Entry] = []
+        self._trouble: Unavailable | None = None
 
     def add(self, *entries: Entry) -> None:
         """Report this soon."""
@@ -53,24 +64,31 @@ class Reporter:
     def pause(self, timeout: int) -> None:
         """Wait until a step would have something to do, at most ``timeout`` ms."""
         with self._changed:
-            if self._since is None and not self._undeleted:
-                self._changed.wait(timeout / 1000)
+            if self._since is None:
+                self._changed.wait(min(timeout, AGAIN if self._undeleted else timeout) / 1000)
             if self._since is not None and len(self._waiting) < ENOUGH:
                 left = self._since + self._linger - self._clock.boot()
                 if left > 0:
                     self._changed.wait_for(lambda: len(self._waiting) >= ENOUGH, left / 1000)
 
     def step(self) -> int:
-        """Report what is waiting; how many reports were accepted. What was not stays for the next step."""
+        """Report what is waiting; how many reports were accepted. What was not stays for the next step.
+
+        One queue that fails keeps nobody else waiting: all that can be done is done, then the failure is raised.
+        """
+        self._trouble = None
         batch = self._take()
-        left = batch
+        left, accepted = batch, list[Entry]()
         try:
-            left = self._give_up_messages(batch)
-            left, accepted = self._post(left)
+            ready, later = self._settle(batch)
+            left = [*later, *ready]
+            refused, accepted = self._post(ready)
+            left = [*later, *refused]
         finally:
-            self._put_back(left)
-        self._undeleted.extend(each for each in accepted if each.fate is Fate.DELETE_AFTER)
+            self._put_back(left, [each for each in accepted if each.fate is Fate.DELETE_AFTER])
         self._delete_reported()
+        if self._trouble is not None:
+            raise self._trouble
         return len(accepted)
 
     def _take(self) -> list[Entry]:
@@ -80,31 +98,50 @@ class Reporter:
             self._busy = len(batch)
         return needed(batch)
 
-    def _put_back(self, left: Sequence[Entry]) -> None:
-        with self._changed:
+    def _put_back(self, left: Sequence[Entry], undeleted: Sequence[Entry]) -> None:
+        with self._changed:  # in one move: what is neither here nor there would look as if all were done
             self._busy = 0
+            self._undeleted.extend(undeleted)
             if left:
                 self._waiting[:0] = left
                 self._since = self._clock.boot()
 
-    def _give_up_messages(self, batch: Sequence[Entry]) -> list[Entry]:
-        """Delete or show again what must be gone before it is reported; say in the reports how that went (R5)."""
-        settled = self._each_queue(batch, Fate.DELETE_BEFORE, deleted_from)
-        self._each_queue(batch, Fate.GIVE_BACK, shown_again)
+    def _settle(self, batch: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+        """Delete or show again what must be gone before it is reported: (to be reported, to be tried again) (R5).
+
+        Only inside the lease: after it the message may be another's, and a stale receipt could take it from there.
+        """
         now = self._clock.boot()
-        return [stated(each, deleted=each.receipt in settled and now < each.ends) for each in batch]
+        ours = [each for each in batch if now < each.ends]
+        gone = self._each_queue(ours, Fate.DELETE_BEFORE, deleted_from)
+        self._each_queue(ours, Fate.GIVE_BACK, shown_again)
+        now = self._clock.boot()
+        ready: list[Entry] = []
+        later: list[Entry] = []
+        for each in batch:
+            deleted, inside = key(each) in gone, now < each.ends
+            if each.fate is Fate.DELETE_BEFORE and not deleted and inside and each.tries + 1 < DELETES:
+                later.append(each._replace(tries=each.tries + 1))
+            else:
+                ready.append(stated(each, deleted=deleted and inside))
+        return ready, later
 
     def _each_queue(
         self, batch: Iterable[Entry], fate: Fate, act: Callable[[Queue, Sequence[str]], Sequence[bool]]
-    ) -> set[str]:
-        """Act on the messages with this fate, queue by queue; the receipts for which that was confirmed."""
+    ) -> set[Key]:
+        """Act on the messages with this fate, queue by queue; those for which that was confirmed."""
         receipts: defaultdict[Queue, list[str]] = defaultdict(list)
         for each in batch:
             if each.fate is fate and each.queue is not None:
                 receipts[each.queue].append(each.receipt)
-        confirmed: set[str] = set()
+        confirmed: set[Key] = set()
         for queue, named in receipts.items():
-            confirmed.update(r for r, ok in zip(named, act(queue, named), strict=True) if ok)
+            try:
+                answers = act(queue, named)
+            except Unavailable as error:
+                self._trouble = error
+            else:
+                confirmed.update((queue, receipt) for receipt, ok in zip(named, answers, strict=True) if ok)
         return confirmed
 
     def _post(self, batch: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
@@ -112,10 +149,14 @@ class Reporter:
         ordered = [e for e in batch if isinstance(e.said, Update)] + [e for e in batch if isinstance(e.said, Malformed)]
         if not ordered:
             return [], []
-        answers = self._outbox.post(
-            [e.said for e in ordered if isinstance(e.said, Update)],
-            [e.said for e in ordered if isinstance(e.said, Malformed)],
-        )
+        try:
+            answers = self._outbox.post(
+                [e.said for e in ordered if isinstance(e.said, Update)],
+                [e.said for e in ordered if isinstance(e.said, Malformed)],
+            )
+        except Unavailable as error:
+            self._trouble = error
+            return ordered, []
         pairs = list(zip(ordered, answers, strict=True))
         accepted = [each for each, ok in pairs if ok]
         for each in accepted:
@@ -126,12 +167,17 @@ class Reporter:
     def _delete_reported(self) -> None:
         """Delete what is acknowledged as reported; try again until it is deleted or its lease is over."""
         batch = self._undeleted
-        deleted = self._each_queue(batch, Fate.DELETE_AFTER, deleted_from)
+        gone = self._each_queue(batch, Fate.DELETE_AFTER, deleted_from)
         now = self._clock.boot()
-        self._undeleted = [each for each in batch if each.receipt not in deleted and now < each.ends]
         for each in batch:
-            if each.receipt in deleted and each.done is not None:
+            if key(each) in gone and each.done is not None:
                 each.done()
+        self._undeleted = [each for each in batch if key(each) not in gone and now < each.ends]
+
+
+def key(each: Entry) -> Key:
+    """Names a receive of a message."""
+    return each.queue, each.receipt
 
 
 def deleted_from(queue: Queue, receipts: Sequence[str]) -> Sequence[bool]:
