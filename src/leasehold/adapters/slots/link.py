@@ -7,21 +7,20 @@ from typing import cast
 from leasehold.adapters.slots.boot import boot
 from leasehold.adapters.slots.frames import LOADING, SAVING, TOLD, Message
 from leasehold.adapters.slots.line import Line
-from leasehold.adapters.slots.output import Sink
+from leasehold.adapters.slots.output import Printing
 from leasehold.adapters.slots.spool import Text
 from leasehold.core.errors import StoreUnavailable
 
 
-class ChildLink:
+class ChildLink(Printing):
     """``current()`` inside a slot."""
 
-    __slots__ = ("deadline", "line", "seq", "sink", "why")
+    __slots__ = ("deadline", "line", "why")
 
     def __init__(self, line: Line, seq: int, deadline: int) -> None:
+        super().__init__(seq, line.send)
         self.line = line
-        self.seq = seq
         self.deadline = deadline
-        self.sink: Sink | None = None
         self.why: str | None = None
 
     def load(self) -> str | None:
@@ -46,12 +45,6 @@ class ChildLink:
     def remaining(self) -> float:
         """Seconds until the leash."""
         return max(0.0, (self.deadline - boot()) / 1_000)
-
-    def output(self) -> Sink:
-        """Where this run prints."""
-        if self.sink is None:
-            self.sink = Sink(self.seq, self.line.send)
-        return self.sink
 
     def _ask(self, message: Message) -> str | None:
         _, _, state, error, interrupted = cast(

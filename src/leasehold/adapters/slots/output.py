@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 
 from leasehold.adapters.slots.frames import OUTPUT, Message
 from leasehold.ports.run import known
@@ -40,15 +40,13 @@ class Sink:
         with self._lock:
             self._pending += data
             self._stands_for += len(data)
-            if self._sent >= WHOLE:
+            full = len(self._pending) >= PIECE
+            if full and self._sent >= WHOLE:
                 del self._pending[:-NEWEST]
-                due = self._stands_for >= WHOLE
-            else:
-                due = len(self._pending) >= PIECE or (self._sent < EAGER and data.endswith(b"\n"))
-            now = time.monotonic()
-            if due or now - self._sent_at >= MOMENT:
-                self._sent_at = now
+                full = False
+            if full or (self._sent < EAGER and data[-1:] == b"\n") or time.monotonic() - self._sent_at >= MOMENT:
                 self._send([(OUTPUT, self._seq, *self._take())])
+                self._sent_at = time.monotonic()
 
     def rest(self) -> tuple[bytes, int]:
         """What was not sent yet, and how many bytes it stands for."""
@@ -56,6 +54,8 @@ class Sink:
             return self._take()
 
     def _take(self) -> tuple[bytes, int]:
+        if self._sent >= WHOLE:
+            del self._pending[:-NEWEST]
         piece, stands_for = bytes(self._pending), self._stands_for
         self._pending.clear()
         self._stands_for = 0
@@ -63,20 +63,28 @@ class Sink:
         return piece, stands_for
 
 
-@runtime_checkable
-class Printing(Protocol):
+class Printing:
     """A link that takes output."""
 
-    def output(self) -> Sink:
-        """Where this run prints."""
-        ...
+    __slots__ = ("send", "seq", "sink")
+
+    def __init__(self, seq: int, send: Callable[[list[Message]], None]) -> None:
+        self.seq = seq
+        self.send = send
+        self.sink: Sink | None = None
+
+    def write(self, data: bytes) -> None:
+        """Take what the run prints."""
+        if self.sink is None:
+            self.sink = Sink(self.seq, self.send)
+        self.sink.write(data)
 
 
 def put(fd: int, data: bytes) -> None:
     """Give output to the run that printed it; what belongs to no run goes to the slot's raw output."""
     run = known()
     if run is not None and isinstance(run.link, Printing):
-        run.link.output().write(data)
+        run.link.write(data)
         return
     while data:
         data = data[os.write(fd, data) :]
