@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 from collections.abc import Generator
@@ -81,4 +80,6 @@ class Handle(Generic[R]):
         return isinstance(answers[0], Decision)
 
     def __await__(self) -> Generator[Any, None, R]:
+        import asyncio  # it would double the time in which a slot's child loads an application
+
         return asyncio.to_thread(self.result).__await__()
