@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from leasehold import App, Recoverable, Retry, TaskCancelled, TaskFailed, Unrecoverable, current
-from leasehold.core.errors import BadArguments, BadLease, KeyTaken, NoSuchTask, UnknownHandler, UsageError
+from leasehold.core.errors import BadArguments, BadFilter, BadLease, KeyTaken, NoSuchTask, UnknownHandler, UsageError
 from leasehold.core.model import Status
 from leasehold.testing import START, InlineSystem, run_inline
 
@@ -219,6 +219,25 @@ def test_what_failed_is_listed_and_retried_only_when_told_to(system: InlineSyste
     assert listed.counts() == {"failed": 1}
     mood.append("good")
     assert moody.submit_many(rows, key="name", batch="m", retry_failed=True).wait() == {"completed": 1}
+
+
+def test_a_thousand_tasks_are_cancelled_and_retried_by_a_filter(system: InlineSystem) -> None:
+    batch = double.options(delay="1h").submit_many([{"number": n} for n in range(1_200)], batch="big")
+    app.cancel_where("batch:big", reason="wrong files")
+    system.settle()
+    assert batch.counts() == {"cancelled": 1_200}
+    app.retry_where("batch:big status:cancelled", reason="they were right")
+    system.until_quiet()
+    assert batch.counts() == {"completed": 1_200}
+    retry, cancel = system.views.operations()
+    assert (cancel.kind, cancel.changed, cancel.finished) == ("cancel", 1_200, "done")
+    assert (retry.kind, retry.changed, retry.reason) == ("retry", 1_200, "they were right")
+
+
+def test_a_filter_that_does_not_parse_starts_nothing(system: InlineSystem) -> None:
+    with pytest.raises(BadFilter, match="batch"):
+        app.cancel_where("bath:big")
+    assert system.views.operations() == []
 
 
 # ---------------------------------------------------------------- executor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from getpass import getuser
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from leasehold.app.connection import Behind
     from leasehold.app.handles import Handle
+    from leasehold.ports.ledger import Operation
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,6 +77,17 @@ class App:
         """The task of that name; raises ``UnknownHandler``."""
         handler = self.registry.get(name)
         return TaskFunction(self, handler, handler.function)
+
+    def cancel_where(self, filter_: str, reason: str = "") -> Operation:
+        """Cancel every task that matches now and has no outcome, however many: in batches, by the orchestrator.
+
+        ``filter_`` is the filter language (``batch:november status:pending``). Raises ``BadFilter``.
+        """
+        return self.connection.client.operate("cancel", filter_, by=getuser(), reason=reason)
+
+    def retry_where(self, filter_: str, reason: str = "") -> Operation:
+        """Retry every failed or cancelled task that matches now, with fresh budgets; as ``cancel_where``."""
+        return self.connection.client.operate("retry", filter_, by=getuser(), reason=reason)
 
     def executor(self) -> Executor:
         """A ``concurrent.futures`` executor whose work is tasks; its functions must be tasks of this App."""
