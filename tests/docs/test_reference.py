@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import leasehold
 from leasehold.core import errors, filters
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import decode_status_message, decode_task_message
+from leasehold.ports.run import Run
 from leasehold.settings import KEYS, read_settings
 from tests.docs.pages import blocks, table, text_of
 from tests.docs.sandbox import Sandbox
@@ -22,6 +24,11 @@ PAGE = text_of("docs/reference.md")
 def code(cell: str) -> list[str]:
     """What stands in backticks."""
     return cell.split("`")[1::2]
+
+
+def public(kind: type) -> list[str]:
+    """The members of a class that are meant for others."""
+    return [name for name in vars(kind) if not name.startswith("_")]
 
 
 def test_every_setting_is_listed_with_what_it_takes() -> None:
@@ -94,3 +101,23 @@ def test_the_shown_tests_pass(tmp_path: Path) -> None:
 def test_the_public_names_are_listed() -> None:
     sentence = PAGE.split("Everything public is in `leasehold`: ", 1)[1].split(". For tests", 1)[0]
     assert code(sentence) == leasehold.__all__
+
+
+@pytest.mark.parametrize(
+    ("heading", "members"),
+    [
+        ("App", {"task", "submit", "cancel_where", "retry_where", "executor", "close"}),
+        ("Handle", {"id", "status", "view", "result", "outcome", "cancel", "retry"}),
+        ("Batch", {"name", "submitted", "existing", "failed", "rejected", "counts", "as_completed", "wait"}),
+        ("The run", set(public(Run)) - {"link", "n", "r"}),
+    ],
+)
+def test_every_member_is_listed(heading: str, members: set[str]) -> None:
+    listed = " ".join(code(row[0])[0] if len(code(row[0])) == 1 else row[0] for row in table(PAGE, heading))
+    assert [member for member in members if not re.search(rf"\b{member}\b", listed)] == []
+
+
+def test_no_public_member_of_an_app_is_forgotten() -> None:
+    listed = " ".join(row[0] for row in table(PAGE, "App"))
+    for_us = {"behind", "connection"}
+    assert [name for name in public(leasehold.App) if name not in for_us and f".{name}" not in listed] == []
