@@ -224,6 +224,17 @@ def speak_and_die(text: str) -> None:
 
 
 @task
+def print_at_once(megabytes: int) -> None:
+    print("x" * megabytes * 1_000_000)
+
+
+@task
+def tell_a_story() -> None:
+    current().progress(1, 2, "x" * 50_000_000)
+    current().save({}, note="x" * 50_000_000)
+
+
+@task
 def print_much(megabytes: int, *, raw: bool) -> None:
     line = "x" * 999 + "\n"
     print("first")
@@ -272,6 +283,11 @@ async def fail_async(message: str) -> None:
     raise ValueError(message)
 
 
+async def add_async(a: int) -> int:
+    await asyncio.to_thread(noop)
+    return a
+
+
 async def count_async() -> int:
     run = current()
     state = await asyncio.to_thread(run.load, 0)
@@ -279,7 +295,7 @@ async def count_async() -> int:
     return state + 1
 
 
-for shared in (meet, hang_async, hang_stubbornly, die_async, fail_async, count_async):
+for shared in (meet, hang_async, hang_stubbornly, die_async, fail_async, add_async, count_async):
     registry.add(shared, concurrency=4)
 
 # -- commands ----------------------------------------------------------------------------------------------------------

@@ -72,3 +72,10 @@ def test_a_short_log_is_kept_whole() -> None:
     log = Log()
     log.add(b"x" * (HALF + 10), HALF + 10)
     assert log.kept() == b"x" * (HALF + 10)
+
+
+def test_one_enormous_print_is_cut_too(shared: Bench) -> None:
+    end = shared.run("print_at_once", megabytes=40)
+    assert end.log_bytes == 40_000_001
+    assert len(end.log) < KEPT + 1_000
+    assert end.log.endswith(b"x\n")

@@ -70,6 +70,13 @@ def test_progress_is_told(shared: Bench) -> None:
     assert Told(run_id, 0.25, "on the way") in shared.seen
 
 
+def test_a_note_is_cut(shared: Bench) -> None:
+    run_id = shared.start("tell_a_story")
+    assert shared.end(run_id).result == "null"
+    told = shared.wait(lambda event: event.run_id == run_id and isinstance(event, Told))
+    assert len(told.note) == 500
+
+
 def test_an_unknown_handler_is_known_to_be_unknown(shared: Bench) -> None:
     assert shared.pool.knows("noop")
     assert not shared.pool.knows("noope")

@@ -188,3 +188,9 @@ def grow(mebibytes: int) -> None:
 def keep(mebibytes: int) -> int:
     hoard.extend(b"x" * (1 << 20) for _ in range(mebibytes))
     return os.getpid()
+
+
+@task
+def leave_children() -> None:
+    if os.fork() == 0:
+        wait_for_ever()

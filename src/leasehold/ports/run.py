@@ -13,6 +13,8 @@ from leasehold.core.errors import Interrupted, UsageError
 from leasehold.core.model import Token
 
 State = TypeVar("State")
+NOTE = 500
+"""Characters of a progress note; the rest is left out."""
 
 
 class Link(Protocol):
@@ -125,11 +127,11 @@ class Run:
             text = json.dumps(state, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise UsageError(f"this checkpoint cannot be written as JSON ({error}). Save plain values") from error
-        self.link.save(text, fraction(done, total), note)
+        self.link.save(text, fraction(done, total), short(note))
 
     def progress(self, done: float | None = None, total: float | None = None, note: str | None = None) -> None:
         """Show how far this run is, without a checkpoint."""
-        self.link.tell(fraction(done, total), note)
+        self.link.tell(fraction(done, total), short(note))
 
     def check(self) -> None:
         """Raise ``Interrupted`` if this run should end soon; let it pass through the handler."""
@@ -152,6 +154,11 @@ _alone: list[Run] = []
 def current() -> Run:
     """The run that this code is part of; in a plain call, outside a worker, a fresh one in memory."""
     return known() or Run("plain-call", 1, 1, InMemory())
+
+
+def short(note: str | None) -> str | None:
+    """A note that fits on a screen."""
+    return note if note is None or len(note) <= NOTE else f"{note[: NOTE - 3]}..."
 
 
 def known() -> Run | None:

@@ -11,6 +11,7 @@ from leasehold.core.errors import Recoverable, Unrecoverable
 from leasehold.core.model import Failure, FailureKind
 from leasehold.core.units import milliseconds
 
+NAME = 200
 MESSAGE = 2 * 1024
 TRACEBACK = 16 * 1024
 OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - kept light
@@ -59,7 +60,7 @@ def top_frame(trace: TracebackType | None) -> str:
         if not code.co_filename.startswith((*library, "<")):
             own = last
         trace = trace.tb_next
-    return own or last
+    return (own or last)[-NAME:]
 
 
 def trace_text(error: BaseException, trace: TracebackType | None) -> str:
@@ -83,7 +84,7 @@ def describe(error: BaseException, kind: FailureKind = FailureKind.EXCEPTION) ->
     elif isinstance(error, ProgramFailed):
         kind = FailureKind.EXIT if error.code >= 0 else FailureKind.SIGNAL
         code, number = (error.code, None) if error.code >= 0 else (None, -error.code)
-    name = type(error).__qualname__
+    name = type(error).__qualname__[:NAME]
     text = trace_text(error, trace) if kind is FailureKind.EXCEPTION else ""
     return Failure(kind, name, said(error, code), top_frame(trace), text, code, number)
 

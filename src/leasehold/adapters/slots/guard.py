@@ -1,5 +1,7 @@
 """Between the worker and one child: whatever happens to the worker, nothing that the child started outlives its lease.
 
+Elsewhere than on Linux there is no subreaper: the child's process group is killed, and what has left it gets away.
+
 A program of its own, started with ``python -I -S``: it imports next to nothing and stays small. It is the child's
 parent and, on Linux, the *subreaper* of all that descends from it: a process that forks twice and starts a session of
 its own still becomes the guard's child when its parents die, so the guard can kill until the kernel says that no child
@@ -23,6 +25,7 @@ import signal
 import sys
 import time
 
+LINUX = sys.platform == "linux"
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 WORDS_BYTES = 4_096
 TERM_AT, KILL_AT = 0, 1
@@ -31,6 +34,7 @@ ANNOUNCED = 1
 """Word for the child: the request to end is ours."""
 LONGEST_SLEEP = 1_000
 MEMORY_SLEEP = 200
+OOM_SCORE = 500
 RETRY = 5
 """ms between two attempts to kill what is left."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -44,8 +48,18 @@ def now() -> int:
 
 def prctl(option: int, value: int) -> None:
     """Set an attribute of this process; other systems than Linux have none of these."""
-    if sys.platform == "linux":
+    if LINUX:
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def prefer_to_die() -> None:
+    """Let the kernel choose this process before the worker when memory runs out."""
+    try:
+        with open("/proc/self/oom_score_adj", "r+b") as file:  # noqa: PTH123 - as in read()
+            if int(file.read()) < OOM_SCORE:
+                file.write(str(OOM_SCORE).encode())
+    except OSError:
+        return
 
 
 def read(path: str) -> bytes:
@@ -114,6 +128,14 @@ def kill_group(pid: int) -> None:
         return
 
 
+def kill_group_of_the_dead(leader: int) -> None:
+    """Kill what is left of the group that a process led."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except OSError:
+        return
+
+
 class Guard:
     """One child and all that descends from it."""
 
@@ -135,6 +157,7 @@ class Guard:
         signal.signal(signal.SIGCHLD, wake_only)
         for number in IGNORED:
             signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whatever the worker's thread had blocked
 
     def start(self, command: list[str], output: int, pipes: list[int]) -> None:
         """Start the child in a session of its own, so that a signal to its group never reaches the guard."""
@@ -152,8 +175,11 @@ class Guard:
                 signal.signal(number, signal.SIG_DFL)
             os.dup2(output, 1)
             os.dup2(output, 2)
+            prefer_to_die()
             if os.getppid() == guard:
                 os.execv(command[0], command)  # noqa: S606 - no shell is the point
+        except OSError as error:
+            os.write(2, f"{command[0]}: {error}\n".encode())
         finally:
             os._exit(127)
 
@@ -205,6 +231,10 @@ class Guard:
             return "memory"
         return "orphaned" if os.getppid() != self.worker else None
 
+    def below(self) -> list[int]:
+        """Every process below this one; elsewhere than on Linux, the child is all that can be known."""
+        return descendants() if LINUX else [self.child]
+
     def passed(self, word: int) -> bool:
         """Whether the instant in that word is over."""
         return 0 < self.words[word] <= now()
@@ -213,13 +243,13 @@ class Guard:
         """Ask every descendant to end; a stopped one has to be woken to hear it."""
         self.asked = True
         self.child_words[ANNOUNCED] = 1
-        for pid in descendants():
+        for pid in self.below():
             send(pid, signal.SIGTERM)
             send(pid, signal.SIGCONT)
 
     def resident(self) -> int:
         """Bytes of memory in use by all descendants."""
-        pages = [read(f"/proc/{pid}/statm").split()[1:2] for pid in descendants()]
+        pages = [read(f"/proc/{pid}/statm").split()[1:2] for pid in self.below()]
         return sum(int(resident) for found in pages for resident in found) * mmap.PAGESIZE
 
     def reap(self) -> bool:
@@ -238,8 +268,10 @@ class Guard:
         """Kill every descendant, until the kernel says that there is none."""
         waiting = select.poll()
         waiting.register(self.woken, select.POLLIN)
+        if not LINUX:
+            kill_group_of_the_dead(self.child)
         while self.reap():
-            found = descendants()
+            found = self.below()
             for pid in found:
                 send(pid, signal.SIGSTOP)  # first of all: what stands still can neither fork nor reap
             for pid in found:

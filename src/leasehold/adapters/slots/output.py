@@ -37,6 +37,10 @@ class Sink:
 
     def write(self, data: bytes) -> None:
         """Take output; send it when it is worth a message."""
+        for start in range(PIECE, len(data), PIECE):
+            self.write(data[start - PIECE : start])
+        if len(data) > PIECE:
+            data = data[-((len(data) - 1) % PIECE + 1) :]
         with self._lock:
             self._pending += data
             self._stands_for += len(data)

@@ -205,8 +205,6 @@ class SlotPool:
             self._kinds = slot.handlers
             self._starts.loaded(boot() - slot.opened_at)
         slot.worn = self._worn(slot)
-        if slot.worn and not slot.leaving and not slot.runs.entries:
-            slot.leave()
 
     def _worn(self, slot: Slot) -> bool:
         return slot.runs.last >= self._recycling.runs or slot.size > self._recycling.mebibytes * MEBIBYTE
@@ -217,6 +215,8 @@ class SlotPool:
             if slot.alarm <= now:
                 slot.tick(now)
                 self._events += slot.events()
+            if slot.worn and not slot.leaving and not slot.runs.entries:
+                slot.leave()
         if self._openings:
             self._reopen(now)
 
@@ -264,7 +264,12 @@ class SlotPool:
         self._take_back()
         while self._line:
             job = self._line[0]
-            kind = (self._kinds or {})[job.name]
+            kind = (self._kinds or {}).get(job.name)
+            if kind is None:  # the application was loaded anew, and has changed
+                self._line.popleft()
+                cause = f"the application has no handler {job.name!r} any more"
+                self._events.append(Stopped(job.run_id, boot(), cause, begun=False))
+                continue
             found = self._find(job, kind)
             if found is None:
                 return
@@ -273,6 +278,7 @@ class SlotPool:
             while len(jobs) < room and self._line and self._line[0].name == job.name:
                 jobs.append(self._line.popleft())
             slot.hand(jobs, kind)
+            self._events += slot.events()
             self._watch_inward(slot)
 
     def _watch_inward(self, slot: Slot) -> None:

@@ -21,6 +21,8 @@ from leasehold.adapters.slots.frames import Decoder, Message, encode
 from leasehold.adapters.slots.spool import Spool
 
 PIECE = 1 << 18
+GUARD_SECONDS = 10
+"""A guard whose pipe has ended goes at once, unless something has stopped it."""
 MARK = "_LEASEHOLD_SLOT"
 """Variable by which the processes of a slot are found again when its guard is gone."""
 BOOTSTRAP = (
@@ -158,7 +160,11 @@ class Process:
     def bury(self) -> None:
         """Give back everything; the guard is gone already, or goes when its pipe closes."""
         self.control.close()
-        self._guard.wait()
+        try:
+            self._guard.wait(GUARD_SECONDS)
+        except subprocess.TimeoutExpired:  # something stopped it
+            self._guard.kill()
+            self._guard.wait()
         if self._guard.returncode != 0:
             kill_marked(self._mark)
         for fd in (self.inward, self.outward, self.raw):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import cast
 
+from leasehold.adapters.slots.boot import boot
+from leasehold.adapters.slots.deaths import OutOfMemory, killed
 from leasehold.adapters.slots.entry import Entry
 from leasehold.adapters.slots.frames import (
     BEGAN,
@@ -21,7 +24,7 @@ from leasehold.adapters.slots.frames import (
 )
 from leasehold.adapters.slots.logs import Log
 from leasehold.adapters.slots.spool import Spool, Text
-from leasehold.ports.slots import Began, Job, Loading, Saving, SlotEvent, Told
+from leasehold.ports.slots import Began, Job, Loading, Raised, Saving, SlotEvent, Told
 
 LATE = "its turn came too late"
 UNCLAIMED = 1 << 20
@@ -32,10 +35,17 @@ SPEAKS_OF_RUNS = frozenset({BEGAN, RETURNED, RAISED, YIELDED, UNBEGUN, SAVING, L
 class Runs:
     """Runs from hand-over to end, in the order of hand-over."""
 
-    def __init__(self, spool: Spool, give_back: Callable[[list[Job]], None], learn: Callable[[str, int], None]) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        give_back: Callable[[list[Job]], None],
+        learn: Callable[[str, int], None],
+        oom: OutOfMemory,
+    ) -> None:
         self._spool = spool
         self._give_back = give_back
         self._learn = learn
+        self._oom = oom
         self.entries: dict[int, Entry] = {}
         self._numbers: dict[str, int] = {}
         self.last = 0
@@ -47,12 +57,16 @@ class Runs:
         """Raw output that belongs to no run: printed while the application was loaded, or more than can be meant."""
         self.events: list[SlotEvent] = []
 
-    def add(self, job: Job) -> Message:
-        """A run more; the message that hands it over."""
+    def add(self, job: Job) -> Message | None:
+        """A run more; the message that hands it over, if there is room for what it brings."""
+        try:
+            arguments = self._spool.give(job.arguments)
+        except OSError as error:
+            self.events.append(Entry(job).stopped(boot(), f"its arguments cannot be spooled: {error}"))
+            return None
         self.last += 1
         self.entries[self.last] = Entry(job)
         self._numbers[job.run_id] = self.last
-        arguments = self._spool.give(job.arguments)
         return (JOB, self.last, job.task_id, job.name, arguments, job.n, job.r, job.deadline_boot, job.start_by_boot)
 
     def find(self, run_id: str) -> int | None:
@@ -122,7 +136,10 @@ class Runs:
         kind, _, _, took, payload, piece, stands_for = cast("tuple[int, int, int, int, Text, bytes, int]", message)
         self.remove(seq)
         entry.take_output(piece, stands_for)
-        self.events.append(entry.ended(message, self._spool.take(payload) if kind == RETURNED else None))
+        end = entry.ended(message, self._spool.take(payload) if kind == RETURNED else None)
+        if isinstance(end, Raised) and end.failure.signal == signal.SIGKILL and self._oom.again():
+            end = end._replace(failure=killed(signal.SIGKILL, oom=True))  # it was not the child, but its program
+        self.events.append(end)
         self._learn(entry.job.name, took)
 
     def _said(self, entry: Entry, message: Message) -> None:

@@ -65,7 +65,7 @@ class Slot:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self.process = Process(shared.launch)
-        self.runs = Runs(self.process.spool, shared.give_back, shared.learn)
+        self.runs = Runs(self.process.spool, shared.give_back, shared.learn, shared.oom)
         self.handlers: dict[str, Kind] | None = None
         """What the child has, once it has loaded the application."""
         self.opened_at = boot()
@@ -109,7 +109,7 @@ class Slot:
         """Give jobs to the child; it begins them in this order."""
         self.limit = min(kind.concurrency, self.limit) if self.runs.entries else kind.concurrency
         self.kind = kind
-        self.process.send([self.runs.add(job) for job in jobs])
+        self.process.send([message for job in jobs if (message := self.runs.add(job)) is not None])
         self.heard_at = boot()
         self._set_leash()
 
