@@ -302,5 +302,6 @@ for shared in (meet, hang_async, hang_stubbornly, die_async, fail_async, add_asy
 registry.add_command("say", "printf '%s|' {first} -{second}-")
 registry.add_command("say_in_shell", "printf %s {text} | tr a-z A-Z", shell=True)
 registry.add_command("exit_with", "sh -c 'exit {code}'", unrecoverable=(2,))
+registry.add_command("grow_in_program", f"{sys.executable} -c 'x = b\"x\" * ({{mebibytes}} << 20)'")
 registry.add_command("missing", "no-such-program-anywhere {x}")
 registry.add_command("hang_program", "sh -c 'echo here > {fifo}; exec 3> {fifo}; kill -STOP $$'")

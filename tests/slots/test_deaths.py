@@ -1,6 +1,11 @@
 """How a run died is said at once, and to whom it belongs."""
 
+import os
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -143,3 +148,48 @@ def test_a_kill_while_the_kernel_counted_one_for_memory_is_of_kind_memory(tmp_pa
 
 def test_real_time_signals_have_a_number() -> None:
     assert classify(Death(40, "ended"), oom=False).type == "signal 40"
+
+
+CROWDED = """
+import os, sys
+from pathlib import Path
+Path(sys.argv[1], "cgroup.procs").write_text(str(os.getpid()))
+from tests.slots.bench import Bench
+bench = Bench()
+print(bench.run(sys.argv[2], **eval(sys.argv[3])).failure.kind)
+print(bench.run("add", a=1).result)
+bench.pool.close()
+"""
+
+
+@pytest.fixture
+def small_cgroup() -> Iterator[Path]:
+    """A cgroup with 200 MiB of memory, where this machine lets us make one."""
+    roots = [(Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"), (Path("/sys/fs/cgroup"), "memory.max")]
+    for root, limit in roots:
+        folder = root / f"leasehold-test-{os.getpid()}"
+        try:
+            folder.mkdir()
+            (folder / limit).write_text(str(200 << 20))
+        except OSError:
+            with suppress(OSError):
+                folder.rmdir()
+            continue
+        yield folder
+        folder.rmdir()
+        return
+    pytest.skip("no cgroup with a memory limit can be made here")
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("grow", {"mebibytes": 600}), ("grow_in_program", {"mebibytes": 600})])
+def test_what_the_kernel_kills_for_memory_is_of_kind_memory(
+    small_cgroup: Path, name: str, arguments: dict[str, int]
+) -> None:
+    worker = subprocess.run(
+        [sys.executable, "-c", CROWDED, str(small_cgroup), name, repr(arguments)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert worker.stdout.split() == ["memory", "3"]
