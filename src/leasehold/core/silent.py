@@ -93,7 +93,7 @@ def close(step: Step, kind: str, *, receives: int) -> None:
         return
     if unheard(task, receives):
         step.quietly(losses=task.losses + 1)
-    if losses_spent(step.task):
-        give_up(step, kind, f"{receives} receives, not all of them ever heard of again")
-    else:
-        step.to(kind, Status.PENDING, Why.DUE)
+        if losses_spent(step.task):
+            give_up(step, kind, f"{receives} receives, not all of them ever heard of again")
+            return
+    step.to(kind, Status.PENDING, Why.DUE)

@@ -20,6 +20,8 @@ CANCELLED = "cancelled"
 PENDING = (BLOCKED, SCHEDULED, DUE, QUEUED, LAPSED)
 OUT = (QUEUED, LAPSED, IN_PROGRESS)
 """States in which the current dispatch is open."""
+HELD = (LAPSED, IN_PROGRESS)
+"""States in which a run of it is known that has not ended well."""
 CLOSED = (SCHEDULED, DUE)
 """States in which a former dispatch may still be spoken of."""
 
@@ -45,20 +47,20 @@ TABLE = (
     Transition("started", (QUEUED, LAPSED), (IN_PROGRESS,), stays=(IN_PROGRESS,)),
     Transition("draining", (), (), stays=(IN_PROGRESS, LAPSED)),
     Transition("completed", (*PENDING, IN_PROGRESS, FAILED), (COMPLETED,)),
-    Transition("failed", OUT, (SCHEDULED, LAPSED, FAILED), stays=(LAPSED, SCHEDULED, DUE, FAILED)),
+    Transition("failed", HELD, (SCHEDULED, LAPSED, FAILED), stays=(LAPSED, SCHEDULED, DUE, FAILED)),
     Transition("failed", CLOSED, (FAILED,)),
     Transition("released", OUT, (QUEUED, DUE), stays=(QUEUED,)),
     Transition("refused", OUT, (QUEUED, SCHEDULED), stays=(QUEUED,)),
     Transition("lapsed", (IN_PROGRESS,), (LAPSED, DUE, FAILED)),
     Transition("recalled", (IN_PROGRESS,), (LAPSED, FAILED)),
-    Transition("lost", OUT, (FAILED,), stays=OUT),
-    Transition("refunded", (FAILED,), (*OUT, DUE), stays=(*PENDING, IN_PROGRESS, FAILED, CANCELLED)),
+    Transition("lost", HELD, (FAILED,), stays=HELD),
+    Transition("refunded", (FAILED,), (*OUT, DUE), stays=(*CLOSED, *OUT, FAILED, CANCELLED)),
     Transition("expired", (QUEUED, LAPSED), (DUE, FAILED), stays=(IN_PROGRESS, LAPSED, FAILED, CANCELLED)),
     Transition("dead-lettered", (QUEUED, LAPSED), (DUE, FAILED), stays=(IN_PROGRESS, LAPSED, FAILED, CANCELLED)),
-    Transition("voided", (QUEUED, LAPSED), (DUE, FAILED), stays=(FAILED, CANCELLED)),
+    Transition("voided", (QUEUED, LAPSED), (DUE,), stays=(FAILED, CANCELLED)),
     Transition("cancelled", (*PENDING, IN_PROGRESS), (CANCELLED,)),
     Transition("retried", (FAILED, CANCELLED), (*OUT, DUE)),
-    Transition("overlap", (), (), stays=(*PENDING, IN_PROGRESS, COMPLETED, FAILED, CANCELLED)),
+    Transition("overlap", (), (), stays=(*CLOSED, *OUT, FAILED, CANCELLED)),
     Transition("late", (), (), stays=(CANCELLED, FAILED)),
 )
 
