@@ -31,7 +31,9 @@ class Job(NamedTuple):
 
 
 class Began(NamedTuple):
-    """The child began this run."""
+    """The child began this run. One that is stopped or moved to another slot at that instant may still say
+    ``Stopped(begun=False)``, or begin once more.
+    """
 
     run_id: str
     at_boot: int

@@ -67,7 +67,8 @@ def give_no_json() -> object:
 
 
 def until_interrupted() -> None:
-    """Run until told to end."""
+    """Say that it runs, and run until told to end."""
+    current().progress(note="running")
     while True:
         current().check()
         os.sched_yield()

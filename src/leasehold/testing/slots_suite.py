@@ -19,7 +19,6 @@ import pytest
 from leasehold.core.model import FailureKind
 from leasehold.ports.slots import (
     Answer,
-    Began,
     Job,
     Loading,
     Raised,
@@ -194,7 +193,7 @@ class SlotsSuite:
     def test_an_interrupted_run_stops_without_blame(self, driver: Driver) -> None:
         """With the reason it was given."""
         run_id = driver.start("until_interrupted")
-        driver.wait(lambda event: event.run_id == run_id and isinstance(event, Began))
+        driver.wait(lambda event: event.run_id == run_id and isinstance(event, Told))
         driver.slots.interrupt("drain")
         end = driver.end(run_id)
         assert (end.cause, end.begun) == ("drain", True)
@@ -208,7 +207,7 @@ class SlotsSuite:
     def test_a_run_that_is_stopped_ends_with_the_cause(self, driver: Driver) -> None:
         """It is not charged."""
         run_id = driver.start("until_interrupted")
-        driver.wait(lambda event: event.run_id == run_id and isinstance(event, Began))
+        driver.wait(lambda event: event.run_id == run_id and isinstance(event, Told))
         driver.slots.stop([run_id], "cancelled")
         end = driver.end(run_id)
         assert (end.cause, end.begun) == ("cancelled", True)
