@@ -117,6 +117,12 @@ def progress(done: float, total: float) -> None:
 
 
 @task
+def tell_much(times: int) -> None:
+    for number in range(times):
+        current().progress(number, times, "x" * 100)
+
+
+@task
 def until_interrupted(fifo: str) -> None:
     hold_open(fifo)
     while True:

@@ -70,6 +70,14 @@ def test_progress_is_told(shared: Bench) -> None:
     assert Told(run_id, 0.25, "on the way") in shared.seen
 
 
+def test_a_run_that_fills_the_pipe_waits_for_the_worker_and_goes_on(make: Make) -> None:
+    bench = make()
+    run_id = bench.start("tell_much", times=20_000)
+    assert bench.end(run_id).result == "null"
+    told = [event for event in bench.seen if isinstance(event, Told)]
+    assert [event.fraction for event in told] == [number / 20_000 for number in range(20_000)]
+
+
 def test_a_note_is_cut(shared: Bench) -> None:
     run_id = shared.start("tell_a_story")
     assert shared.end(run_id).result == "null"

@@ -184,7 +184,6 @@ class Registry:
         queue: str | None = None,
         priority: int = DEFAULT_PRIORITY,
         concurrency: int = 1,
-        unrecoverable: Sequence[int] = (),
     ) -> Handler:
         """Register a function.
 
@@ -200,7 +199,6 @@ class Registry:
             queue=queue or self._queue,
             priority=priority,
             concurrency=concurrency,
-            unrecoverable=unrecoverable,
         )
         if concurrency < 1 or (concurrency > 1 and not handler.is_async):
             raise BadApplication(f"handler {found!r} has concurrency={concurrency}, which needs an async function")

@@ -31,8 +31,10 @@ class Job(NamedTuple):
 
 
 class Began(NamedTuple):
-    """The child began this run. One that is stopped or moved to another slot at that instant may still say
-    ``Stopped(begun=False)``, or begin once more.
+    """The child began this run.
+
+    One that is stopped, or moved to another slot, at that very instant may still say ``Stopped(begun=False)``, or begin
+    once more.
     """
 
     run_id: str
