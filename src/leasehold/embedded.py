@@ -6,7 +6,7 @@ import atexit
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from threading import Lock
@@ -25,6 +25,8 @@ class Node:
     def __init__(self, role: str, name: str, settings: Settings) -> None:
         self.role = role
         self.name = name
+        self.killed = False
+        """Whether we killed it: then its end is no news."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "leasehold.node", role],
             stdin=subprocess.PIPE,
@@ -49,6 +51,7 @@ class Node:
 
     def kill(self) -> None:
         """SIGKILL, as a vanishing machine would."""
+        self.killed = True
         self.process.kill()
 
     def _say(self, line: str) -> None:
@@ -94,7 +97,7 @@ class EmbeddedSystem:
         """Raise ``LeaseholdError`` if a process of ours ended by itself: whoever waits would wait in vain."""
         for node in self.nodes:
             code = node.process.poll()
-            if code is not None:
+            if code is not None and not node.killed:
                 raise LeaseholdError(f"{node.name} ended with exit code {code}; what it said stands above")
 
     def stop(self) -> None:
@@ -103,23 +106,25 @@ class EmbeddedSystem:
             nodes, self.nodes = self.nodes, []
             atexit.unregister(self.stop)
         for role in ("worker", "orchestrator"):
-            ending = [node for node in nodes if node.role == role]
-            for node in ending:
-                node.stop()
-            for node in ending:
-                wait_for(node)
+            end([node for node in nodes if node.role == role])
 
 
-def wait_for(node: Node) -> None:
-    """Wait until it has ended; a second Ctrl-C stops it at once."""
+def end(nodes: Sequence[Node]) -> None:
+    """Stop them in good order; a second Ctrl-C stops them all at once."""
+    for node in nodes:
+        node.stop()
     try:
-        node.process.wait(KILL_AFTER)
+        for node in nodes:
+            node.process.wait(KILL_AFTER)
     except KeyboardInterrupt:
-        node.stop_now()
-        node.process.wait(KILL_AFTER)
+        for node in nodes:
+            node.stop_now()
+        for node in nodes:
+            node.process.wait(KILL_AFTER)
     except subprocess.TimeoutExpired:
-        node.kill()
-        node.process.wait()
+        for node in nodes:
+            node.kill()
+            node.process.wait()
 
 
 def written(settings: Settings) -> Mapping[str, object]:

@@ -18,6 +18,9 @@ from leasehold.flow.service import Stop
 from leasehold.logs import set_up_logging
 from leasehold.settings import read_settings
 
+NO_FILE = {"LEASEHOLD_CONFIG": os.devnull}
+"""The parent has read the settings; a file in the working directory may belong to another ledger."""
+
 
 def main(role: str) -> int:
     """Serve until told to stop; the exit code."""
@@ -28,7 +31,7 @@ def main(role: str) -> int:
         signal.signal(number, lambda number, _frame: stop.ask(f"signal {signal.Signals(number).name}"))
     Thread(target=listen, args=(stop, at_once), daemon=True).start()
     try:
-        settings = read_settings(environ={}, given_by="the parent process", **told)
+        settings = read_settings(environ=NO_FILE, given_by="the parent process", **told)
         set_up_logging(settings.log_level)
         if role == "orchestrator":
             run_orchestrator(settings, stop)
