@@ -7,6 +7,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Final
 
+from leasehold.core.errors import Interrupted
 from leasehold.demo.job import State
 from leasehold.demo.listen import Pace
 from leasehold.demo.pauses import Bounds
@@ -62,7 +63,9 @@ class FakeRun:
 
     kept: list[str] = field(default_factory=list)
     told: list[tuple[float, float]] = field(default_factory=list)
+    notes: list[str | None] = field(default_factory=list[str | None])
     dies_at_save: int | None = None  # the process dies right after so many saves
+    ends_at_save: int | None = None  # after so many it is asked to end early
 
     def load(self, default: State) -> State:
         """Return the last checkpoint."""
@@ -71,9 +74,15 @@ class FakeRun:
         state: State = json.loads(self.kept[-1])
         return state
 
-    def save(self, state: State, *, done: float, total: float) -> None:
+    def save(self, state: State, *, done: float, total: float, note: str | None = None) -> None:
         """Keep a checkpoint."""
         self.kept.append(json.dumps(state))
         self.told.append((done, total))
+        self.notes.append(note)
         if len(self.kept) == self.dies_at_save:
             raise KilledError
+
+    def check(self) -> None:
+        """Raise if the run is to end early."""
+        if len(self.kept) == self.ends_at_save:
+            raise Interrupted("its node is leaving")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.core.errors import Recoverable, Unrecoverable
+from leasehold.core.errors import Interrupted, Recoverable, Unrecoverable
 from leasehold.demo.job import State, Transcript, write_down
 from leasehold.demo.trouble import Kind, Trouble
 from tests.demo.fakes import CountingListener, FakeRun, KilledError, unpaced
@@ -40,6 +40,27 @@ def test_a_run_cut_off_anywhere_is_taken_up_at_its_last_checkpoint(recording: Pa
     again = FakeRun(kept=lost.kept)
     assert go(again, recording) == Transcript(text=WHOLE["text"], seconds=1.9, starts=[0.0, second])
     assert again.told[0] == (second, 1.9)
+
+
+def test_a_run_says_where_it_goes_on(recording: Path) -> None:
+    lost = FakeRun(dies_at_save=2)
+    with pytest.raises(KilledError):
+        go(lost, recording)
+    assert lost.notes == [None, None]
+    again = FakeRun(kept=lost.kept)
+    go(again, recording)
+    assert again.notes == ["from second 0.7 of 1.9"] * 3
+
+
+def test_a_run_that_is_to_end_early_ends_behind_its_checkpoint(recording: Path) -> None:
+    run = FakeRun(ends_at_save=3)
+    with pytest.raises(Interrupted):
+        go(run, recording)
+    assert go(FakeRun(kept=run.kept), recording)["starts"] == [0.0, 1.4]
+
+
+def test_a_run_that_is_done_is_not_given_up(recording: Path) -> None:
+    assert go(FakeRun(ends_at_save=4), recording) == WHOLE
 
 
 def test_every_run_that_began_is_remembered(recording: Path) -> None:
@@ -78,8 +99,8 @@ class FileRun(FakeRun):
         super().__init__(kept=file.read_text().splitlines() if file.exists() else [])
         self.file = file
 
-    def save(self, state: State, *, done: float, total: float) -> None:
-        super().save(state, done=done, total=total)
+    def save(self, state: State, *, done: float, total: float, note: str | None = None) -> None:
+        super().save(state, done=done, total=total, note=note)
         self.file.write_text("\n".join(self.kept))
 
 

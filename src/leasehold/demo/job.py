@@ -34,8 +34,12 @@ class Run(Protocol):
         """Return the last checkpoint of this task, from whichever machine wrote it, or `default`."""
         ...
 
-    def save(self, state: State, *, done: float, total: float) -> None:
+    def save(self, state: State, *, done: float, total: float, note: str | None) -> None:
         """Keep a checkpoint and say how far the work is; returns when it is kept."""
+        ...
+
+    def check(self) -> None:
+        """Raise `Interrupted` if this run should end early: what is saved is where the next one begins."""
         ...
 
 
@@ -43,13 +47,16 @@ def write_down(run: Run, path: Path, listener: Listener, pace: Pace, trouble: Tr
     """Transcribe a recording, segment by segment, from where the last run of this task was cut off."""
     recording = readable(path)
     state = begin(run.load(State(second=0.0, text="", starts=[])))
-    run.save(state, done=state["second"], total=recording.seconds)
+    note = f"from second {state['second']:.1f} of {recording.seconds:.1f}" if state["second"] else None
+    run.save(state, done=state["second"], total=recording.seconds, note=note)
     mischief = Mischief(trouble, run_number=len(state["starts"]))
     mischief.at_start()
     for number, segment in enumerate(recognise(recording, listener, pace, start=state["second"]), 1):
         state = add(state, segment)
-        run.save(state, done=segment.end, total=segment.total)
+        run.save(state, done=segment.end, total=segment.total, note=note)
         mischief.after_checkpoint(number)
+        if state["second"] < recording.seconds:
+            run.check()
     return Transcript(text=state["text"], seconds=recording.seconds, starts=state["starts"])
 
 
