@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from rich.console import Console
-from rich.table import Table
 
-from leasehold.demo.report import End, Mishap, RunRow, TaskRow, mishaps, mishaps_table, tally, transcripts_table
+from leasehold.demo.report import End, Happening, Mishap, RunRow, TaskRow, happenings, mishaps, tally
 
 SAID = "blue heron arrives at sunrise"
 PLAIN = TaskRow(
@@ -33,23 +31,24 @@ TWICE = PLAIN._replace(
 )
 SLOT = PLAIN._replace(
     file="slot.wav",
-    runs=(RunRow("b", End.KILLED, 3.0, 4.0, "its process died by SIGKILL"), RunRow("b", End.COMPLETED, 4.3, 5.0)),
+    runs=(
+        RunRow("b", End.KILLED, 3.0, 4.0, "its process died by SIGKILL"),
+        RunRow("b", End.COMPLETED, 4.3, 5.0, note="from second 1.7 of 2.5"),
+    ),
     starts=(0.0, 1.7),
 )
 NODE = PLAIN._replace(
     file="node.wav",
-    runs=(RunRow("a", End.LOST, 0.0, 8.0), RunRow("b", End.COMPLETED, 8.2, 9.0)),
+    runs=(
+        RunRow("a", End.LOST, 0.0, 8.0, lapsed=True),
+        RunRow("b", End.COMPLETED, 8.2, 9.0, note="from second 1.2 of 2.5"),
+    ),
     starts=(0.0, 1.2),
 )
-BESIDE = NODE._replace(file="beside.wav", starts=(0.0,))  # lost before its first checkpoint was kept
+BESIDE = NODE._replace(  # lost before its first checkpoint was kept
+    file="beside.wav", starts=(0.0,), runs=(NODE.runs[0], RunRow("b", End.COMPLETED, 8.2, 9.0))
+)
 ALL = [PLAIN, MISHEARD, DAMAGED, TWICE, SLOT, NODE, BESIDE]
-
-
-def shown(table: Table) -> str:
-    console = Console(width=160, no_color=True)
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get()
 
 
 def test_the_tally_counts_what_happened() -> None:
@@ -80,38 +79,50 @@ def test_without_known_words_there_is_no_error_rate() -> None:
     assert tally([PLAIN._replace(spoken=None)]).wer is None
 
 
+def test_a_run_that_was_thought_lost_and_spoke_again_has_lapsed_but_no_node_died_of_it() -> None:
+    late = (RunRow("a", End.COMPLETED, 0.0, 9.0, lapsed=True),)
+    counted = tally([PLAIN._replace(runs=late)])
+    assert (counted.lapsed, counted.workers_killed) == (1, 0)
+
+
+def test_what_has_not_ended_is_neither_completed_nor_failed_nor_as_planned() -> None:
+    counted = tally([PLAIN._replace(completed=False, ended=False, as_planned=False)])
+    assert (counted.tasks, counted.completed, counted.failed, counted.as_planned) == (1, 0, 0, False)
+
+
+LOST = "its node a was lost: no word from it until the lease lapsed"
+
+
 def test_each_mishap_is_told_with_its_remedy_in_the_order_of_their_coming_to_light() -> None:
     assert mishaps(ALL) == [
-        Mishap("damaged.wav", "damaged.wav is not readable audio: cut short", "failed for good, with this reason"),
+        Mishap("damaged.wav", "not readable audio: cut short", "failed for good, with this reason", mended=False),
         Mishap("twice.wav", "run 1 fails, as planned", "ran again on b 0.4 s later, from the beginning"),
-        Mishap("twice.wav", "run 2 fails, as planned", "ran again on the same node 1.0 s later, from the beginning"),
-        Mishap(
-            "slot.wav", "its process died by SIGKILL", "ran again on the same node 0.3 s later, from second 1.7 of 2.5"
-        ),
-        Mishap(
-            "node.wav",
-            "its node a was lost: no word from it until the lease lapsed",
-            "ran again on b 0.2 s later, from second 1.2 of 2.5",
-        ),
-        Mishap(
-            "beside.wav",
-            "its node a was lost: no word from it until the lease lapsed",
-            "ran again on b 0.2 s later, from the beginning",
-        ),
+        Mishap("twice.wav", "run 2 fails, as planned", "ran again on b 1.0 s later, from the beginning"),
+        Mishap("slot.wav", "its process died by SIGKILL (on b)", "ran again on b 0.3 s later, from second 1.7 of 2.5"),
+        Mishap("node.wav", LOST, "ran again on b 0.2 s later, from second 1.2 of 2.5"),
+        Mishap("beside.wav", LOST, "ran again on b 0.2 s later, from the beginning"),
     ]
 
 
-def test_the_table_of_transcripts_shows_both_texts_where_they_differ() -> None:
-    text = shown(transcripts_table(ALL))
-    assert text.count(SAID) == 6
-    assert f"said:  {SAID}" in text
-    assert "heard: blue heron arrives at sunset" in text
-    assert "1 of 5" in text
-    assert "1.7 s" in text
-    assert "not readable audio: cut short" in text
+def test_what_happens_is_told_as_it_comes_to_light() -> None:
+    lost, again = NODE.runs
+    assert list(happenings(NODE._replace(runs=(lost,), ended=False))) == [Happening(8.0, "node.wav", LOST)]
+    silent = again._replace(under_way=False)
+    assert len(list(happenings(NODE._replace(runs=(lost, silent), ended=False)))) == 1, "where it goes on is not known"
+    assert list(happenings(NODE)) == [
+        Happening(8.0, "node.wav", LOST),
+        Happening(8.2, "node.wav", "ran again on b 0.2 s later, from second 1.2 of 2.5", 1, good=True),
+    ]
 
 
-def test_the_table_of_mishaps_has_a_row_for_each() -> None:
-    text = shown(mishaps_table(ALL))
-    assert text.count("ran again") == 5
-    assert "failed for good" in text
+def test_what_happens_keeps_its_number_when_more_becomes_known() -> None:
+    numbers = [happening.number for happening in happenings(TWICE)]
+    assert numbers == sorted(set(numbers))
+    assert [h.number for h in happenings(TWICE._replace(runs=TWICE.runs[:2], ended=False))] == numbers[:3]
+
+
+def test_a_failure_for_good_is_told_as_such() -> None:
+    assert [happening.told for happening in happenings(DAMAGED)] == [
+        "not readable audio: cut short",
+        "failed for good, with this reason",
+    ]

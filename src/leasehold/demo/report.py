@@ -1,6 +1,6 @@
 """What the demo shows at its end: what was heard, and what went wrong and how it was put right.
 
-Everything here turns plain rows into tables or figures; where the rows come from is the runner's business.
+Everything here turns plain rows into figures and sentences; where the rows come from is the runner's business.
 """
 
 from __future__ import annotations
@@ -10,12 +10,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from rich.table import Table
-from rich.text import Text
-
 from leasehold.demo.wer import Score, overall, score
-
-NOTHING: Final = "-"
 
 
 class End(StrEnum):
@@ -28,6 +23,9 @@ class End(StrEnum):
     OTHER = "other"  # given back, cancelled, or not ended yet
 
 
+TROUBLE: Final = frozenset({End.FAILED, End.KILLED, End.LOST})
+
+
 class RunRow(NamedTuple):
     """One run; instants are seconds from the beginning of the batch."""
 
@@ -36,6 +34,9 @@ class RunRow(NamedTuple):
     began: float
     ended: float | None  # when the end was known
     reason: str = ""
+    note: str = ""  # what it said of itself last: where in its recording it began
+    under_way: bool = True  # it has said how far it is
+    lapsed: bool = False  # its lease ran out before anything was heard of its end
 
 
 class TaskRow(NamedTuple):
@@ -44,6 +45,7 @@ class TaskRow(NamedTuple):
     file: str
     completed: bool
     runs: tuple[RunRow, ...]
+    ended: bool = True  # it has an outcome
     spoken: str | None = None  # what was said, where that is known
     heard: str | None = None
     seconds: float = 0.0  # length of the recording
@@ -61,12 +63,23 @@ class TaskRow(NamedTuple):
         return self.starts[-1] if self.starts and self.starts[-1] > 0 else None
 
 
+class Happening(NamedTuple):
+    """One thing to tell while the batch runs; `at` in seconds from its beginning."""
+
+    at: float
+    subject: str  # a file, or a node
+    told: str
+    number: int = 0  # counts what happened to one file
+    good: bool = False
+
+
 class Mishap(NamedTuple):
     """Something that went wrong, and how it was put right."""
 
     file: str
     wrong: str
     right: str
+    mended: bool = True
 
 
 class Tally(NamedTuple):
@@ -93,11 +106,11 @@ def tally(rows: Sequence[TaskRow]) -> Tally:
     return Tally(
         tasks=len(rows),
         completed=sum(row.completed for row in rows),
-        failed=sum(not row.completed for row in rows),
+        failed=sum(row.ended and not row.completed for row in rows),
         retried=sum(was_retried(row) for row in rows),
         slots_killed=sum(run.end is End.KILLED for run in runs),
         workers_killed=len({run.worker for run in lost}),
-        lapsed=len(lost),
+        lapsed=sum(run.lapsed for run in runs),
         resumed=sum(row.resumed_at is not None for row in rows),
         duplicates=sum(max(0, successes(row) - 1) for row in rows),
         wer=overall(scores).rate if scores else None,
@@ -121,75 +134,47 @@ def mishaps(rows: Sequence[TaskRow]) -> list[Mishap]:
     return [mishap for _, mishap in sorted(found, key=lambda pair: pair[0])]
 
 
+def happenings(row: TaskRow) -> Iterator[Happening]:
+    """Yield what happened to a task beyond a smooth run, each once it is known for good, and always in this order."""
+    for number, (run, following) in enumerate(pairwise([*row.runs, None])):
+        if run is None or run.end not in TROUBLE:
+            continue
+        ended = run.ended if run.ended is not None else run.began
+        yield Happening(ended, row.file, wrong(row, run), 2 * number)
+        if following is not None and following.under_way:
+            yield Happening(following.began, row.file, right(row, run, following), 2 * number + 1, good=True)
+        elif following is None and row.ended:
+            yield Happening(ended, row.file, right(row, run, None), 2 * number + 1)
+
+
 def of_task(row: TaskRow) -> Iterator[tuple[RunRow, Mishap]]:
     """Yield each run of a task that ended badly, with what became of it."""
     for run, following in pairwise([*row.runs, None]):
-        if run is not None and run.end in {End.FAILED, End.KILLED, End.LOST}:
-            yield run, Mishap(row.file, wrong(run), right(row, run, following))
+        if run is not None and run.end in TROUBLE:
+            mended = following is not None or row.completed
+            yield run, Mishap(row.file, wrong(row, run), right(row, run, following), mended)
 
 
-def wrong(run: RunRow) -> str:
+def wrong(row: TaskRow, run: RunRow) -> str:
     """Say how a run ended badly."""
     if run.end is End.LOST:
         return f"its node {run.worker} was lost: no word from it until the lease lapsed"
     if run.end is End.KILLED:
-        return run.reason or "its process died"
-    return run.reason or "its handler failed"
+        return f"{run.reason or 'its process died'} (on {run.worker})"
+    return run.reason.removeprefix(f"{row.file} is ") or "its handler failed"
 
 
 def right(row: TaskRow, run: RunRow, following: RunRow | None) -> str:
     """Say what became of a task after a run of it ended badly."""
     if following is None:
-        return "not tried again" if row.completed else "failed for good, with this reason"
+        return gave_up(row)
     gap = following.began - (run.ended if run.ended is not None else run.began)
-    place = f"on {following.worker}" if following.worker != run.worker else "on the same node"
-    return f"ran again {place} {max(0.0, gap):.1f} s later, {where(row, following)}"
+    where = following.note or "from the beginning"
+    return f"ran again on {following.worker} {max(0.0, gap):.1f} s later, {where}"
 
 
-def where(row: TaskRow, run: RunRow) -> str:
-    """Say at which second of its recording a run went on; runs and starts run in parallel, from the last one back."""
-    index = row.runs.index(run) - len(row.runs)
-    second = row.starts[index] if -index <= len(row.starts) else 0.0
-    return f"from second {second:.1f} of {row.seconds:.1f}" if second > 0 else "from the beginning"
-
-
-def transcripts_table(rows: Sequence[TaskRow]) -> Table:
-    """Show what was heard in each recording; where it differs from what was said, both."""
-    table = Table(title="Transcripts", title_justify="left")
-    table.add_column("file", no_wrap=True)
-    table.add_column("words", ratio=1)
-    for name in ("wrong words", "seconds", "runs", "resumed at"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(row.file, words(row), errors(row), f"{row.seconds:.1f}", str(len(row.runs)), resumed(row))
-    return table
-
-
-def words(row: TaskRow) -> Text:
-    """Show what was heard, and above it what was said if that is known and different."""
-    if row.heard is None:
-        return Text(row.runs[-1].reason if row.runs else "not transcribed", style="red")
-    if row.spoken is None or row.spoken.split() == row.heard.split():
-        return Text(row.heard)
-    return Text.assemble(("said:  ", "dim"), row.spoken, "\n", ("heard: ", "dim"), (row.heard, "yellow"))
-
-
-def errors(row: TaskRow) -> str:
-    """Show how many of the words said were heard wrongly."""
-    return f"{row.score.edits} of {row.score.words}" if row.score else NOTHING
-
-
-def resumed(row: TaskRow) -> str:
-    """Show at which second of the recording the last run went on."""
-    return NOTHING if row.resumed_at is None else f"{row.resumed_at:.1f} s"
-
-
-def mishaps_table(rows: Sequence[TaskRow]) -> Table:
-    """Show what went wrong and how it was put right."""
-    table = Table(title="What went wrong, and how it was put right", title_justify="left")
-    table.add_column("file", no_wrap=True)
-    table.add_column("what went wrong", ratio=1)
-    table.add_column("how it was put right", ratio=1)
-    for mishap in mishaps(rows):
-        table.add_row(*mishap)
-    return table
+def gave_up(row: TaskRow) -> str:
+    """Say what became of a task that did not run again."""
+    if row.ended:
+        return "not tried again" if row.completed else "failed for good, with this reason"
+    return "will run again"
