@@ -23,6 +23,7 @@ class Program(LazyGroup):
 
     sections: Mapping[str, Mapping[str, Lazy]] = {
         "Work": {
+            "demo": Lazy("demo:demo", "Watch a real batch with failures and a lost worker, healed before your eyes."),
             "run": Lazy("run:run", "Run a function or a shell command over every row of a file."),
             "submit": Lazy("submit:submit", "Submit one task."),
             "wait": Lazy("wait:wait", "Wait for tasks or a batch to end."),
@@ -56,6 +57,7 @@ def program() -> None:
     """Run long jobs on machines that vanish, and account for every one of them.
 
     Try:
+      leasehold demo
       leasehold run jobs.py:transcribe files.csv
       leasehold run 'ffmpeg -i {source} {target}' files.csv
     """
