@@ -117,7 +117,7 @@ def test_a_run_that_was_not_is_refused(run: Command) -> None:
 
 def test_why_says_one_paragraph_and_what_to_do(run: Command) -> None:
     said = run("why", "000000000002")
-    assert said.out.splitlines()[0] == f"Task {a_task(2).id} (transcribe) is failed."
+    assert said.out.splitlines()[0] == f"Task {a_task(2).id} (transcribe): failed"
     assert 'It failed at 07:58:50 (1 min 10 s ago): "not a WAV file"' in said.out
     assert f"  leasehold tasks retry {a_task(2).id}" in said.out
     assert run("why", "000000000002", "--json").json["remedies"][0]["command"].startswith("tasks retry ")

@@ -51,7 +51,7 @@ def test_an_object_with_a_registry_is_an_application(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("shop:second", "'shop:second' has no 'second'; applications there: first"),
+        ("shop:second", "'shop:second' has no 'second'; applications and tasks there: first"),
         ("shop:NOT_ONE", "is no application: it is a int, not an App"),
         ("shop:App", "is no application"),
         ("no_such_shop:app", "no module 'no_such_shop'"),

@@ -181,14 +181,14 @@ def test_a_completed_task_is_done() -> None:
 def test_a_task_that_failed_for_good_says_what_its_code_said() -> None:
     story = why(ended(Status.FAILED, reason="not a WAV file", attempts=1))
     assert story.paragraph == (
-        'It failed at 07:59:00 (1 min ago): "not a WAV file", and its code said that trying again cannot help. '
+        'It failed at 07:59:00 (1 min ago): "not a WAV file", and trying again cannot help. '
         "So far it has used 1 of 5 attempts."
     )
     assert story.remedies[0].command == "tasks retry t1"
 
 
 def test_a_task_that_spent_its_last_attempt_says_so() -> None:
-    assert "its last attempt was spent" in why(ended(Status.FAILED, reason="boom", attempts=5)).paragraph
+    assert "its last attempt is spent" in why(ended(Status.FAILED, reason="boom", attempts=5)).paragraph
 
 
 def test_a_task_that_failed_without_a_word_says_that() -> None:

@@ -129,7 +129,7 @@ def by_filter(system: Parts, wish: Wish, filter_: str) -> None:
     count = system.views.count(filter_, CEILING)
     counted = plural(count, "task", CEILING)
     if wish.dry_run or not count:
-        told = f"{counted} match {filter_!r}; nothing was done."
+        told = f"{counted} {'matches' if count == 1 else 'match'} {filter_!r}; nothing was done."
         announce(wish, {"dry_run": wish.dry_run, "matching": count, "operation": None}, told)
         return
     what = {"cancel": "Cancel", "retry": "Retry"}[wish.kind]

@@ -150,7 +150,7 @@ def disk_has_room(settings: Settings) -> tuple[str, str]:
         return OK, "ledger and store are remote"
     free = min(shutil.disk_usage(existing(folder)).free for folder in folders)
     state = WRONG if free < TOO_LITTLE else WARNING if free < LITTLE else OK
-    return state, f"{say_bytes(free)} are free where ledger and store are"
+    return state, f"{say_bytes(free)} free where ledger and store are"
 
 
 def existing(folder: Path) -> Path:
@@ -174,12 +174,18 @@ def app_loads(settings: Settings) -> tuple[str, str]:
 
 def round_trip(tools: Tools) -> tuple[str, str]:
     """A task that runs the program ``true`` goes through a private system."""
+    from leasehold.cli.running import quiet
     from leasehold.cli.targets import command_target
 
     target = command_target("true", shell=False, name="doctor", unrecoverable=())
     with TemporaryDirectory(prefix="leasehold-doctor-") as folder:
         settings = tools.settings(ledger=str(Path(folder) / "doctor.db"), worker_slots=1)
-        settings = replace(settings, store=Path(folder, "store").as_uri(), worker_queues=(target.handler.queue,))
+        settings = replace(
+            settings,
+            store=Path(folder, "store").as_uri(),
+            worker_queues=(target.handler.queue,),
+            log_level=quiet(settings.log_level),
+        )
         servants = tools.servants(settings, target.spec, 1)
         with tools.opened(settings) as system, ExitStack() as stack:
             stack.callback(servants.stop)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from leasehold import __version__
 from leasehold.cli.lazy import Lazy, LazyGroup
 from leasehold.core.errors import LeaseholdError, UsageError
 
@@ -52,7 +53,7 @@ class Program(LazyGroup):
     epilog="Exit codes: 0 done; 1 done, but something failed; 2 the command was wrong (wait: timed out); 3 the ledger, "
     "a queue or the store cannot be used; 130 interrupted.",
 )
-@click.version_option(package_name="leasehold", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def program() -> None:
     """Run long jobs on machines that vanish, and account for every one of them.
 

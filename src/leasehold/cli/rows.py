@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from leasehold.cli.output import plural
 from leasehold.core.errors import UsageError
 from leasehold.core.suggest import did_you_mean
 from leasehold.flow.arguments import Parameters
@@ -82,7 +83,7 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Rows:
 def _csv_rows(reader: Iterable[list[str]], columns: Sequence[str]) -> Iterator[Row]:
     for number, cells in enumerate(filter(None, reader), 1):
         if len(cells) != len(columns):
-            yield Row(number, {}, f"it has {len(cells)} values, the header has {len(columns)}")
+            yield Row(number, {}, f"it has {plural(len(cells), 'value')}, the header has {len(columns)}")
         else:
             yield Row(number, dict(zip(columns, cells, strict=True)))
 
@@ -109,6 +110,13 @@ def _json_rows(lines: Iterable[str]) -> Iterator[Row]:
             yield Row(number, cast("dict[str, object]", value))
         else:
             yield Row(number, {}, f"it is no JSON object but {line.strip()[:40]!r}")
+
+
+def check_key(rows: Rows, key: str | None) -> None:
+    """Refuse a key that is no column, before anything is stored."""
+    if key is not None and rows.fixed and key not in rows.columns:
+        known = f" Its columns: {', '.join(rows.columns) or 'none'}"
+        raise UsageError(f"{rows.name} has no column {key!r} for --key.{did_you_mean(key, rows.columns) or known}")
 
 
 def check_columns(rows: Rows, handler: str, parameters: Parameters, given: Sequence[str], left: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from leasehold.cli.meter import Counts, Meter, metered
 from leasehold.cli.options import whoever
 from leasehold.cli.orders import Intake, Terms
 from leasehold.cli.output import clean, emit, note, plural
-from leasehold.cli.rows import STDIN, Rows, check_columns, open_rows
+from leasehold.cli.rows import STDIN, Rows, check_columns, check_key, open_rows
 from leasehold.cli.run import Options
 from leasehold.cli.submit import given
 from leasehold.cli.targets import Target, command_target, is_command, target_of
@@ -37,6 +37,7 @@ TICK = 500
 """ms between two looks when nothing rings."""
 REST = 0.1
 """s between two looks however often it rings."""
+STOPPING = "Stopping: what runs may end or save first, for half a minute. Ctrl-C again stops at once; nothing is lost."
 RETRIED = 500
 """Tasks taken up again per transaction."""
 
@@ -69,6 +70,7 @@ def execute(tools: Tools, options: Options) -> None:
     with open_rows(options["file"], options["format_"]) as rows:
         left = [*options["ignored"], *([options["key"]] if options["key"] else [])]
         check_columns(rows, target.handler.name, target.handler.arguments.parameters, list(terms.common), left)
+        check_key(rows, options["key"])
         if options["dry_run"]:
             rehearse(rows, terms, as_json=options["as_json"])
             return
@@ -104,7 +106,7 @@ def chosen_target(options: Options, settings: Settings) -> Target:
         return command_target(text, shell=options["shell"], name=options["name"], unrecoverable=codes)
     if options["name"] or options["unrecoverable"]:
         raise click.UsageError("--name and --unrecoverable are for commands; a function says these things itself")
-    return target_of(text, settings.app, settings.lease_margin)
+    return target_of(text, settings.app)
 
 
 def terms_of(target: Target, options: Options, settings: Settings) -> Terms:
@@ -162,7 +164,7 @@ def carry_out(system: Parts, servants: Servants, rows: Rows, terms: Terms, *, re
             watch(system, servants, terms.batch, meter)
     except KeyboardInterrupt:
         interrupted = True
-        note("Stopping: what runs may save its checkpoint. Ctrl-C again stops at once; nothing is lost either way.")
+        note(STOPPING)
     finally:
         servants.stop()
     counts = by_status(system, terms.batch)
@@ -260,7 +262,7 @@ def tell_rejected(intake: Intake) -> None:
     if intake.rejections > SHOWN:
         note(f"and {intake.rejections - SHOWN:,} rows more")
     if intake.rejections:
-        note(f"{plural(intake.rejections, 'row')} did not fit; the others went on.")
+        note(f"{plural(intake.rejections, 'row')} did not fit.")
 
 
 def rejected_shape(intake: Intake) -> dict[str, object]:

@@ -53,9 +53,11 @@ def submit(
       leasehold wait $(leasehold submit jobs.py:transcribe source=a.wav)
     """
     from leasehold.cli.targets import target_of
+    from leasehold.flow.registry import check_lease
 
     settings = tools.settings(ledger=ledger, app=app)
-    handler = target_of(target, settings.app, settings.lease_margin).handler
+    handler = target_of(target, settings.app).handler
+    check_lease(handler.name, handler.policy.lease, settings.lease_margin)
     text = handler.bind((), given(pairs, arguments))
     chosen = {"queue": handler.queue, "priority": handler.priority} | {
         name: value for name, value in options.items() if value is not None

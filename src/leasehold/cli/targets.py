@@ -21,17 +21,18 @@ class Target(NamedTuple):
     spec: str
 
 
-def target_of(text: str, app: str | None, margin: int) -> Target:
-    """The handler that ``FILE.py:NAME``, ``MODULE:NAME`` or (with ``app``) ``NAME`` means. Its lease is checked."""
+def target_of(text: str, app: str | None) -> Target:
+    """The handler that ``FILE.py:NAME``, ``MODULE:NAME`` or (with ``app``) ``NAME`` means."""
+    if text.endswith(".py"):
+        names = ", ".join(f"{text}:{handler.name}" for handler in loaded(text).all()) or "none"
+        raise UsageError(f"which handler of {text}? There are: {names}")
     if ":" in text:
-        registry, name, spec = loaded(text), text.rpartition(":")[2], text
-    elif app is not None:
-        registry, name, spec = loaded(app), text, app
-    else:
+        registry = loaded(text)
+        handlers = list(registry.all())
+        return Target(handlers[0] if len(handlers) == 1 else handler_of(registry, text.rpartition(":")[2]), text)
+    if app is None:
         raise UsageError(f"where is handler {text!r}? Name its file or module, such as jobs.py:{text}, or add --app")
-    handler = handler_of(registry, name)
-    registry.check(margin)
-    return Target(handler, spec)
+    return Target(handler_of(loaded(app), text), app)
 
 
 def loaded(spec: str) -> Registry:
@@ -48,19 +49,12 @@ def loaded(spec: str) -> Registry:
 
 
 def handler_of(registry: Registry, name: str) -> Handler:
-    """The handler of that name, the one made of a function of that name, or the only one of an app of that name."""
+    """The handler of that name, or the one whose function has it; raises ``UnknownHandler``."""
     handlers = list(registry.all())
-    found = registry.find(name)
-    of_function = [one for one in handlers if getattr(one.function, "__name__", None) == name]
-    if found is None and len(of_function) == 1:
-        return of_function[0]
-    if found is None and len(handlers) == 1 and not of_function:
-        return handlers[0]
-    if found is None and handlers:
-        return registry.get(name)
-    if found is None:
+    if not handlers:
         raise UnknownHandler(f"the application has no handlers, so no {name!r}: mark functions with @app.task")
-    return found
+    of_function = [one for one in handlers if getattr(one.function, "__name__", None) == name]
+    return of_function[0] if len(of_function) == 1 and not registry.find(name) else registry.get(name)
 
 
 def is_command(text: str) -> bool:

@@ -36,7 +36,7 @@ def why(tools: Tools, id: str, ledger: str | None, *, as_json: bool) -> None:
     if as_json:
         emit(shapes.explanation(view, told))
         return
-    click.echo(f"Task {view.task.id} ({view.task.name}) is {state_name(view.task.status, view.task.why)}.\n")
+    click.echo(f"Task {view.task.id} ({view.task.name}): {state_name(view.task.status, view.task.why)}\n")
     say(told.paragraph)
     if told.remedies:
         click.echo()

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import cast
 
 from leasehold.core.errors import BadApplication
+from leasehold.core.suggest import did_you_mean
 from leasehold.flow.registry import Registry
 
 COMMAND = "command:"
@@ -78,8 +79,10 @@ def attribute_of(module: ModuleType, attribute: str, spec: str) -> object:
     try:
         found: object = getattr(module, attribute)
     except AttributeError as error:
-        known = ", ".join(name for name, _ in applications(module)) or "none"
-        raise BadApplication(f"{spec!r} has no {attribute!r}; applications there: {known}") from error
+        known = [name for name, _ in applications(module)]
+        there = ", ".join(known) or "none"
+        hint = did_you_mean(attribute, known)
+        raise BadApplication(f"{spec!r} has no {attribute!r}; applications and tasks there: {there}.{hint}") from error
     return found
 
 

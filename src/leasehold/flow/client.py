@@ -77,8 +77,9 @@ class Client:
         """
         answer = self._submit([order])[0]
         if isinstance(answer, KeyConflict):
+            where = f" in batch {order.batch!r}" if order.batch else ""
             raise KeyTaken(
-                f"key {order.key!r} of handler {order.name!r} in batch {order.batch!r} is taken by task "
+                f"key {order.key!r} of handler {order.name!r}{where} is taken by task "
                 f"{answer.task_id} with other arguments. Use another key or another batch"
             )
         return answer
@@ -120,14 +121,14 @@ class Client:
     def _arguments(self, order: Order, task_id: str) -> tuple[str | None, str | None]:
         """Large arguments go to the store before the row is written, so that no row ever points at nothing."""
         size = len(order.arguments)
-        if size <= INLINE_LIMIT:
-            return order.arguments, None
         if size > self._payload_limit:
             raise TooLarge(
                 f"the arguments of handler {order.name!r} take {size:,} bytes, over the limit of "
                 f"{self._payload_limit:,}. Put large data into object storage and pass its address, "
                 "or raise LEASEHOLD_PAYLOAD_LIMIT"
             )
+        if size <= INLINE_LIMIT:
+            return order.arguments, None
         ref = f"arguments/{task_id}"
         self._store.create(ref, order.arguments.encode())
         return None, ref

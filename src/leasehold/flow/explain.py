@@ -189,7 +189,7 @@ def on_failed(case: Case) -> Explanation:
         lost = f"It was given up at {ended}: its machine went away {task.losses} times, and no more losses are allowed"
         return _told(f"{lost}. A late report of one of those runs would still put that right", again, logs(case))
     left = task.policy.attempts - task.attempts
-    final = "its last attempt was spent" if left <= 0 else "its code said that trying again cannot help"
+    final = "its last attempt is spent" if left <= 0 else "trying again cannot help"
     return _told(f"It failed at {ended}: {_quoted(task.reason)}, and {final}", again, logs(case))
 
 
