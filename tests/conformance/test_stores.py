@@ -67,6 +67,21 @@ def test_an_object_that_exists_is_synced_before_the_second_creator_counts_on_it(
     assert [inode for inode, _ in syncs.seen] == inodes(tmp_path / "t/a", tmp_path / "t", tmp_path)
 
 
+def test_who_loses_the_race_syncs_the_winners_object(tmp_path: Path) -> None:
+    rival = FolderStore(tmp_path, sync=lambda _: None)
+    seen: list[int] = []
+
+    def sync(fd: int) -> None:
+        if not seen:
+            rival.create("t/a", b"rival")
+        seen.append(os.fstat(fd).st_ino)
+
+    store = FolderStore(tmp_path, sync=sync)
+    assert store.create("t/a", b"ours") is False
+    assert store.get("t/a") == b"rival"
+    assert seen[1:] == inodes(tmp_path / "t/a", tmp_path / "t", tmp_path)
+
+
 def test_what_cannot_be_synced_is_not_shown(tmp_path: Path) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
