@@ -54,7 +54,8 @@ class Program(LazyGroup):
     "a queue or the store cannot be used; 130 interrupted.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def program() -> None:
+@click.pass_context
+def program(context: click.Context) -> None:
     """Run long jobs on machines that vanish, and account for every one of them.
 
     Try:
@@ -62,6 +63,8 @@ def program() -> None:
       leasehold run jobs.py:transcribe files.csv
       leasehold run 'ffmpeg -i {source} {target}' files.csv
     """
+    if os.environ.get("NO_COLOR"):
+        context.color = False
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
