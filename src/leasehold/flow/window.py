@@ -2,57 +2,81 @@
 
 from __future__ import annotations
 
+from collections import deque
+from typing import NamedTuple
+
 from leasehold.ports.ledger import Flight
 
 AHEAD = 60_000
-"""ms of work, at the measured rate of starts, that may wait on the queue."""
+"""ms of work, at the rate at which runs end, that may wait on the queue."""
 
 SMALLEST = 10
+WAITING = 0.25
+"""Share of what is in progress that may wait on the queue, however slowly it ends."""
+
 IN_FLIGHT = 100_000
 """Messages sent and not ended, at most: SQS hides about 120,000 at once."""
 
 MEASURE = 1_000
-"""ms between two readings of the rate of starts."""
+"""ms between two readings of the rate."""
 
-MEMORY = 0.5
-"""Weight of the newest reading of the rate."""
+SURE = 32
+"""Windows that must be started without a message expiring before one of twice the size is tried."""
+
+
+class Reading(NamedTuple):
+    """How many runs had ended by then (``boot`` ms)."""
+
+    at: int
+    ended: int
 
 
 class Window:
-    """Follows one queue: what its workers start in a minute, more while they starve, less when messages expire."""
+    """Follows one queue: as much as its workers finish in a minute, less when messages expire.
+
+    It goes by ends, not by starts. Starts come in bursts that nothing follows: a fleet that comes up begins a thousand
+    runs of half an hour each within seconds, and a thousand messages sent after them would all expire. While runs are
+    short and slots hungry, the window doubles each time that it is turned over.
+
+    One message may always wait, so that a worker which joins finds something to do at once. Where slots become free
+    less often than messages expire, it is that one that expires now and then: three requests, and no run.
+    """
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
-        self._boost = 1
-        self._rate = 0.0  # starts per ms
-        self._read: tuple[int, int] | None = None  # (boot ms, starts so far) of the last reading
+        self._share = 1.0
+        self._readings: deque[Reading] = deque()
         self._expired: int | None = None
+        self._trusted_from = 0
+        """How many runs had started when the share last changed."""
 
     def room(self, flight: Flight, now_boot: int) -> int:
         """How many tasks may be dispatched now."""
-        self._measure(flight, now_boot)
-        size = self._size()
-        if flight.due and flight.queued < size / 2 and size < self._largest:
-            self._boost *= 2
-            size = self._size()
-        if self._expired is not None and flight.expired > self._expired:
-            self._boost = max(1, self._boost // 2)
-            size = self._size()
-        self._expired = flight.expired
+        size = min(self._largest, max(SMALLEST, self._ended_lately(flight, now_boot), WAITING * flight.in_progress))
+        self._judge(flight, size)
         guard = IN_FLIGHT - flight.queued - flight.lapsed - flight.in_progress
-        return max(0, min(size - flight.queued, guard))
+        return max(0, min(max(1, int(size * self._share)) - flight.queued, guard))
 
-    def _size(self) -> int:
-        return int(min(self._largest, max(SMALLEST, AHEAD * self._rate) * self._boost))
+    def _judge(self, flight: Flight, size: float) -> None:
+        """Send half as much when messages have expired, or fewer by those; twice as much after long without one."""
+        lost = 0 if self._expired is None else flight.expired - self._expired
+        if lost > 0:
+            self._change(max(1 / size, min(self._share / 2, self._share - lost / size)), flight)
+        elif self._share < 1 and flight.started - self._trusted_from >= SURE * size * self._share:
+            self._change(min(1.0, self._share * 2), flight)
+        self._expired = flight.expired
 
-    def _measure(self, flight: Flight, now_boot: int) -> None:
-        if self._read is None:
-            self._read = (now_boot, flight.started)
-            return
-        since, started = self._read
-        if now_boot - since < MEASURE:
-            return
-        fresh = (flight.started - started) / (now_boot - since)
-        self._rate += MEMORY * (fresh - self._rate)
-        self._read = (now_boot, flight.started)
-        self._boost = max(1, self._boost // 2) if self._rate else self._boost
+    def _change(self, share: float, flight: Flight) -> None:
+        self._share = share
+        self._trusted_from = flight.started
+
+    def _ended_lately(self, flight: Flight, now: int) -> float:
+        """How many runs ended in the last ``AHEAD`` ms; a guess by proportion where nobody looked for longer."""
+        readings = self._readings
+        fresh = Reading(now, flight.started - flight.in_progress)
+        if not readings or now - readings[-1].at >= MEASURE:
+            readings.append(fresh)
+        while len(readings) > 1 and now - readings[1].at >= AHEAD:
+            readings.popleft()
+        first = readings[0]
+        return (fresh.ended - first.ended) * min(1.0, AHEAD / max(1, now - first.at))
