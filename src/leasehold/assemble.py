@@ -27,6 +27,7 @@ from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
+from leasehold.flow.marks import Marks
 from leasehold.flow.nodes import Orchestrator, WorkerNode
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
@@ -150,7 +151,7 @@ class Parts:
             largest_window=self.settings.window,
             most_receives=MOST_RECEIVES,
         )
-        sweeper = Sweeper(self.ledger, self.clock, self.bell, lambda: recorder.lag)
+        sweeper = Sweeper(self.ledger, self.clock, self.bell, lambda: recorder.lag, Marks(self.store).follow)
         return Orchestrator(dispatcher, recorder, sweeper, Scheduler(self.ledger, self.bell), self.bell, poll=POLL)
 
     def worker(self, name: str | None = None) -> WorkerNode:

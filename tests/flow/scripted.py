@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from random import Random
+from typing import Unpack
 
-from leasehold.adapters.memory import MemoryQueue
+from leasehold.adapters.memory import Faults, MemoryQueue
+from leasehold.adapters.memory.faults import Rates
 from leasehold.adapters.memory.store import MemoryStore
 from leasehold.core.errors import QueueUnavailable, StoreUnavailable
 from leasehold.core.model import Failure, FailureKind
 from leasehold.core.reports import Malformed, Update, UpdateKind
 from leasehold.core.wire import TaskMessage, WireTask, encode_task_message
 from leasehold.ports.clock import Clock
-from leasehold.ports.queue import Message, QueueTraits, Received
+from leasehold.ports.queue import Message, NotSent, QueueTraits, Received, Sent
 from leasehold.ports.slots import (
     Answer,
     Began,
@@ -200,6 +203,20 @@ class JournalQueue(MemoryQueue):
         """Calls that do their work and confirm nothing."""
         self.waits: list[int] = []
         self.visibilities: list[int] = []
+        self.sends: list[Message] = []
+        self.kept_back: list[Message] | None = None
+        """A list: what is sent lies here instead, as if its sender were paused just before."""
+
+    def misbehave(self, **rates: Unpack[Rates]) -> None:
+        """From now on, with these probabilities; without any, no more."""
+        self.faults = Faults(Random(0), **rates)
+
+    def send(self, messages: Sequence[Message]) -> list[Sent | NotSent]:
+        self.sends.extend(messages)
+        if self.kept_back is None:
+            return super().send(messages)
+        self.kept_back.extend(messages)
+        return [Sent("")] * len(messages)
 
     def put(self, *messages: TaskMessage) -> None:
         self.send([Message(encode_task_message(message)) for message in messages])
@@ -229,6 +246,28 @@ class JournalQueue(MemoryQueue):
             return [False] * len(entries)
         answers = act(entries)
         return [False] * len(entries) if call in self.mute else answers
+
+
+class Breaking:
+    """Stands before an object; calls named in ``errors`` raise instead of reaching it."""
+
+    def __init__(self, behind: object) -> None:
+        self.behind = behind
+        self.errors: dict[str, Exception] = {}
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        self.calls.append(name)
+        if name in self.errors:
+            return self._raise(self.errors[name])
+        return getattr(self.behind, name)
+
+    @staticmethod
+    def _raise(error: Exception) -> object:
+        def call(*_: object, **__: object) -> None:
+            raise error
+
+        return call
 
 
 class ScriptedStore(MemoryStore):

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from leasehold.core.errors import KeyTaken, NoSuchTask, TooLarge
+from leasehold.core.errors import BadArguments, KeyTaken, MalformedMessage, NoSuchTask, TooLarge
 from leasehold.core.events import Cancelled, Event, Retried
-from leasehold.core.model import Decision, Policy, Status, Task
-from leasehold.core.wire import INLINE_LIMIT
-from leasehold.flow.checkpoints import cancel_mark
+from leasehold.core.model import Policy, Status, Task
+from leasehold.core.wire import DEPTH_LIMIT, INLINE_LIMIT, strict_json
+from leasehold.flow.marks import Marks
 from leasehold.flow.recorder import announce
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Accepted, Applied, Change, Existing, KeyConflict, Ledger, NewTask, Operation
@@ -63,6 +63,7 @@ class Client:
         self._ledger = ledger
         self.views = views
         self._store = store
+        self._marks = Marks(store)
         self._bell = bell
         self._clock = clock
         self._ids = ids
@@ -98,8 +99,13 @@ class Client:
 
     def _submit(self, orders: Sequence[Order]) -> list[Submission]:
         now = self._ledger.now()
-        answers = self._ledger.submit([self._new_task(order, now) for order in orders])
+        new = [self._new_task(order, now) for order in orders]
+        answers = self._ledger.submit(new)
         self._bell.ring("due")
+        stored = [(each, answer) for each, answer in zip(new, answers, strict=True) if each.arguments_ref is not None]
+        unused = [each.arguments_ref or "" for each, answer in stored if not isinstance(answer, Accepted)]
+        if unused:
+            self._store.delete(unused)
         return answers
 
     def _new_task(self, order: Order, now: int) -> NewTask:
@@ -120,18 +126,28 @@ class Client:
 
     def _arguments(self, order: Order, task_id: str) -> tuple[str | None, str | None]:
         """Large arguments go to the store before the row is written, so that no row ever points at nothing."""
-        size = len(order.arguments)
+        text = order.arguments
+        size = len(text) if text.isascii() else len(text.encode())
         if size > self._payload_limit:
             raise TooLarge(
                 f"the arguments of handler {order.name!r} take {size:,} bytes, over the limit of "
                 f"{self._payload_limit:,}. Put large data into object storage and pass its address, "
                 "or raise LEASEHOLD_PAYLOAD_LIMIT"
             )
-        if size <= INLINE_LIMIT:
-            return order.arguments, None
+        if len(text) <= INLINE_LIMIT:
+            if text.count("[") + text.count("{") > DEPTH_LIMIT:
+                self._check_depth(order)
+            return text, None
         ref = f"arguments/{task_id}"
-        self._store.create(ref, order.arguments.encode())
+        self._store.create(ref, text.encode())
         return None, ref
+
+    def _check_depth(self, order: Order) -> None:
+        """Refuse here what a worker would put into quarantine."""
+        try:
+            strict_json(order.arguments)
+        except MalformedMessage as error:
+            raise BadArguments(f"the arguments of handler {order.name!r} cannot be sent: {error}") from None
 
     # ------------------------------------------------------------ outcomes
 
@@ -196,11 +212,7 @@ class Client:
 
     def cancel(self, task_ids: Sequence[str], *, by: str, reason: str = "") -> list[Applied]:
         """Cancel at once in the ledger; a run under way is told at its next checkpoint, or ended by its lease."""
-        answers = self._apply(task_ids, Cancelled(by, reason))
-        for answer in answers:
-            if isinstance(answer, Decision) and answer.task.open:
-                self._store.create(cancel_mark(answer.task.id, answer.task.n), b"")
-        return answers
+        return self._apply(task_ids, Cancelled(by, reason))
 
     def retry(self, task_ids: Sequence[str], *, by: str, reason: str = "") -> list[Applied]:
         """Try failed or cancelled tasks again, with fresh budgets."""
@@ -209,6 +221,7 @@ class Client:
     def _apply(self, task_ids: Sequence[str], event: Event) -> list[Applied]:
         answers = self._ledger.apply([Change(task_id, event) for task_id in task_ids])
         announce(self._bell, answers)
+        self._marks.follow(answers)
         return answers
 
     def operate(self, kind: str, filter_: str, *, by: str, reason: str = "") -> Operation:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
+from leasehold.core.errors import QueueUnavailable
 from leasehold.core.wire import TaskMessage, WireTask, capability, encode_task_message
 from leasehold.flow.window import Window
 from leasehold.ports.clock import Clock
@@ -13,6 +15,9 @@ from leasehold.ports.queue import Message, NotSent, Queue
 
 CHUNK = 500
 """Tasks per dispatching transaction: enough to pay for its commit, few enough that other writers need not wait long."""
+
+FAILING = 10
+"""Unsent messages from which on nothing more is dispatched to a queue: a few may be what is wrong with themselves."""
 
 
 class Unsent(NamedTuple):
@@ -48,15 +53,29 @@ class Dispatcher:
         self._largest = largest_window
         self._most_receives = most_receives
         self._windows: dict[str, Window] = {}
-        self._unsent: dict[str, list[Unsent]] = {}
+        self._unsent: dict[str, Sequence[Unsent]] = {}
 
     def step(self) -> int:
-        """Dispatch what there is room for on every queue; how many messages were sent."""
-        sent = sum(self._send_again(name) for name in list(self._unsent))
-        return sent + sum(self._fill(name, flight) for name, flight in self._ledger.flights().items())
+        """Dispatch what there is room for on every queue; how many messages were sent.
+
+        A queue that fails keeps no other waiting. Raises ``QueueUnavailable`` where nothing at all could be done.
+        """
+        sent, trouble = 0, None
+        for act in self._work():
+            try:
+                sent += act()
+            except QueueUnavailable as error:
+                trouble = error
+        if trouble is not None and not sent:
+            raise trouble
+        return sent
+
+    def _work(self) -> list[Callable[[], int]]:
+        again = [partial(self._send_again, name) for name in self._unsent]
+        return again + [partial(self._fill, name, flight) for name, flight in self._ledger.flights().items()]
 
     def _fill(self, name: str, flight: Flight) -> int:
-        if flight.paused or self._unsent.get(name):
+        if flight.paused or len(self._unsent.get(name, ())) >= FAILING:
             return 0
         room = self._windows.setdefault(name, Window(self._largest)).room(flight, self._clock.boot())
         if not flight.due or not room:
@@ -64,11 +83,10 @@ class Dispatcher:
         queue = self._queues(name)
         into = queue if queue.traits.shares_ledger else None
         outgoing = self._ledger.dispatch(name, min(room, CHUNK), self._terms, self._compose, into)
-        if into is None:
-            self._send(
-                name, [Unsent(m, o.task.not_after) for m, o in zip(self._compose(outgoing), outgoing, strict=True)]
-            )
-        return len(outgoing)
+        if into is not None:
+            return len(outgoing)
+        messages = self._compose(outgoing)
+        return self._send(name, [Unsent(m, o.task.not_after) for m, o in zip(messages, outgoing, strict=True)])
 
     def _compose(self, outgoing: Sequence[Outgoing]) -> list[Message]:
         return [self._message(each) for each in outgoing]
@@ -100,12 +118,19 @@ class Dispatcher:
     def _send(self, name: str, batch: Sequence[Unsent]) -> int:
         if not batch:
             return 0
-        answers = self._queues(name).send([unsent.message for unsent in batch])
+        try:
+            answers = self._queues(name).send([unsent.message for unsent in batch])
+        except QueueUnavailable:
+            self._keep(name, batch)  # a call that fails as a whole has sent none of them
+            raise
         again = [
             unsent
             for unsent, answer in zip(batch, answers, strict=True)
             if isinstance(answer, NotSent) and not answer.unknown and not answer.refused
         ]
-        if again:
-            self._unsent[name] = again
+        self._keep(name, again)
         return len(batch) - len(again)
+
+    def _keep(self, name: str, unsent: Sequence[Unsent]) -> None:
+        if unsent:
+            self._unsent[name] = [*self._unsent.get(name, ()), *unsent]

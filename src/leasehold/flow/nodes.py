@@ -103,9 +103,13 @@ class WorkerNode:
             log.info("draining: %s", stop.reason)
             self._worker.begin_drain(stop.reason, self._patience)
         done = self._worker.step(REST if not self._draining else 50)
-        if self._draining and (at_once() or (self._worker.drained and not self._receiving)):
+        if self._draining and (at_once() or self._empty()):
             over.ask(stop.reason)
         return done
+
+    def _empty(self) -> bool:
+        """Whether nothing is held and nothing can come any more: a receive under way is waited for first (R11)."""
+        return not self._receiving and self._worker.drained
 
     def _take_in(self, stop: Stop) -> int:
         self._worker.wait_for_room(REST)

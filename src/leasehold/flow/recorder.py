@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from leasehold.core.errors import QueueUnavailable
 from leasehold.core.model import Decision
 from leasehold.core.reports import Malformed
 from leasehold.core.wire import WireUpdate, decode_status_message, event_of, payload_of, quarantined, verify
@@ -14,6 +15,9 @@ from leasehold.ports.queue import Delivery, Queue
 
 RECORDING = 60_000
 """ms that a status message is hidden while it is recorded; a recorder that dies gives it back by silence."""
+
+UNREAD = 1 << 62
+"""The lag (ms) of a recorder that has not read the status queue yet, or could not: silence proves nothing then."""
 
 LIMIT = 50
 """Status messages per step; each holds as many reports as fit."""
@@ -28,12 +32,16 @@ class Recorder:
         self._bell = bell
         self._random = random
         self._key = key
-        self.lag = 0
+        self.lag = UNREAD
         """How old (ms) the oldest report of the last step was: what the sweeper must know before it judges silence."""
 
     def step(self, wait: int = 0) -> int:
         """Record what has arrived, waiting up to ``wait`` ms for it; how many reports that was."""
-        received = self._reports.receive(LIMIT, wait=wait, visibility=RECORDING)
+        try:
+            received = self._reports.receive(LIMIT, wait=wait, visibility=RECORDING)
+        except QueueUnavailable:
+            self.lag = UNREAD
+            raise
         self.lag = max((received.server_time - d.sent_at for d in received.deliveries), default=0)
         if not received.deliveries:
             return 0

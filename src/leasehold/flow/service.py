@@ -99,7 +99,7 @@ class Service:
             self._turn(loop)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it must end the process, not only its thread
             log.critical("%s cannot go on: %r", loop.name, error)
-            self._error = error
+            self._error = self._error or error  # what fails after it may well fail because of it
             self._stop.ask(f"{loop.name} failed: {error!r}")
 
     def _turn(self, loop: Loop) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from leasehold.core.events import Cancelled, Event, Retried
 from leasehold.core.model import Decision
 from leasehold.flow.recorder import announce
 from leasehold.ports.clock import Bell, Clock
-from leasehold.ports.ledger import Change, Ledger, Need, Operation
+from leasehold.ports.ledger import Applied, Change, Ledger, Need, Operation
 
 LIMIT = 500
 """Tasks per transaction: long sweeps must not keep the recorders waiting."""
@@ -18,18 +18,30 @@ LAGGING = 30_000
 
 FOLD_EVERY = 1_000
 PRUNE_EVERY = 600_000
+"""ms between two rounds of work that nobody waits for."""
 KEEP_STATUS_IDS = 15 * 86_400_000
 """A day longer than SQS can keep a message: no repeated report can be older."""
 
 
 class Sweeper:
-    """Applies what silence means, and carries out bulk operations batch by batch."""
+    """Applies what silence means, and carries out bulk operations batch by batch.
 
-    def __init__(self, ledger: Ledger, clock: Clock, bell: Bell, lag: Callable[[], int]) -> None:
+    ``lag``: how far the recorders are behind. ``told``: hears what became of tasks that people cancel or retry.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        bell: Bell,
+        lag: Callable[[], int],
+        told: Callable[[Sequence[Applied]], None] = lambda _: None,
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._bell = bell
         self._lag = lag
+        self._told = told
         self._fold_at = 0
         self._prune_at = 0
 
@@ -54,6 +66,7 @@ class Sweeper:
         event = order(operation)
         answers = self._ledger.apply([Change(task_id, event) for task_id in task_ids])
         announce(self._bell, answers)
+        self._told(answers)
         changed = sum(isinstance(answer, Decision) for answer in answers)
         self._ledger.advance_operation(after(operation, task_ids, changed, self._ledger.now()))
         return max(1, len(task_ids))
@@ -64,8 +77,8 @@ class Sweeper:
             self._ledger.fold_counters()
             self._fold_at = now + FOLD_EVERY
         if now >= self._prune_at:
-            self._ledger.prune(self._ledger.now() - KEEP_STATUS_IDS, LIMIT)
-            self._prune_at = now + PRUNE_EVERY
+            pruned = self._ledger.prune(self._ledger.now() - KEEP_STATUS_IDS, LIMIT)
+            self._prune_at = now if pruned == LIMIT else now + PRUNE_EVERY
 
 
 def order(operation: Operation) -> Event:

@@ -91,7 +91,10 @@ class Queue(Protocol):
         ...
 
     def send(self, messages: Sequence[Message]) -> list[Sent | NotSent]:
-        """Send each body; one answer per body, in order."""
+        """Send each body; one answer per body, in order.
+
+        A call that raises ``QueueUnavailable`` has sent none of them; where that is not certain, the answers say so.
+        """
         ...
 
     def receive(self, limit: int, *, wait: int, visibility: int) -> Received:

@@ -31,6 +31,7 @@ from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
+from leasehold.flow.marks import Marks
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
 from leasehold.flow.registry import Registry
@@ -80,7 +81,7 @@ class InlineSystem:
             largest_window=WINDOW,
             most_receives=MOST_RECEIVES,
         )
-        self.sweeper = Sweeper(self.ledger, self.clock, self, lambda: self.recorder.lag)
+        self.sweeper = Sweeper(self.ledger, self.clock, self, lambda: self.recorder.lag, Marks(self.store).follow)
         self.scheduler = Scheduler(self.ledger, self)
         self.slots = InlineSlots(registry, self.clock)
         self.reporter = Reporter(

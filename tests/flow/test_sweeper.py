@@ -1,0 +1,308 @@
+"""What silence means, once it is sure; bulk operations, batch by batch; and the ledger's housekeeping."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from leasehold.core.errors import LedgerUnavailable
+from leasehold.core.reports import UpdateKind
+from leasehold.flow.checkpoints import cancel_mark
+from leasehold.flow.recorder import Recorder
+from leasehold.flow.sweeper import KEEP_STATUS_IDS, LAGGING, LIMIT, PRUNE_EVERY, Sweeper
+from leasehold.ports.ledger import Ledger, Terms
+from tests.flow.orchestra import VALIDITY, Orchestra
+from tests.flow.scripted import BOOM, MINUTE, Breaking
+
+SILENCE = VALIDITY + MINUTE + 5_000
+STARTED, FAILED = UpdateKind.STARTED, UpdateKind.FAILED
+
+
+def swept(orchestra: Orchestra) -> None:
+    while orchestra.sweeper.step():
+        pass
+
+
+def a_sweeper(orchestra: Orchestra, ledger: object) -> Sweeper:
+    return Sweeper(cast("Ledger", ledger), orchestra.clock, orchestra.bell, lambda: 0)
+
+
+# ------------------------------------------------------------ silence
+
+
+def test_a_lease_that_ran_out_costs_one_loss_and_waits_for_redelivery(orchestra: Orchestra) -> None:
+    (id,) = orchestra.started()
+    orchestra.clock.advance(MINUTE - 1)
+    assert orchestra.sweeper.step() == 0
+    orchestra.clock.advance(1)
+    assert orchestra.sweeper.step() == 1
+    task = orchestra.task(id)
+    assert (orchestra.state(id), task.losses, task.open) == ("pending/lapsed", 1, True)
+    orchestra.dispatcher.step()
+    assert len(orchestra.messages()) == 1  # its message is still there: the queue redelivers it
+
+
+def test_sweeping_again_charges_nothing_more(orchestra: Orchestra) -> None:
+    (id,) = orchestra.started()
+    orchestra.clock.advance(MINUTE)
+    swept(orchestra)
+    swept(orchestra)
+    assert orchestra.task(id).losses == 1
+
+
+def test_a_message_of_which_nothing_was_heard_is_given_up_when_nobody_can_hold_it(orchestra: Orchestra) -> None:
+    (id,) = orchestra.submit()
+    orchestra.dispatcher.step()
+    orchestra.queue().purge()
+    orchestra.clock.advance(SILENCE - 1)
+    assert orchestra.sweeper.step() == 0
+    orchestra.clock.advance(1)
+    assert orchestra.sweeper.step() == 1
+    assert orchestra.state(id) == "pending/due"
+    orchestra.dispatcher.step()
+    assert orchestra.messages()[0].tasks[0].n == 2
+
+
+def test_whoever_waits_for_an_outcome_hears_of_one_that_was_inferred(orchestra: Orchestra) -> None:
+    (id,) = orchestra.started()
+    for r in (2, 3):
+        orchestra.clock.advance(MINUTE)
+        swept(orchestra)
+        if r == 2:
+            orchestra.report(STARTED, orchestra.messages()[0], r=r)
+            orchestra.recorder.step()
+    assert orchestra.state(id) == "failed"
+    assert "ended" in orchestra.bell.rung
+
+
+def test_while_the_recorders_lag_silence_proves_nothing(orchestra: Orchestra) -> None:
+    (id,) = orchestra.started()
+    orchestra.clock.advance(MINUTE)
+    orchestra.lag = LAGGING + 1
+    assert orchestra.sweeper.step() == 0
+    assert orchestra.state(id) == "in_progress"
+    orchestra.lag = LAGGING
+    assert orchestra.sweeper.step() == 1
+
+
+def test_but_people_need_not_wait(orchestra: Orchestra) -> None:
+    (id,) = orchestra.submit()
+    orchestra.lag = LAGGING + 1
+    orchestra.client.operate("cancel", "", by="ann")
+    swept(orchestra)
+    assert orchestra.state(id) == "cancelled"
+
+
+def test_a_new_orchestrator_judges_no_silence_before_it_has_read_the_reports(orchestra: Orchestra) -> None:
+    (id,) = orchestra.started()
+    orchestra.report(UpdateKind.COMPLETED, orchestra.messages()[0])
+    orchestra.clock.advance(MINUTE)
+    recorder = Recorder(orchestra.status, orchestra.ledger, orchestra.bell, orchestra.random, key=orchestra.key)
+    sweeper = Sweeper(orchestra.ledger, orchestra.clock, orchestra.bell, lambda: recorder.lag)
+    assert sweeper.step() == 0
+    recorder.step()
+    sweeper.step()
+    assert orchestra.trail(id) == ["submitted", "dispatched", "started", "completed"]
+
+
+def test_much_silence_is_swept_in_bites_that_keep_nobody_waiting(orchestra: Orchestra) -> None:
+    ids = orchestra.submit(LIMIT + 5)
+    orchestra.ledger.dispatch("default", len(ids), Terms(VALIDITY), lambda _: [], None)
+    orchestra.clock.advance(SILENCE)
+    assert (orchestra.sweeper.step(), orchestra.sweeper.step(), orchestra.sweeper.step()) == (LIMIT, 5, 0)
+    assert set(orchestra.states(ids)) == {"pending/due"}
+
+
+# ------------------------------------------------------------ bulk operations
+
+
+def failed(orchestra: Orchestra, tasks: int) -> list[str]:
+    ids = orchestra.submit(tasks)
+    orchestra.dispatcher.step()
+    for message in orchestra.messages():
+        orchestra.report(FAILED, message, failure=BOOM, unrecoverable=True, deleted=True)
+    orchestra.recorder.step()
+    orchestra.queue().purge()
+    assert set(orchestra.states(ids)) == {"failed"}
+    return ids
+
+
+def test_an_operation_reaches_every_task_it_covers_and_no_other(orchestra: Orchestra) -> None:
+    ids = orchestra.submit(3, batch="a")
+    other = orchestra.submit(2, batch="b")
+    operation = orchestra.client.operate("cancel", "batch:a", by="ann", reason="wrong files")
+    later = orchestra.submit(2, batch="a")
+    swept(orchestra)
+    assert set(orchestra.states(ids)) == {"cancelled"}
+    assert set(orchestra.states([*other, *later])) == {"pending/due"}
+    assert orchestra.task(ids[0]).reason == "cancelled by ann: wrong files"
+    (done,) = orchestra.views.operations()
+    assert (done.id, done.finished, done.matched, done.changed) == (operation.id, "done", 3, 3)
+
+
+def test_completed_tasks_stay_completed(orchestra: Orchestra) -> None:
+    (id,) = orchestra.started()
+    orchestra.report(UpdateKind.COMPLETED, orchestra.messages()[0])
+    orchestra.recorder.step()
+    orchestra.client.operate("cancel", "", by="ann")
+    orchestra.client.operate("retry", "", by="ann")
+    swept(orchestra)
+    assert orchestra.state(id) == "completed"
+
+
+def test_failed_tasks_are_retried_with_fresh_budgets(orchestra: Orchestra) -> None:
+    ids = failed(orchestra, 3)
+    orchestra.client.operate("retry", "status:failed", by="ann")
+    swept(orchestra)
+    assert set(orchestra.states(ids)) == {"pending/due"}
+    assert orchestra.task(ids[0]).attempts == 0
+
+
+def test_a_large_one_goes_on_batch_by_batch(orchestra: Orchestra) -> None:
+    ids = orchestra.submit(LIMIT + 1)
+    orchestra.client.operate("cancel", "", by="ann")
+    assert orchestra.sweeper.step() == LIMIT
+    assert orchestra.state(ids[-1]) == "pending/due"
+    (under_way,) = orchestra.views.operations()
+    assert (under_way.matched, under_way.finished) == (LIMIT, "")
+    assert orchestra.sweeper.step() == 1
+    assert orchestra.state(ids[-1]) == "cancelled"
+
+
+def test_after_a_crash_in_the_middle_another_carries_it_on(orchestra: Orchestra) -> None:
+    ids = orchestra.submit(3)
+    orchestra.client.operate("cancel", "", by="ann")
+    crashing = Breaking(orchestra.ledger)
+    crashing.errors["advance_operation"] = LedgerUnavailable("failing over")
+    with pytest.raises(LedgerUnavailable):
+        a_sweeper(orchestra, crashing).step()
+    trails = [orchestra.trail(id) for id in ids]
+    swept(orchestra)
+    assert [orchestra.trail(id) for id in ids] == trails == [["submitted", "cancelled"]] * 3
+    assert orchestra.views.operations()[0].finished == "done"
+
+
+def test_one_that_is_cancelled_stops_where_it_is(orchestra: Orchestra) -> None:
+    ids = orchestra.submit(LIMIT + 1)
+    operation = orchestra.client.operate("cancel", "", by="ann")
+    orchestra.sweeper.step()
+    assert orchestra.client.cancel_operation(operation.id)
+    swept(orchestra)
+    assert orchestra.state(ids[-1]) == "pending/due"
+    assert orchestra.views.operations()[0].finished == "cancelled"
+    assert not orchestra.client.cancel_operation(operation.id)
+
+
+def test_operations_are_carried_out_one_after_the_other(orchestra: Orchestra) -> None:
+    ids = failed(orchestra, 2)
+    orchestra.client.operate("retry", "status:failed", by="ann")
+    orchestra.clock.advance(1)
+    orchestra.client.operate("cancel", "", by="bob")
+    swept(orchestra)
+    assert set(orchestra.states(ids)) == {"cancelled"}
+    assert [one.finished for one in orchestra.views.operations()] == ["done", "done"]
+
+
+def test_runs_of_tasks_cancelled_in_bulk_are_told_and_those_retried_are_wanted_again(orchestra: Orchestra) -> None:
+    (id,) = orchestra.started()
+    orchestra.client.operate("cancel", "", by="ann")
+    swept(orchestra)
+    assert orchestra.store.exists(cancel_mark(id, 1))
+    orchestra.clock.advance(1)
+    orchestra.client.operate("retry", "status:cancelled", by="ann")
+    swept(orchestra)
+    assert orchestra.state(id) == "in_progress"
+    assert not orchestra.store.exists(cancel_mark(id, 1))
+
+
+# ------------------------------------------------------------ housekeeping
+
+
+def test_counters_are_folded_once_a_second(orchestra: Orchestra) -> None:
+    ledger = Breaking(orchestra.ledger)
+    sweeper = a_sweeper(orchestra, ledger)
+    for _ in range(5):
+        sweeper.step()
+    assert ledger.calls.count("fold_counters") == 1
+    orchestra.clock.advance(1_000)
+    sweeper.step()
+    assert ledger.calls.count("fold_counters") == 2
+
+
+def test_status_ids_are_kept_longer_than_any_queue_keeps_a_message(orchestra: Orchestra) -> None:
+    (id,) = orchestra.started()
+    message = orchestra.messages()[0]
+    update = orchestra.said(FAILED, message, failure=BOOM, deleted=True)
+    orchestra.outbox.post([update])
+    orchestra.recorder.step()
+    orchestra.clock.advance(14 * 86_400_000)
+    swept(orchestra)
+    orchestra.outbox.post([update])
+    orchestra.recorder.step()
+    assert orchestra.task(id).attempts == 1
+    assert KEEP_STATUS_IDS > 14 * 86_400_000
+
+
+class Prunes:
+    """A ledger that has so much to forget."""
+
+    def __init__(self, orchestra: Orchestra, *counts: int) -> None:
+        self.left = list(counts)
+        self.before: list[int] = []
+        self._ledger = orchestra.ledger
+
+    def prune(self, before: int, limit: int) -> int:
+        assert limit == LIMIT
+        self.before.append(before)
+        return self.left.pop(0)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._ledger, name)
+
+
+def test_old_ones_are_forgotten_as_fast_as_they_come(orchestra: Orchestra) -> None:
+    """Five hundred every ten minutes would not keep up with one task a second."""
+    ledger = Prunes(orchestra, LIMIT, LIMIT, 3, 0)
+    sweeper = a_sweeper(orchestra, ledger)
+    for _ in range(10):
+        sweeper.step()
+    assert len(ledger.before) == 3
+    assert ledger.before[0] == orchestra.clock.now() - KEEP_STATUS_IDS
+    orchestra.clock.advance(PRUNE_EVERY)
+    sweeper.step()
+    assert len(ledger.before) == 4
+
+
+# ------------------------------------------------------------ the scheduler
+
+
+def test_a_delayed_task_becomes_due_when_its_time_has_come(orchestra: Orchestra) -> None:
+    (id,) = orchestra.submit(delay=5_000)
+    assert orchestra.scheduler.step() == 0
+    orchestra.clock.advance(5_000)
+    orchestra.bell.rung.clear()
+    assert orchestra.scheduler.step() == 1
+    assert orchestra.state(id) == "pending/due"
+    assert orchestra.bell.rung == ["due"]
+    assert orchestra.scheduler.step() == 0
+
+
+def test_so_does_a_failed_one_after_its_backoff(orchestra: Orchestra) -> None:
+    (id,) = orchestra.started()
+    orchestra.report(FAILED, orchestra.messages()[0], failure=BOOM, deleted=True)
+    orchestra.recorder.step()
+    assert orchestra.state(id) == "pending/scheduled"
+    orchestra.clock.advance(1_000)
+    orchestra.scheduler.step()
+    assert orchestra.state(id) == "pending/due"
+
+
+def test_the_scheduler_leaves_silence_to_the_sweeper_and_the_other_way_round(orchestra: Orchestra) -> None:
+    (lapsing,) = orchestra.started()
+    (delayed,) = orchestra.submit(delay=MINUTE)
+    orchestra.clock.advance(MINUTE)
+    orchestra.scheduler.step()
+    assert orchestra.states([lapsing, delayed]) == ["in_progress", "pending/due"]
+    orchestra.sweeper.step()
+    assert orchestra.states([lapsing, delayed]) == ["pending/lapsed", "pending/due"]
