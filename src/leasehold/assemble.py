@@ -14,8 +14,9 @@ from leasehold.adapters.bell import FifoBell
 from leasehold.adapters.clock import SystemClock
 from leasehold.adapters.database.connection import Database
 from leasehold.adapters.database.ledger import DatabaseLedger
-from leasehold.adapters.database.open import open_database
+from leasehold.adapters.database.open import connect, open_database, schema_version
 from leasehold.adapters.database.queue import DatabaseQueue
+from leasehold.adapters.database.version import SCHEMA_VERSION
 from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.presence import Presence
 from leasehold.adapters.slots.pool import Recycling, SlotPool
@@ -212,6 +213,21 @@ def open_client(settings: Settings) -> Client:
 def open_views(settings: Settings) -> Views:
     """The read side."""
     return Parts(settings).views
+
+
+def schema_of(settings: Settings) -> tuple[str | None, str]:
+    """The schema that the ledger has (``None``: it is empty), and the one that this version needs."""
+    database = connect(settings.ledger)
+    try:
+        with database.read() as tx:
+            return schema_version(database, tx), SCHEMA_VERSION
+    finally:
+        database.close()
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the ledger to this version's schema. Raises ``SchemaMismatch`` where no step leads there."""
+    open_database(settings.ledger).close()  # there has been one schema so far: an empty ledger gets it
 
 
 def run_orchestrator(settings: Settings, stop: Stop) -> None:

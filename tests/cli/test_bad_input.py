@@ -241,6 +241,16 @@ def test_init_can_be_repeated(run: Command, tmp_path: Path) -> None:
     assert run("init", "--ledger", "a.db", "--json").json["made"] is False
 
 
+def test_a_ledger_of_this_version_needs_no_migration(run: Command, tmp_path: Path) -> None:
+    run("init")
+    assert run("migrate").out == "The ledger has schema 0001, as it should.\n"
+    assert run("migrate", "--dry-run", "--json").json["migrated"] is False
+    (tmp_path / "new.db").touch()
+    assert run("migrate", "--ledger", "new.db", "--dry-run").out.startswith("Would bring the ledger from schema none")
+    assert run("migrate", "--ledger", "new.db").code == 2
+    assert run("migrate", "--ledger", "new.db", "--yes").out == "Brought the ledger from schema none to 0001.\n"
+
+
 def test_a_wait_that_is_over_before_anything_ends_exits_with_2(run: Command) -> None:
     task = run(*SUBMIT, "source=a").out.strip()
     said = run("wait", task, "--timeout", "1ms")

@@ -41,6 +41,7 @@ class Program(LazyGroup):
         },
         "Keep": {
             "init": Lazy("keep:init", "Make the ledger and the store."),
+            "migrate": Lazy("keep:migrate", "Bring the ledger to this version's schema."),
             "doctor": Lazy("doctor:doctor", "Check that everything is set up and works."),
             "audit": Lazy("audit:audit", "Prove that nothing is lost."),
         },

@@ -94,6 +94,11 @@ class Tools:
 
         A file that does not exist is not made: whoever looks into the wrong folder is told so.
         """
+        with self.opened(self.existing(ledger)) as system:
+            yield system
+
+    def existing(self, ledger: str | None) -> Settings:
+        """The settings of a ledger that is there; raises ``LedgerUnavailable``."""
         settings = self.settings(ledger=ledger)
         path = settings.ledger_path
         if path is not None and not path.exists():
@@ -101,8 +106,7 @@ class Tools:
                 f"there is no ledger {path}. The first task makes one (leasehold run, leasehold init); "
                 "or name another one with --ledger or LEASEHOLD_LEDGER"
             )
-        with self.opened(settings) as system:
-            yield system
+        return settings
 
 
 pass_tools = click.make_pass_decorator(Tools, ensure=True)
