@@ -2,6 +2,7 @@
 
 import ast
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -26,6 +27,11 @@ bench.start(name, lease=int(lease), fifo=fifo)
 while True:
     bench.turn()
 """
+
+
+def children_of(pid: int) -> list[str]:
+    """Ids of a process's children."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 @pytest.fixture
@@ -77,6 +83,22 @@ def test_the_leash_holds_while_the_worker_is_stopped(worker: Worker, held: Held)
     worker.start("ignore_requests", held, lease=1_000)
     worker.process.send_signal(signal.SIGSTOP)
     held.wait_until_free()
+
+
+def test_a_guard_that_has_reported_to_a_dead_worker_tidies_up(
+    worker: Worker, held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    worker.start("hang", held, lease=500)
+    worker.process.send_signal(signal.SIGSTOP)
+    held.wait_until_free()
+    guards = [os.pidfd_open(int(pid)) for pid in children_of(worker.process.pid)]
+    worker.process.kill()
+    for guard_process in guards:
+        select.select([guard_process], [], [], 30)
+        os.close(guard_process)
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_a_run_that_the_guard_had_to_stop_overran_its_lease(make: Make, held: Held) -> None:

@@ -280,11 +280,23 @@ class Guard:
             waiting.poll(RETRY)
             drain(self.woken)
 
+    def report(self, why: str) -> None:
+        """Say how the child ended, and wait until the worker has done with it, or is dead."""
+        try:
+            os.write(self.control, f"{self.status} {why}\n".encode())
+            while os.read(self.control, 64):
+                pass
+        except OSError:
+            return
+
     def tidy(self) -> None:
-        """Remove the spool of a worker that is dead."""
-        for name in names(self.spool):
-            os.unlink(f"{self.spool}/{name}")  # noqa: PTH108 - as in read()
-        os.rmdir(self.spool)  # noqa: PTH106 - as in read()
+        """Remove the spool: no one will read it any more."""
+        try:
+            for name in names(self.spool):
+                os.unlink(f"{self.spool}/{name}")  # noqa: PTH108 - as in read()
+            os.rmdir(self.spool)  # noqa: PTH106 - as in read()
+        except OSError:
+            return  # a handler has been there
 
 
 def wake_only(_number: int, _frame: object) -> None:
@@ -314,13 +326,9 @@ def main(arguments: list[str]) -> None:
     guard.start(arguments[8:], output, pipes)
     why = guard.watch()
     guard.kill()
-    if why == "orphaned":
-        guard.tidy()
-        return
-    try:
-        os.write(control, f"{guard.status} {why}\n".encode())
-    except OSError:
-        return
+    if why != "orphaned":
+        guard.report(why)
+    guard.tidy()
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ class Process:
         except ConnectionResetError:
             said = b""
         self._report += said
-        if said:
+        if said and not said.endswith(b"\n"):
             return self.death()
         status, _, why = self._report.decode().partition(" ")
         return Death(int(status) if status.lstrip("-").isdigit() else None, why.strip() or "guard")
