@@ -122,7 +122,7 @@ class Show:
 
     def _announce(self, found: Iterable[Happening]) -> None:
         """Tell each once, in order; what happened in an earlier performance is left to the table."""
-        for happening in sorted(found):
+        for happening in sorted(found, key=lambda each: (each.at, each.subject, each.number)):
             name = (happening.subject, happening.number)
             if name not in self._told and happening.at >= 0:
                 self._told.add(name)
