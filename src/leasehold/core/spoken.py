@@ -235,7 +235,7 @@ def not_current(step: Step, run: Run) -> str | None:
 
 def begun(run: Run) -> RunFact:
     """What a report of a run that began says of it."""
-    return spoken(run)._replace(started_at=run.started_at)
+    return RunFact(run.n, run.r, run.run_id, run.worker, run.started_at, run.lease_until)
 
 
 def spoken(run: Run) -> RunFact:

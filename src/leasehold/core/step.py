@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from leasehold.core.model import TERMINAL, Audit, Decision, Ignored, Run, RunFact, Status, Task, Why
 from leasehold.core.transitions import ALLOWED, state_name
 
 HIGHEST_SEEN = 62
 """Receive counts above this are not told apart, so that the mask fits a signed 64-bit column."""
+
+_PLACES = {name: place for place, name in enumerate(Task._fields)}
 
 
 class IllegalTransitionError(AssertionError):
@@ -27,7 +31,7 @@ class Step:
 
     def quietly(self, **fields: object) -> None:
         """Change what the state rests on; the state itself stays."""
-        self.task = self.task._replace(**fields)
+        self.task = changed(self.task, fields)
 
     def stay(self, kind: str, *, of: Run | None = None, detail: str | None = None, **fields: object) -> None:
         """Write a line that leaves status and why as they are."""
@@ -49,14 +53,12 @@ class Step:
         if (kind, before, after) not in ALLOWED:
             message = f"task {old.id}: {kind!r} may not take a task from {before} to {after}"
             raise IllegalTransitionError(message)
-        self.task = new = old._replace(
-            status=status,
-            why=why,
-            version=old.version + 1,
-            updated_at=self.now,
-            ended_at=(old.ended_at if status is old.status else self.now) if status in TERMINAL else None,
-            **fields,
-        )
+        fields["status"] = status
+        fields["why"] = why
+        fields["version"] = old.version + 1
+        fields["updated_at"] = self.now
+        fields["ended_at"] = (old.ended_at if status is old.status else self.now) if status in TERMINAL else None
+        self.task = new = changed(old, fields)
         n, r, run_id = (of.n, of.r, of.run_id) if of else (new.n, new.r, new.run_id)
         self._lines.append(Audit(new.version, self.now, kind, before, after, n, r, run_id, detail))
 
@@ -69,6 +71,14 @@ class Step:
         if self.task is not self._original:
             return self.decision()
         return Ignored(self.task, reason, (), self.facts)
+
+
+def changed(task: Task, fields: Mapping[str, object]) -> Task:
+    """As ``_replace``, at less than half its cost: this is where most of a decision's time goes."""
+    values: list[object] = list(task)
+    for name, value in fields.items():
+        values[_PLACES[name]] = value
+    return Task._make(values)
 
 
 def charge(step: Step) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from leasehold.adapters.database.connection import Sql, Transaction
-from leasehold.adapters.database.rows import Hot
 from leasehold.core.events import Failed, RunReport
 from leasehold.core.grouping import error_group, normalised
-from leasehold.core.model import Decision, Ignored, Run, Status
+from leasehold.core.model import Decision, Ignored, Run, Status, Task
 from leasehold.core.reports import Payload
 from leasehold.ports.ledger import Change
 
@@ -23,20 +22,19 @@ class Outputs:
         self._runs: list[tuple[object, ...]] = []
         self._groups: dict[str, tuple[object, ...]] = {}
 
-    def take(self, hot: Hot, change: Change, decided: Decision | Ignored) -> None:
+    def take(self, number: int, before: Task, change: Change, decided: Decision | Ignored) -> None:
         """Keep what one report brought: the result with the task if this report completed it, else with the run."""
+        payload = change.payload
+        if payload is not None:
+            late = payload.result is not None or payload.result_ref is not None
+            if late and before.status is not Status.COMPLETED and decided.task.status is Status.COMPLETED:
+                self._results.append((number, payload.result, payload.result_ref))
+                late = False
+            if (late or payload.log is not None or payload.log_ref is not None) and isinstance(change.event, RunReport):
+                self._runs.append(output_values(number, change.event.run, payload, late=late))
         if isinstance(change.event, Failed) and isinstance(decided, Decision):
-            values = group_values(hot, change.event, self._tx.now)
+            values = group_values(before.name, change.event, self._tx.now)
             self._groups[str(values[0])] = values
-        if (payload := change.payload) is None:
-            return
-        has_result = payload.result is not None or payload.result_ref is not None
-        won = hot.task.status is not Status.COMPLETED and decided.task.status is Status.COMPLETED
-        if has_result and won:
-            self._results.append((hot.number, payload.result, payload.result_ref))
-        late = has_result and not won
-        if isinstance(change.event, RunReport) and (late or payload.log_bytes or payload.log_ref):
-            self._runs.append(output_values(hot, change.event.run, payload, late=late))
 
     def save(self) -> None:
         """Write it all."""
@@ -45,10 +43,10 @@ class Outputs:
         self._tx.run_many(self._sql["learn group"], list(self._groups.values()))
 
 
-def output_values(hot: Hot, run: Run, payload: Payload, *, late: bool) -> tuple[object, ...]:
+def output_values(number: int, run: Run, payload: Payload, *, late: bool) -> tuple[object, ...]:
     """What one run brought, as a row."""
     return (
-        hot.number,
+        number,
         run.n,
         run.r,
         run.run_id,
@@ -60,12 +58,12 @@ def output_values(hot: Hot, run: Run, payload: Payload, *, late: bool) -> tuple[
     )
 
 
-def group_values(hot: Hot, event: Failed, now: int) -> tuple[object, ...]:
+def group_values(name: str, event: Failed, now: int) -> tuple[object, ...]:
     """A group of errors as a row."""
     failure = event.failure
     return (
-        error_group(hot.task.name, failure),
-        hot.task.name,
+        error_group(name, failure),
+        name,
         failure.type,
         normalised(failure.message),
         failure.frame,

@@ -60,13 +60,14 @@ class Recording:
 
     def __init__(self, tx: Transaction, sql: Mapping[str, Sql], hots: Mapping[str, Hot], heard: set[Heard]) -> None:
         self._now = tx.now
+        self._hots = hots
         self._heard = heard
         self._changing = Changing(tx, sql, hots)
         self._outputs = Outputs(tx, sql)
 
     def record(self, change: Change) -> Applied:
         """Decide one change on top of those before it."""
-        hot = self._changing.now(change.task_id)
+        hot = self._hots.get(change.task_id)
         if hot is None:
             return Unknown(change.task_id)
         if change.status_id is not None:
@@ -74,9 +75,10 @@ class Recording:
             if heard in self._heard:
                 return Repeated(change.status_id)
             self._heard.add(heard)
-        decided = decide(hot.task, change.event, self._now)
+        task = self._changing.now(hot)
+        decided = decide(task, change.event, self._now)
         self._changing.take(hot, decided)
-        self._outputs.take(hot, change, decided)
+        self._outputs.take(hot.number, task, change, decided)
         return decided
 
     def save(self) -> None:

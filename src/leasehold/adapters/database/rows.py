@@ -91,9 +91,8 @@ def task_of(row: tuple[Any, ...]) -> Task:
     )
 
 
-def changed_values(hot: Hot) -> tuple[object, ...]:
+def changed_values(task: Task, ended_no: int | None, number: int) -> tuple[object, ...]:
     """For ``CHANGING`` and the number."""
-    task = hot.task
     return (
         task.due_at,
         state_name(task.status, task.why),
@@ -101,8 +100,8 @@ def changed_values(hot: Hot) -> tuple[object, ...]:
         json.dumps(task.charged) if task.charged else None,
         *task[26:],  # inferred to ended_at
         alarm(task),
-        hot.ended_no,
-        hot.number,
+        ended_no,
+        number,
     )
 
 
