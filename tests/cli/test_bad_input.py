@@ -183,7 +183,7 @@ def test_a_setting_that_does_not_exist_is_answered_with_the_one_that_was_meant(
 def test_a_ledger_of_another_schema_is_refused(run: Command, tmp_path: Path, version: str, sentence: str) -> None:
     run("init")
     with sqlite3.connect(tmp_path / "leasehold.db") as database:
-        database.execute("UPDATE meta SET value = ? WHERE name = 'schema'", [version])
+        database.execute("UPDATE schema_version SET version_num = ?", [version])
     database.close()
     said = run("tasks", "ls")
     assert (said.code, said.err.count("\n")) == (3, 1)

@@ -46,7 +46,7 @@ def opened(path: Path, query: str = "", *, patience: int = 10) -> SqliteDatabase
 
 def test_a_fresh_file_gets_the_newest_schema(path: Path) -> None:
     with closing(opened(path)) as database, database.read() as tx:
-        assert tx.rows(database.sql("meta")["get"], {"name": "schema"}) == [(SCHEMA_VERSION,)]
+        assert tx.rows(database.sql("meta")["version"]) == [(SCHEMA_VERSION,)]
     with closing(opened(path)) as again, again.read() as tx:
         assert len(tx.rows(again.sql("meta")["exists"])) == 1
 
@@ -102,9 +102,9 @@ def test_an_address_that_is_no_file_is_refused(url: str) -> None:
 def written_by(path: Path, version: str | None) -> None:
     opened(path).close()
     with closing(sqlite3.connect(path)) as other, other:
-        other.execute("DELETE FROM meta WHERE name = 'schema'")
+        other.execute("DELETE FROM schema_version")
         if version is not None:
-            other.execute("INSERT INTO meta VALUES ('schema', ?)", (version,))
+            other.execute("INSERT INTO schema_version VALUES (?)", (version,))
 
 
 def test_a_ledger_of_a_newer_leasehold_is_left_alone(path: Path) -> None:
@@ -218,12 +218,12 @@ def test_a_mistake_in_the_program_is_not_dressed_up(path: Path) -> None:
 
 
 def test_an_exception_rolls_back(bench: SqliteBench) -> None:
-    database, meta = bench.database, bench.database.sql("meta")
+    database, chores = bench.database, bench.database.sql("chores")
     with suppress(KeyboardInterrupt), database.write() as tx:
-        tx.run(meta["set"], {"name": "a", "value": "b"})
+        tx.run(chores["add secret"], {"name": "a", "value": b"b"})
         raise KeyboardInterrupt
     with database.read() as tx:
-        assert tx.rows(meta["get"], {"name": "a"}) == []
+        assert tx.rows(chores["secret"], {"name": "a"}) == []
 
 
 def test_hooks_run_after_the_commit_and_not_after_a_rollback(bench: SqliteBench) -> None:
@@ -238,14 +238,14 @@ def test_hooks_run_after_the_commit_and_not_after_a_rollback(bench: SqliteBench)
 
 
 def test_a_reader_sees_one_snapshot(bench: SqliteBench) -> None:
-    meta = bench.database.sql("meta")
+    chores = bench.database.sql("chores")
     with bench.database.read() as tx:
-        assert tx.rows(meta["get"], {"name": "a"}) == []
+        assert tx.rows(chores["secret"], {"name": "a"}) == []
         with bench.database.write() as other:
-            other.run(meta["set"], {"name": "a", "value": "b"})
-        assert tx.rows(meta["get"], {"name": "a"}) == []
+            other.run(chores["add secret"], {"name": "a", "value": b"b"})
+        assert tx.rows(chores["secret"], {"name": "a"}) == []
     with bench.database.read() as tx:
-        assert tx.rows(meta["get"], {"name": "a"}) == [("b",)]
+        assert tx.rows(chores["secret"], {"name": "a"}) == [(b"b",)]
 
 
 def test_a_closed_database_opens_again(bench: SqliteBench) -> None:
@@ -262,15 +262,15 @@ def test_a_forked_child_shares_nothing_with_its_parent(bench: SqliteBench) -> No
     moves = Moves(bench)
     moves.given()
     with bench.database.read() as tx:
-        assert tx.rows(bench.database.sql("meta")["get"], {"name": "child"}) == []
+        assert tx.rows(bench.database.sql("chores")["secret"], {"name": "child"}) == []
         pid = os.fork()
         if pid == 0:
             with bench.database.write() as other:
-                other.run(bench.database.sql("meta")["set"], {"name": "child", "value": "was here"})
+                other.run(bench.database.sql("chores")["add secret"], {"name": "child", "value": b"was here"})
             os._exit(0)
         assert os.waitpid(pid, 0)[1] == 0
     with bench.database.read() as tx:
-        assert tx.rows(bench.database.sql("meta")["get"], {"name": "child"}) == [("was here",)]
+        assert tx.rows(bench.database.sql("chores")["secret"], {"name": "child"}) == [(b"was here",)]
     moves.given()
     moves.assert_accounted_for()
 

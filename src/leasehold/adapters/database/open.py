@@ -48,7 +48,7 @@ def create(database: Database, tx: Transaction) -> str:
     """Write the newest schema; its version."""
     for statement in database.sql("create").values():
         tx.run(statement)
-    tx.run(database.sql("meta")["set"], {"name": "schema", "value": SCHEMA_VERSION})
+    tx.run(database.sql("meta")["stamp"], {"version_num": SCHEMA_VERSION})
     return SCHEMA_VERSION
 
 
@@ -57,7 +57,7 @@ def schema_version(database: Database, tx: Transaction) -> str | None:
     book = database.sql("meta")
     if not tx.rows(book["exists"]):
         return None
-    found = tx.rows(book["get"], {"name": "schema"})
+    found = tx.rows(book["version"])
     return str(found[0][0]) if found else ""
 
 

@@ -18,6 +18,8 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
+    String,
     Table,
     Text,
     UniqueConstraint,
@@ -292,6 +294,12 @@ quarantine = Table(
     UniqueConstraint("source", "digest"),
 )
 
-meta = table("meta", Column("name", Text, primary_key=True), some("value", Text))
+schema_version = Table(
+    "schema_version",
+    METADATA,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="schema_version_pkc"),
+)
+"""The number of the newest migration that was made here: one row, as Alembic keeps it."""
 
 secrets = table("secrets", Column("name", Text, primary_key=True), some("value", LargeBinary))

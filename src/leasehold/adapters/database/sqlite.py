@@ -8,7 +8,7 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TypeVar
 
 from leasehold.adapters.database import sql
@@ -107,6 +107,18 @@ class SqliteDatabase:
                 pool.lock.release()
         for hook in tx.hooks:
             hook()
+
+    @contextmanager
+    def alone(self) -> Generator[sqlite3.Connection]:
+        """A connection of the caller's own, for migrations: nobody writes until the block ends."""
+        pool = self._own_pool()
+        with self._translated():
+            pool.lock.acquire(self._patience)
+            try:
+                with closing(self._connect(journal="PRAGMA journal_mode=WAL")) as connection:
+                    yield connection
+            finally:
+                pool.lock.release()
 
     @contextmanager
     def read(self) -> Generator[Transaction]:

@@ -1,4 +1,4 @@
-"""The schema's version: the number of the newest migration, kept in table ``meta`` under ``schema``."""
+"""The schema's version: the number of the newest migration, kept in table ``schema_version``."""
 
 from __future__ import annotations
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Executable, bindparam, insert, select
+from sqlalchemy import Executable, select
 
-from leasehold.adapters.database.elements import table_names, text_column
-from leasehold.adapters.database.schema import meta
+from leasehold.adapters.database.elements import added, table_names, text_column
+from leasehold.adapters.database.schema import schema_version
 
 STATEMENTS: Mapping[str, Executable] = {
-    "exists": table_names().where(text_column("name") == "meta"),
-    "get": select(meta.c.value).where(meta.c.name == bindparam("name")),
-    "set": insert(meta).values(name=bindparam("name"), value=bindparam("value")),
+    "exists": table_names().where(text_column("name") == schema_version.name),
+    "version": select(schema_version.c.version_num),
+    "stamp": added(schema_version),
 }

@@ -1,0 +1,74 @@
+"""Bringing a ledger's schema up to date. The only place that knows Alembic."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.pool import StaticPool
+
+from leasehold.adapters.database.open import connect, mismatch, schema_version
+from leasehold.adapters.database.sqlite import SqliteDatabase
+from leasehold.adapters.database.version import SCHEMA_VERSION
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def check(url: str) -> str | None:
+    """The version of the schema at ``url``; ``None`` where there is no ledger yet. Changes nothing.
+
+    Raises ``SchemaMismatch`` where it is not the version that this Leasehold needs, with what to do about it.
+    """
+    database = connect(url)
+    try:
+        if not Path(database.path).exists():
+            return None
+        version = version_of(database)
+    finally:
+        database.close()
+    if version not in {None, SCHEMA_VERSION}:
+        raise mismatch(url, str(version))
+    return version
+
+
+def migrate(url: str) -> tuple[str | None, str]:
+    """Bring the schema at ``url`` up to date, in one transaction; the version before and after.
+
+    Writers wait meanwhile. Raises ``SchemaMismatch`` where a newer Leasehold made it, ``LedgerUnavailable`` where it
+    cannot be written.
+    """
+    database = connect(url)
+    try:
+        with database.alone() as raw:
+            before = version_of(database)
+            if before is not None and before > SCHEMA_VERSION:
+                raise mismatch(url, before)
+            upgrade(raw)
+    finally:
+        database.close()
+    return before, SCHEMA_VERSION
+
+
+def upgrade(raw: sqlite3.Connection) -> None:
+    """Let Alembic make what is missing, all of it or nothing."""
+    engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
+    event.listen(engine, "begin", begin)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def begin(connection: Connection) -> None:
+    """The driver leaves it to us."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def version_of(database: SqliteDatabase) -> str | None:
+    """The version of the schema; ``None`` where there is none."""
+    with database.read() as tx:
+        return schema_version(database, tx)

@@ -1,0 +1,104 @@
+"""A migrated schema is a fresh schema."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from leasehold.adapters.database.migrating import MIGRATIONS, check, migrate
+from leasehold.adapters.database.open import open_database
+from leasehold.adapters.database.sqlite import SqliteDatabase
+from leasehold.adapters.database.version import SCHEMA_VERSION
+from leasehold.core.errors import LedgerUnavailable, SchemaMismatch
+from leasehold.testing.ledger_bench import Moves
+from tests.database.sqlite_bench import SqliteBench
+
+pytestmark = pytest.mark.migrations
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "jobs.db"
+
+
+def schema_of(path: Path) -> dict[str, str]:
+    """What SQLite keeps of every table and index, without its white space."""
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_master").fetchall()
+    return {name: " ".join(sql.split()) for name, sql in rows if "sqlite_sequence" not in name}
+
+
+def test_a_migrated_schema_is_a_fresh_schema(tmp_path: Path) -> None:
+    fresh, migrated = tmp_path / "fresh.db", tmp_path / "migrated.db"
+    open_database(f"sqlite:///{fresh}").close()
+    assert migrate(f"sqlite:///{migrated}") == (None, SCHEMA_VERSION)
+    assert schema_of(migrated) == schema_of(fresh)
+    assert check(f"sqlite:///{migrated}") == check(f"sqlite:///{fresh}") == SCHEMA_VERSION
+
+
+def test_the_newest_migration_is_the_schema_that_the_code_needs() -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    assert scripts.get_heads() == [SCHEMA_VERSION]
+    assert [script.revision for script in scripts.walk_revisions()][-1] == "0001"
+
+
+def test_migrating_what_is_up_to_date_changes_nothing(path: Path) -> None:
+    bench = SqliteBench.around(SqliteDatabase(str(path)))
+    (task_id,) = Moves(bench).given()
+    assert migrate(f"sqlite:///{path}") == (SCHEMA_VERSION, SCHEMA_VERSION)
+    assert Moves(bench).state(task_id) == "pending/due"
+    bench.close()
+
+
+def test_a_migrated_ledger_works(path: Path) -> None:
+    migrate(f"sqlite:///{path}")
+    bench = SqliteBench.around(SqliteDatabase(str(path)))
+    moves = Moves(bench)
+    (task_id,) = moves.out()
+    moves.complete(task_id)
+    moves.assert_accounted_for()
+    bench.close()
+
+
+def test_checking_changes_nothing(path: Path) -> None:
+    assert check(f"sqlite:///{path}") is None
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("what", [check, migrate])
+def test_a_ledger_of_a_newer_leasehold_is_left_alone(path: Path, what: object) -> None:
+    open_database(f"sqlite:///{path}").close()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE schema_version SET version_num = '9999'")
+    before = schema_of(path)
+    assert callable(what)
+    with pytest.raises(SchemaMismatch, match="made by a newer Leasehold"):
+        what(f"sqlite:///{path}")
+    assert schema_of(path) == before
+
+
+def test_an_older_ledger_is_told_to_migrate(path: Path) -> None:
+    open_database(f"sqlite:///{path}").close()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE schema_version SET version_num = '0000'")
+    with pytest.raises(SchemaMismatch, match="Run: leasehold migrate"):
+        check(f"sqlite:///{path}")
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE runs (something_else TEXT)")
+    before = schema_of(path)
+    with pytest.raises(Exception, match="runs already exists"):
+        migrate(f"sqlite:///{path}")
+    assert schema_of(path) == before
+
+
+def test_a_file_that_is_no_ledger_is_told(path: Path) -> None:
+    path.write_text("a song of ice and fire\n" * 100)
+    with pytest.raises(LedgerUnavailable, match="no SQLite database"):
+        migrate(f"sqlite:///{path}")
