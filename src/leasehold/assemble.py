@@ -205,6 +205,11 @@ def identity() -> str:
     return f"{platform.node()}/{os.getpid()}-{SystemRandom().randbytes(3).hex()}"
 
 
+def application(settings: Settings) -> str:
+    """What a worker with these settings serves: its application and its queues."""
+    return f"{settings.app} {','.join(sorted(settings.worker_queues))}"
+
+
 def open_client(settings: Settings) -> Client:
     """A client; its ``close`` releases everything."""
     return Parts(settings).client
@@ -246,7 +251,7 @@ def run_worker(
     """Be a worker node until a stop is asked for and all that it holds is ended or given back."""
     parts = Parts(settings)
     try:
-        with parts.presence.of("worker"):
+        with parts.presence.of("worker", application(settings)):
             parts.worker(name).serve(stop, parts.random, at_once=at_once)
     finally:
         parts.close()

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import atexit
 import json
+import logging
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from secrets import token_hex
 from threading import Lock
 
 from leasehold.adapters.presence import Presence
+from leasehold.assemble import application
 from leasehold.core.errors import LeaseholdError
 from leasehold.settings import Settings
+
+log = logging.getLogger("leasehold.embedded")
+
+YOUNG = 30
+"""s within which a process that ends by itself is not started again."""
 
 KILL_AFTER = 90
 """s that a process may take to drain before it is killed; its tasks then come back when their leases lapse."""
@@ -25,6 +34,7 @@ class Node:
     def __init__(self, role: str, name: str, settings: Settings) -> None:
         self.role = role
         self.name = name
+        self.born = time.monotonic()
         self.killed = False
         """Whether we killed it: then its end is no news."""
         self.process = subprocess.Popen(
@@ -63,47 +73,60 @@ class Node:
 
 
 class EmbeddedSystem:
-    """Starts what does not serve this ledger yet, and stops what it started. Thread-safe."""
+    """Starts what does not serve this ledger and this application yet, and stops what it started. Thread-safe."""
 
     def __init__(self, settings: Settings, app: str, *, workers: int = 1) -> None:
-        self._settings = settings
-        self._app = app
-        self._workers = workers
+        self._settings = replace(settings, app=app)
+        self._roles = {"orchestrator": 1, "worker": workers}
         self._lock = Lock()
+        self._started = False
         self.nodes: list[Node] = []
 
     def start(self) -> None:
-        """Start an orchestrator and workers, each only if none serves this ledger."""
+        """Start an orchestrator and workers, each only if nobody plays that role."""
         with self._lock:
-            if self.nodes:
-                return
-            atexit.register(self.stop)
-            for role, count in (("orchestrator", 1), ("worker", self._workers)):
-                if not self._served(role):
-                    self.nodes += [self._node(role, f"{role}-{number + 1}") for number in range(count)]
+            if not self._started:
+                self._started = True
+                atexit.register(self.stop)
+                self._fill()
+
+    def _fill(self) -> None:
+        for role, count in self._roles.items():
+            if not any(node.role == role for node in self.nodes) and not self._served(role):
+                self.nodes += [
+                    Node(role, f"{role}-{number + 1}.{token_hex(2)}", self._settings) for number in range(count)
+                ]
 
     def _served(self, role: str) -> bool:
         path = self._settings.ledger_path
-        return path is not None and Presence(path).anyone(role)
-
-    def _node(self, role: str, name: str) -> Node:
-        return Node(role, name, replace(self._settings, app=self._app))
+        whose = application(self._settings) if role == "worker" else ""
+        return path is not None and Presence(path).anyone(role, whose)
 
     def workers(self) -> Iterator[Node]:
         """The worker nodes."""
         return (node for node in self.nodes if node.role == "worker")
 
     def check(self) -> None:
-        """Raise ``LeaseholdError`` if a process of ours ended by itself: whoever waits would wait in vain."""
-        for node in self.nodes:
-            code = node.process.poll()
-            if code is not None and not node.killed:
-                raise LeaseholdError(f"{node.name} ended with exit code {code}; what it said stands above")
+        """Look whether everything is still served: by us, or by those who were there before us.
+
+        A process of ours that ended by itself is started again. Raises ``LeaseholdError`` if it had hardly begun:
+        it would end again, and whoever waits would wait in vain.
+        """
+        with self._lock:
+            for node in [node for node in self.nodes if node.process.poll() is not None and not node.killed]:
+                code = node.process.returncode
+                if time.monotonic() - node.born < YOUNG:
+                    raise LeaseholdError(f"{node.name} ended with exit code {code}; what it said stands above")
+                log.warning("%s ended with exit code %s; it is started again", node.name, code)
+                self.nodes[self.nodes.index(node)] = self._node(node.role, node.name.partition(".")[0])
+            if self._started:
+                self._fill()
 
     def stop(self) -> None:
         """Drain the workers, then stop the orchestrator, so that what they report last is still recorded."""
         with self._lock:
             nodes, self.nodes = self.nodes, []
+            self._started = False
             atexit.unregister(self.stop)
         for role in ("worker", "orchestrator"):
             end([node for node in nodes if node.role == role])
@@ -148,5 +171,6 @@ def written(settings: Settings) -> Mapping[str, object]:
         "verify_keys": [key.hex() for key in settings.verify_keys] or None,
         "recycle_runs": settings.recycle_runs,
         "recycle_mib": settings.recycle_mib,
-        "log_level": settings.log_level,
+        # What a program's own processes say stands among the program's own lines: only what needs attention.
+        "log_level": "warning" if settings.log_level == "info" else settings.log_level,
     }

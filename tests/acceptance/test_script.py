@@ -14,10 +14,10 @@ from leasehold.app.connection import Connection
 from leasehold.core.model import Status
 
 SCRIPT = """
-import os, signal, sys, time
+import os, signal, sys, threading
 from leasehold import App, Retry, current
 
-app = App("script", worker_slots=2, log_level="info")
+app = App("script", worker_slots=2, log_level="debug")
 
 @app.task(lease="20s", retry=Retry(attempts=3, backoff="1ms..2ms"))
 def work(number: int, how: str = "") -> int:
@@ -33,7 +33,7 @@ def work(number: int, how: str = "") -> int:
         with open(os.path.join(os.path.dirname(__file__), "began"), "w") as fifo:
             fifo.write("it began")
         while how == "stubborn" or not run.interrupted:
-            time.sleep(0.05)
+            threading.Event().wait(0.05)
         run.check()
     return number * 2
 
@@ -134,3 +134,18 @@ def test_a_second_ctrl_c_stops_at_once_and_the_lease_brings_the_task_back(folder
     (view,) = look(folder).client.views.tasks("batch:b").rows
     assert view.task.status in {Status.IN_PROGRESS, Status.PENDING}
     assert view.task.attempts == 0
+
+
+def test_when_the_program_that_served_ends_the_one_that_waits_goes_on(folder: Path) -> None:
+    os.mkfifo(folder / "began")
+    first = script(folder, "wait")
+    assert (folder / "began").read_text() == "it began"
+    second = script(folder, "wait", "", "")
+    assert second.stdout is not None
+    assert second.stdout.readline() == "submitted 2\n"
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=100)
+    assert (folder / "began").read_text() == "it began", "the second program's own worker has taken over"
+    assert sorted(second.stdout.readline() for _ in range(2)) == ["completed 2\n", "completed 4\n"]
+    second.send_signal(signal.SIGINT)
+    second.communicate(timeout=100)

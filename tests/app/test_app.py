@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from leasehold import App, Recoverable, Retry, TaskCancelled, TaskFailed, Unrecoverable, current
+from leasehold.adapters.memory import Faults
 from leasehold.core.errors import BadArguments, BadFilter, BadLease, KeyTaken, NoSuchTask, UnknownHandler, UsageError
 from leasehold.core.model import Status
 from leasehold.testing import START, InlineSystem, run_inline
@@ -262,3 +264,10 @@ def test_a_lease_that_the_margin_eats_is_refused_at_the_first_use(tmp_path: Path
     with pytest.raises(BadLease, match="lower lease_margin"):
         task.submit()
     assert not (tmp_path / "jobs.db").exists()
+
+
+def test_faults_of_the_queues_cost_time_not_results() -> None:
+    faults = Faults(Random(3), lose_reply_receive=0.2, lose_reply_send=0.2, duplicate=0.2, fail_entry=0.2)
+    with run_inline(app, seed=3, faults=faults):
+        handles = [double.submit(number) for number in range(20)]
+        assert [handle.result() for handle in handles] == [2 * number for number in range(20)]

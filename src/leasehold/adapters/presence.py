@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,35 +11,47 @@ from pathlib import Path
 
 
 class Presence:
-    """Locks beside an SQLite file. The kernel releases them with the process, however it ends."""
+    """Locks beside an SQLite file. The kernel releases them with the process, however it ends.
+
+    ``whose`` tells apart those who play one role for different applications.
+    """
 
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
 
     @contextmanager
-    def of(self, role: str) -> Generator[None]:
+    def of(self, role: str, whose: str = "") -> Generator[None]:
         """Be there as ``role`` inside the block; any number of processes may be."""
-        file = os.open(self._path(role), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(self._path(role, whose), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_SH)
             yield
         finally:
             os.close(file)
 
-    def anyone(self, role: str) -> bool:
-        """Whether some process is there as ``role``."""
-        try:
-            file = os.open(self._path(role), os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        else:
-            return False
-        finally:
-            os.close(file)
+    def anyone(self, role: str, whose: str | None = "") -> bool:
+        """Whether some process is there as ``role``; ``whose=None``: for any application."""
+        paths = (
+            self._ledger.parent.glob(f"{self._ledger.name}-{role}s*") if whose is None else [self._path(role, whose)]
+        )
+        return any(held(path) for path in paths)
 
-    def _path(self, role: str) -> Path:
-        return self._ledger.with_name(f"{self._ledger.name}-{role}s")
+    def _path(self, role: str, whose: str) -> Path:
+        digest = f"-{hashlib.sha256(whose.encode()).hexdigest()[:8]}" if whose else ""
+        return self._ledger.with_name(f"{self._ledger.name}-{role}s{digest}")
+
+
+def held(path: Path) -> bool:
+    """Whether some process holds the lock."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(file)

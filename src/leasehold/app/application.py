@@ -110,7 +110,9 @@ class App:
         if self._connection is None:
             from leasehold.app.connection import Connection
 
-            connection = Connection(self._settings, lambda: spec_of(self._home))
+            connection = Connection(
+                self._settings, lambda: spec_of(self._home), [handler.queue for handler in self.registry.all()]
+            )
             self.registry.check(connection.settings.lease_margin)
             self._connection = connection
         return self._connection

@@ -96,7 +96,7 @@ class Batch(Generic[R]):
         """How many tasks of this batch stand where, by status."""
         found: dict[str, int] = {}
         for cell in self.app.connection.client.views.counts(batch=self.name):
-            found[cell.status] = found.get(cell.status, 0) + cell.tasks
+            found[str(cell.status)] = found.get(str(cell.status), 0) + cell.tasks
         return found
 
     def as_completed(self, timeout: str | float | None = None) -> Iterator[Handle[R]]:
@@ -105,7 +105,8 @@ class Batch(Generic[R]):
         Raises ``TimeoutError``. On the embedded default this starts an orchestrator and a worker on this machine.
         """
         connection = self.app.connection
-        connection.serve()
+        if connection.client.alive(self.name):
+            connection.serve()
         limit = None if timeout is None else milliseconds(timeout)
         for outcome in connection.client.batch_outcomes(self.name, limit):
             yield Handle(self.app, outcome.task_id, outcome)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from leasehold.assemble import Parts
@@ -37,8 +38,10 @@ class Behind(Protocol):
 class Connection:
     """A client of the ledger that the settings name."""
 
-    def __init__(self, settings: Mapping[str, Any], spec: Callable[[], str]) -> None:
-        self.settings = read_settings(**settings)
+    def __init__(self, settings: Mapping[str, Any], spec: Callable[[], str], queues: Iterable[str] = ()) -> None:
+        """``spec`` names the application for workers, ``queues`` are those of its handlers."""
+        read = read_settings(**settings)
+        self.settings = replace(read, worker_queues=tuple(dict.fromkeys((*read.worker_queues, *queues))))
         self._parts = Parts(self.settings)
         self._spec = spec
         self._system: EmbeddedSystem | None = None

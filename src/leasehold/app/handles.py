@@ -53,7 +53,8 @@ class Handle(Generic[R]):
         """As ``result``, but a failure is returned, not raised."""
         if self._outcome is None:
             connection = self.app.connection
-            connection.serve()
+            if not connection.client.outcomes([self.id]):
+                connection.serve()
             limit = None if timeout is None else milliseconds(timeout)
             self._outcome = next(connection.client.wait([self.id], limit), None)
         if self._outcome is None:

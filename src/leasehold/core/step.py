@@ -86,6 +86,7 @@ def charge(step: Step) -> None:
     task = step.task
     if task.run_open and not task.run_charged and task.run_id is not None:
         step.quietly(losses=task.losses + 1, charged=(*task.charged, task.run_id), run_charged=True)
+        step.facts = (*step.facts, RunFact(task.n, task.r, task.run_id, lost_at=step.now))
 
 
 def losses_spent(task: Task) -> bool:

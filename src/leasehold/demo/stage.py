@@ -57,7 +57,7 @@ class Stage:
 
     def serve(self) -> None:
         """Start the orchestrator and the nodes."""
-        if self.parts.presence.anyone("worker"):
+        if self.parts.presence.anyone("worker", None):
             raise AlreadyServed(f"workers serve {self.ledger} already; stop them, or name another file with --ledger")
         app.registry.check(self.settings.lease_margin)
         self.system.start()

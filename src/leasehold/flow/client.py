@@ -177,7 +177,7 @@ class Client:
         until = None if timeout is None else self._clock.boot() + timeout
         cursor = None
         while True:
-            alive = self._alive(batch)
+            alive = self.alive(batch)
             page = self.views.ended(batch, cursor, CHUNK)
             cursor = page.cursor
             yield from page.rows
@@ -191,7 +191,8 @@ class Client:
                 self.check()
                 self._bell.wait("ended", LOOK)
 
-    def _alive(self, batch: str) -> int:
+    def alive(self, batch: str) -> int:
+        """How many tasks of a batch have no outcome."""
         unfinished = (Status.PENDING, Status.IN_PROGRESS)
         return sum(cell.tasks for cell in self.views.counts(batch=batch) if cell.status in unfinished)
 

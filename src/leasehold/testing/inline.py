@@ -13,7 +13,7 @@ The real roles, ledger (SQLite in a temporary folder) and wire formats; queues a
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -25,13 +25,13 @@ from leasehold.adapters.database.open import open_database
 from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.memory import Faults, MemoryQueue, MemoryStore
 from leasehold.core.alarms import alarm
+from leasehold.core.errors import Unavailable
 from leasehold.core.wire import PACK_CEILING
 from leasehold.flow.client import Client
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
-from leasehold.flow.marks import Marks
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
 from leasehold.flow.registry import Registry
@@ -58,6 +58,7 @@ class InlineSystem:
     def __init__(self, registry: Registry, folder: Path, *, seed: int = 0, faults: Faults | None = None) -> None:
         self.clock = ManualClock()
         self.random = Random(seed)  # noqa: S311 - a test must be repeatable
+        self.new_id = IdMaker(self.clock, self.random)
         self.store = MemoryStore()
         self.reports = MemoryQueue("status", self.clock, faults=faults)
         self._faults = faults
@@ -65,12 +66,13 @@ class InlineSystem:
         database = open_database(f"sqlite:///{folder / 'ledger.db'}", clock=self.clock)
         self.ledger = DatabaseLedger(database)
         self.views = DatabaseViews(database)
-        ids = IdMaker(self.clock, self.random)
-        self.new_id = ids
         self.client = Client(
-            self.ledger, self.views, self.store, self, self.clock, ids=ids, payload_limit=PAYLOAD_LIMIT
+            self.ledger, self.views, self.store, self, self.clock, ids=self.new_id, payload_limit=PAYLOAD_LIMIT
         )
-        key = self.ledger.secret("capability")
+        self._make_orchestrator(self.ledger.secret("capability"))
+        self._make_worker(registry)
+
+    def _make_orchestrator(self, key: bytes) -> None:
         self.recorder = Recorder(self.reports, self.ledger, self, self.random, key=key)
         self.dispatcher = Dispatcher(
             self.ledger,
@@ -81,12 +83,13 @@ class InlineSystem:
             largest_window=WINDOW,
             most_receives=MOST_RECEIVES,
         )
-        self.sweeper = Sweeper(self.ledger, self.clock, self, lambda: self.recorder.lag, Marks(self.store).follow)
+        self.sweeper = Sweeper(self.ledger, self.clock, self, lambda: self.recorder.lag)
         self.scheduler = Scheduler(self.ledger, self)
+
+    def _make_worker(self, registry: Registry) -> None:
         self.slots = InlineSlots(registry, self.clock)
-        self.reporter = Reporter(
-            StatusQueueOutbox(self.reports, self.clock, ceiling=PACK_CEILING), self.clock, linger=0
-        )
+        outbox = StatusQueueOutbox(self.reports, self.clock, ceiling=PACK_CEILING)
+        self.reporter = Reporter(outbox, self.clock, linger=0)
         self.worker = Worker(
             self.slots,
             self.reporter,
@@ -103,7 +106,7 @@ class InlineSystem:
             self.reporter,
             self.clock,
             worker="inline",
-            new_id=ids,
+            new_id=self.new_id,
             knows=self.slots.knows,
             room=self.worker.room,
             give=self.worker.give,
@@ -118,15 +121,21 @@ class InlineSystem:
     # ------------------------------------------------------------ time
 
     def step(self) -> int:
-        """One step of every role, in the order in which a task walks; how much they did together."""
-        return (
-            self.scheduler.step()
-            + self.dispatcher.step()
-            + self.intake.step()
-            + self.worker.step()
-            + self.reporter.step()
-            + self.recorder.step()
-            + self.sweeper.step()
+        """One step of every role, in the order in which a task walks; how much they did together.
+
+        A role for which something is unavailable (an injected fault) tries again in the next step, as a service would.
+        """
+        return sum(
+            attempted(role.step)
+            for role in (
+                self.scheduler,
+                self.dispatcher,
+                self.intake,
+                self.worker,
+                self.reporter,
+                self.recorder,
+                self.sweeper,
+            )
         )
 
     def settle(self) -> int:
@@ -171,6 +180,14 @@ class InlineSystem:
     def close(self) -> None:
         """Release the ledger."""
         self.ledger.close()
+
+
+def attempted(step: Callable[[], int]) -> int:
+    """What a step did; an attempt that failed counts as something done, so that it is repeated."""
+    try:
+        return step()
+    except Unavailable:
+        return 1
 
 
 @contextmanager
