@@ -93,9 +93,10 @@ class EmbeddedSystem:
     def _fill(self) -> None:
         for role, count in self._roles.items():
             if not any(node.role == role for node in self.nodes) and not self._served(role):
-                self.nodes += [
-                    Node(role, f"{role}-{number + 1}.{token_hex(2)}", self._settings) for number in range(count)
-                ]
+                self.nodes += [self._node(role, f"{role}-{number + 1}") for number in range(count)]
+
+    def _node(self, role: str, place: str) -> Node:
+        return Node(role, f"{place}.{token_hex(2)}", self._settings)  # no two boots of a place share a name
 
     def _served(self, role: str) -> bool:
         path = self._settings.ledger_path
