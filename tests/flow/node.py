@@ -12,7 +12,7 @@ from leasehold.flow.intake import Intake
 from leasehold.flow.outbox import GrantsAll
 from leasehold.flow.reporter import Reporter
 from leasehold.flow.worker import Worker
-from leasehold.ports.reports import Claims
+from leasehold.ports.reports import Claims, Outbox
 from leasehold.testing.clock import ManualClock
 from tests.flow.scripted import JournalQueue, ScriptedOutbox, ScriptedSlots, ScriptedStore
 
@@ -29,15 +29,19 @@ class Node:
         claims: Claims | None = None,
         queues: Sequence[JournalQueue] = (),
         clock: ManualClock | None = None,
+        name: str = "w1",
+        slots: ScriptedSlots | None = None,
+        outbox: Outbox | None = None,
+        store: ScriptedStore | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.journal: list[str] = []
         self.outbox = ScriptedOutbox(self.journal)
         self.queues = list(queues) or [JournalQueue("tasks:default", self.clock, self.journal)]
         self.queue = self.queues[0]
-        self.store = ScriptedStore()
-        self.slots = ScriptedSlots(self.clock, places)
-        self.reporter = Reporter(self.outbox, self.clock, linger=0)
+        self.store = store or ScriptedStore()
+        self.slots = slots or ScriptedSlots(self.clock, places)
+        self.reporter = Reporter(outbox or self.outbox, self.clock, linger=0)
         self.worker = Worker(
             self.slots,
             self.reporter,
@@ -52,8 +56,8 @@ class Node:
             self.queues,
             self.reporter,
             self.clock,
-            worker="w1",
-            new_id=IdMaker(self.clock, Random(0)),
+            worker=name,
+            new_id=IdMaker(self.clock, Random(name)),
             knows=self.slots.knows,
             room=self.worker.room,
             give=self.worker.give,

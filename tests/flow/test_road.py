@@ -1,0 +1,92 @@
+"""The whole road in small, under misfortune: at the end every task has its outcome, and nothing counted twice."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from leasehold.core.model import Status
+from leasehold.flow.audit import audit
+from tests.flow.world import World
+
+SEEDS = range(int(os.environ.get("LEASEHOLD_SEEDS", "150")))
+"""Worlds per search of `make prove`."""
+
+
+def loses_nothing(world: World) -> None:
+    """What holds at the end, whatever happened on the way."""
+    orchestra = world.orchestra
+    verdict = audit(orchestra.views, orchestra.clock.now(), trails=None)
+    assert verdict.ok, verdict.problems
+    for chunk in orchestra.views.scan():
+        for task in chunk:
+            trail = orchestra.trail(task.id)
+            assert trail.count("completed") == (task.status is Status.COMPLETED), trail
+            assert task.status is not Status.COMPLETED or task.id in world.life.returned
+
+
+def lived(folder: Path, seed: int, **rates: float) -> World:
+    world = World(folder, seed, **rates)
+    work, poison = world.submit("work", 10), world.submit("poison", 2)
+    world.chaos(1_200)
+    work += world.submit("work", 3)
+    world.chaos(800)
+    world.peace()
+    assert world.statuses(work) == {Status.COMPLETED}
+    assert world.statuses(poison) == {Status.FAILED}
+    assert {world.orchestra.task(id).attempts for id in poison} == {3}
+    loses_nothing(world)
+    return world
+
+
+FAIR = {
+    "reorder": 0.3,
+    "short": 0.2,
+    "delay": 0.1,
+    "lose_reply_receive": 0.05,
+    "lose_send": 0.03,
+    "lose_reply_send": 0.05,
+    "lose_reply_delete": 0.05,
+    "lose_reply_change": 0.05,
+    "fail_entry": 0.1,
+    "unavailable": 0.05,
+}
+"""What a queue may do that never gives one task to two."""
+
+FOUL = {**FAIR, "duplicate": 0.05, "undeleted": 0.05, "stale_delete": 0.2, "vanish": 0.03}
+"""What a standard queue may do besides."""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_on_fair_queues_no_two_runs_of_a_task_ever_overlap(tmp_path: Path, seed: int) -> None:
+    world = lived(tmp_path, seed, **FAIR)
+    assert world.life.overlaps == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_queues_do_every_task_ends_and_completes_once(tmp_path: Path, seed: int) -> None:
+    world = lived(tmp_path, seed, **FOUL)
+    assert len(world.struck) > 10
+
+
+def test_without_misfortune_every_task_runs_once(tmp_path: Path) -> None:
+    world = World(tmp_path, 0)
+    ids = world.submit("work", 20)
+    world.luck = 1.0
+    world.peace()
+    assert world.statuses(ids) == {Status.COMPLETED}
+    loses_nothing(world)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("seed", SEEDS)
+def test_on_fair_queues_no_two_runs_ever_overlap_in_many_worlds(tmp_path: Path, seed: int) -> None:
+    assert lived(tmp_path, 1_000 + seed, **FAIR).life.overlaps == []
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_task_ends_and_completes_once_in_many_worlds(tmp_path: Path, seed: int) -> None:
+    lived(tmp_path, 2_000 + seed, **FOUL)
