@@ -56,8 +56,13 @@ def of_step(before: Task, event: events.Event, answer: Decision | Ignored) -> It
         "the dispatch number rises only over a closed dispatch (S2)",
         after.n == before.n or (dispatched and after.n == before.n + 1),
     )
+    yield from of_outcomes(before, event, after, changed=not silent or bool(lines))
+
+
+def of_outcomes(before: Task, event: events.Event, after: Task, *, changed: bool) -> Iterator[tuple[str, bool]]:
+    """(law, whether it holds) for the token, the outcome and the budgets."""
     yield "the token never falls (S3)", after.token >= before.token
-    yield "nothing undoes a success (S4)", before.status is not Status.COMPLETED or (silent and not lines)
+    yield "nothing undoes a success (S4)", before.status is not Status.COMPLETED or not changed
     success = isinstance(event, events.Completed)
     yield (
         "only a success completes (S5)",
