@@ -84,13 +84,14 @@ class WorkerNode:
         service = Service(
             [
                 Loop("worker", lambda: self._work(stop, over, at_once), lambda: None),
-                Loop("intake", lambda: self._take_in(stop), lambda: None),
+                Loop("intake", lambda: self._take_in(stop), lambda: over.wait(REST) if stop.asked else None),
                 Loop("reporter", self._report, lambda: None),
             ],
             over,
             random,
         )
         stop.on_ask(self._slots.wake)
+        over.on_ask(self._reporter.wake)
         service.start()
         try:
             service.join()

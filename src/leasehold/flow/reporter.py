@@ -61,6 +61,11 @@ class Reporter:
         """How much is not yet reported, or not yet deleted."""
         return len(self._waiting) + self._busy + len(self._undeleted)
 
+    def wake(self) -> None:
+        """End a pause under way."""
+        with self._changed:
+            self._changed.notify_all()
+
     def pause(self, timeout: int) -> None:
         """Wait until a step would have something to do, at most ``timeout`` ms."""
         with self._changed:

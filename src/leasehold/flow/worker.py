@@ -94,9 +94,9 @@ class Worker:
         return self._room
 
     def wait_for_room(self, timeout: int) -> None:
-        """Wait until there is room, at most ``timeout`` ms."""
+        """Wait until there is room, at most ``timeout`` ms; not at all while leaving, when there will be none."""
         with self._changed:
-            self._changed.wait_for(lambda: self.room() > 0, timeout / 1000)
+            self._changed.wait_for(lambda: self._drain is not None or self.room() > 0, timeout / 1000)
 
     def give(self, received: Sequence[Held]) -> None:
         """Take over what was received."""
@@ -123,7 +123,9 @@ class Worker:
 
     def begin_drain(self, reason: str, patience: int) -> None:
         """Leave in good order (R11): start nothing more, let what is short finish within ``patience`` ms."""
-        self._drain = Drain(reason, self._clock.boot() + patience)
+        with self._changed:
+            self._drain = Drain(reason, self._clock.boot() + patience)
+            self._changed.notify_all()
         for held in self._running.values():
             if held.began is not None:
                 self._say_draining(held, reason)
