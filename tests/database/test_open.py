@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.adapters.database.connection import Sql
+from leasehold.adapters.database.connection import Contended, Sql, Transaction
 from leasehold.adapters.database.ledger import DatabaseLedger
 from leasehold.adapters.database.open import connect, open_database
 from leasehold.adapters.database.sqlite import SqliteDatabase
@@ -279,3 +279,61 @@ def test_closing_a_ledger_closes_its_connections(bench: SqliteBench) -> None:
     DatabaseLedger(bench.database).close()
     assert bench.database._pool.writer is None
     assert bench.database._pool.readers == []
+
+
+def test_a_transaction_that_another_writer_was_in_the_way_of_is_tried_again_as_a_whole(bench: SqliteBench) -> None:
+    chores = bench.database.sql("chores")
+    tries: list[int] = []
+
+    def work(tx: Transaction) -> str:
+        tx.run(chores["add secret"], {"name": str(len(tries)), "value": b"x"})
+        tries.append(len(tries))
+        if len(tries) < 3:
+            raise Contended("in the way")
+        return "done"
+
+    assert bench.database.transact(work) == "done"
+    with bench.database.read() as tx:
+        assert [tx.rows(chores["secret"], {"name": str(nth)}) for nth in range(3)] == [[], [], [(b"x",)]]
+
+
+def test_a_transaction_is_not_tried_for_ever(bench: SqliteBench) -> None:
+    tries: list[int] = []
+
+    def work(tx: Transaction) -> None:
+        tries.append(tx.now)
+        raise Contended("in the way")
+
+    with pytest.raises(Contended):
+        bench.database.transact(work)
+    assert len(tries) == 3
+
+
+def test_a_reader_that_fails_leaves_its_connection_to_the_next(bench: SqliteBench) -> None:
+    with suppress(KeyError), bench.database.read() as tx:
+        tx.rows(bench.database.sql("meta")["exists"])
+        raise KeyError
+    (idle,) = bench.database._pool.readers
+    with bench.database.read():
+        assert bench.database._pool.readers == []
+    assert bench.database._pool.readers == [idle]
+
+
+def test_many_readers_at_once_have_a_connection_each(bench: SqliteBench) -> None:
+    with bench.database.read() as one, bench.database.read() as other:
+        assert one.rows(bench.database.sql("meta")["exists"]) == other.rows(bench.database.sql("meta")["exists"])
+    assert len(bench.database._pool.readers) == 2
+
+
+def test_a_mark_takes_back_what_came_after_it(bench: SqliteBench) -> None:
+    chores = bench.database.sql("chores")
+    with bench.database.write() as tx:
+        tx.run(chores["add secret"], {"name": "before", "value": b"x"})
+        tx.mark()
+        tx.run(chores["add secret"], {"name": "after", "value": b"x"})
+        tx.undo()
+        tx.mark()
+        tx.run(chores["add secret"], {"name": "kept", "value": b"x"})
+        tx.keep()
+    with bench.database.read() as tx:
+        assert [len(tx.rows(chores["secret"], {"name": name})) for name in ("before", "after", "kept")] == [1, 0, 1]

@@ -113,6 +113,12 @@ class FilterSuite:
         assert find(moves, f"-id:{third} id:{first[:8]} key:c") == []
         assert find(moves, f"-id:{third}") == [second, first]
 
+    def test_an_id_that_begins_too_many_is_refused(self, moves: Moves) -> None:
+        """Rather than answered in part."""
+        moves.given(1_001)
+        with pytest.raises(BadFilter, match="id:0 begins the ids of over 1,000 tasks"):
+            moves.views.tasks("id:0")
+
     def test_groups_of_failures_are_found(self, moves: Moves) -> None:
         """By the beginning of their id; a task that is retried after a failure belongs to its group too."""
         a, b, c = moves.out(3)

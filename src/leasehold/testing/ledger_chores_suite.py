@@ -183,6 +183,12 @@ class LedgerChoresSuite:
         assert not moves.ledger.cancel_operation(asked.id)
         assert not moves.ledger.cancel_operation("no-such-operation")
 
+    def test_an_operations_ceiling_may_be_a_task(self, moves: Moves) -> None:
+        """It is covered, and nothing newer."""
+        ids = moves.given(4)
+        moves.ledger.start_operation(operation(moves, "cancel", "")._replace(ceiling=ids[1]))
+        assert walk(moves) == [ids[:2], []]
+
     def test_an_operation_on_an_empty_ledger_is_at_its_end(self, moves: Moves) -> None:
         """It finds nothing, also not what comes later."""
         moves.ledger.start_operation(operation(moves, "cancel", ""))

@@ -206,6 +206,7 @@ class ViewsSuite:
         (group,) = moves.views.failures()
         assert (group.id, group.name, group.tasks, group.example) == ("none", "transcribe", 1, task_id)
         assert "went away" in group.message
+        assert group.last_at == moves.ledger.now()
         assert [view.task.id for view in moves.views.tasks("group:none status:failed").rows] == [task_id]
 
     def test_batches_are_told_newest_first(self, moves: Moves) -> None:

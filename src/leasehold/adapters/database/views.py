@@ -19,8 +19,8 @@ HOT = 36
 """How many values of a row belong to ``task_of``."""
 FEW = 10
 """Ids that ``find_id`` answers."""
-NO_ERROR = ("", "no error was reported: the machine went away each time", "", 0, 0)
-"""What is said of failures that were concluded from silence."""
+NO_ERROR = "no error was reported: the machine went away each time"
+"""What is said of failures that were concluded from silence; of these only the newest is dated."""
 _PART_OF_ID = re.compile(r"[0-9A-Za-z-]+")
 
 
@@ -130,9 +130,11 @@ class DatabaseViews:
     def _failure_group(
         self, tx: Transaction, name: str, group: str, known: Mapping[str, Row], tasks: int
     ) -> FailureGroup:
-        kind, message, frame, first_at, last_at = known.get(group, NO_ERROR)
         asked = Filter(states=(Status.FAILED.value,), name=Choice((name,)), group=Choice((group or NO_GROUP,)))
-        example = self._plan(tx, asked).newest(tx, self._sql, 1)
+        newest = self._plan(tx, asked).newest(tx, self._sql, 1)
+        last = self._outcomes(tx, tx.rows(self._sql["outcomes"], {"ids": tx.array([task_id for _, task_id in newest])}))
+        silent = ("", NO_ERROR, "", last[0].ended_at if last else 0, last[0].ended_at if last else 0)
+        kind, message, frame, first_at, last_at = known.get(group, silent)
         return FailureGroup(
             id=group or NO_GROUP,
             name=name,
@@ -142,7 +144,7 @@ class DatabaseViews:
             tasks=tasks,
             first_at=first_at,
             last_at=last_at,
-            example=example[0][1] if example else "",
+            example=newest[0][1] if newest else "",
         )
 
     def batches(self, limit: int = 50) -> list[BatchView]:

@@ -1,0 +1,76 @@
+"""A queue in the ledger's own database: a dispatch and its send are one transaction (R10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from leasehold.adapters.bell import LocalBell
+from leasehold.adapters.database.queue import DatabaseQueue, QueueTerms
+from leasehold.adapters.memory import MemoryQueue, MemoryTerms
+from leasehold.ports.ledger import Outgoing, Terms
+from leasehold.ports.queue import Message
+from leasehold.testing.ledger_bench import VALIDITY, Moves
+from tests.database.sqlite_bench import SqliteBench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[SqliteBench]:
+    bench = SqliteBench(tmp_path)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def moves(bench: SqliteBench) -> Moves:
+    return Moves(bench)
+
+
+@pytest.fixture
+def queue(bench: SqliteBench) -> DatabaseQueue:
+    return DatabaseQueue(
+        "default", bench.database, clock=bench.clock, bell=LocalBell(), topic="tasks:default", terms=QueueTerms()
+    )
+
+
+def by_id(outgoing: Sequence[Outgoing]) -> list[Message]:
+    return [Message(f"{each.task.id} {each.task.n}") for each in outgoing]
+
+
+def test_what_is_dispatched_is_on_the_queue(moves: Moves, queue: DatabaseQueue) -> None:
+    ids = moves.given(3)
+    outgoing = moves.ledger.dispatch("default", 10, Terms(VALIDITY), by_id, queue)
+    assert [each.task.id for each in outgoing] == ids
+    received = queue.receive(10, wait=0, visibility=1_000)
+    assert [delivery.body for delivery in received.deliveries] == [f"{task_id} 1" for task_id in ids]
+
+
+def test_a_dispatch_that_cannot_be_sent_has_not_happened(moves: Moves, queue: DatabaseQueue) -> None:
+    (task_id,) = moves.given()
+
+    def broken(outgoing: Sequence[Outgoing]) -> list[Message]:
+        raise ValueError(f"{len(outgoing)} messages cannot be made")
+
+    with pytest.raises(ValueError, match="1 messages cannot be made"):
+        moves.ledger.dispatch("default", 10, Terms(VALIDITY), broken, queue)
+    assert moves.state(task_id) == "pending/due"
+    assert moves.task(task_id).n == 0
+    assert not queue.receive(10, wait=0, visibility=1_000).deliveries
+    moves.assert_accounted_for()
+
+
+def test_nothing_due_makes_no_messages(moves: Moves, queue: DatabaseQueue) -> None:
+    def never(outgoing: Sequence[Outgoing]) -> list[Message]:
+        raise AssertionError(outgoing)
+
+    assert moves.ledger.dispatch("default", 10, Terms(VALIDITY), never, queue) == []
+
+
+def test_a_queue_elsewhere_is_refused(moves: Moves, bench: SqliteBench) -> None:
+    (task_id,) = moves.given()
+    elsewhere = MemoryQueue("default", bench.clock, MemoryTerms())
+    with pytest.raises(TypeError, match="'default' does not live in the ledger's database"):
+        moves.ledger.dispatch("default", 10, Terms(VALIDITY), by_id, elsewhere)
+    assert moves.state(task_id) == "pending/due"
