@@ -40,7 +40,7 @@ def each_sqlite(element: Each, compiler: SQLCompiler, **kw: object) -> str:
 @compiles(Each, "postgresql")
 def each_postgresql(element: Each, compiler: SQLCompiler, **kw: object) -> str:
     """A text array literal: psycopg's own adaptation of lists costs three times as much."""
-    return f"unnest(CAST({compiler.process(element.clauses, **kw)} AS TEXT[]))"
+    return f"(SELECT unnest(CAST({compiler.process(element.clauses, **kw)} AS TEXT[])) AS value)"
 
 
 def each_row(name: str) -> TableValuedAlias:
