@@ -143,6 +143,10 @@ class ScriptedSlots:
         """It was asked to end, and does."""
         self.die(self.run_of(number), cause)
 
+    def take_back(self, number: int = 1, cause: str = "moved") -> None:
+        """It said that it began, and did not."""
+        self._end(Stopped(self.run_of(number), self.clock.boot(), cause, begun=False))
+
     def die(self, run_id: str, cause: str) -> None:
         self._end(Stopped(run_id, self.clock.boot(), cause, begun=True))
 

@@ -122,6 +122,17 @@ def test_or_dropped_if_by_then_nobody_may_start_it() -> None:
     assert node.journal == ["delete", "say expired"]
 
 
+def test_a_run_whose_beginning_was_told_is_released_though_nobody_may_start_it_any_more() -> None:
+    """A slot may take back what it has just said to begin; only an end of that run spares the task its lease."""
+    node = Node(places=1)
+    node.running(a_message(not_after=START + 30_000))
+    node.clock.advance(31_000)
+    node.slots.take_back()
+    node.work()
+    assert node.journal == ["delete", "say released"]
+    assert node.outbox.said[0].deleted
+
+
 def test_a_lease_that_leaves_nothing_here_is_refused_not_passed_round() -> None:
     node = Node()
     node.queue.put(a_message(lease=MARGIN))

@@ -288,13 +288,21 @@ class Worker:
             self._report(held, said, Fate.GIVE_BACK)
 
     def _turn_away(self, held: Held, cause: str) -> None:
-        """Give a message back that never began here, or drop it if nobody may start it any more (R6)."""
+        """Give a message back that never began here, or drop it if nobody may start it any more (R6).
+
+        One whose beginning was told all the same is released by its own word: "expired" ends no run, so the ledger
+        would wait for its lease's end and charge it as lost.
+        """
         now = self._clock.boot()
-        if held.expired(now):
+        expired = held.expired(now)
+        if expired and held.began is None:
             self._report(held, held.update(UpdateKind.EXPIRED), Fate.DELETE_BEFORE)
             return
         said = held.update(UpdateKind.RELEASED)._replace(note=cause, ended_boot=now)
-        self._report(held, said, Fate.GIVE_BACK)
+        if expired:
+            self._report(held, said, Fate.DELETE_BEFORE)
+        else:
+            self._part(held, said)
 
     def _progress(self, held: Held, fraction: float | None, note: str | None) -> None:
         if (fraction is not None or note is not None) and self._desk.worth_reporting(held):
