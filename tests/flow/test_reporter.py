@@ -14,7 +14,7 @@ from leasehold.core.wire import encode_update, quarantined
 from leasehold.flow.held import Entry, Fate
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.outbox import StatusQueueOutbox
-from leasehold.flow.reporter import AGAIN, AT_ONCE, DELETES, ENOUGH, Reporter
+from leasehold.flow.reporter import AGAIN, AT_ONCE, DELETES, ENOUGH, IN_TRANSIT, Reporter
 from leasehold.ports.queue import Delivery
 from leasehold.testing.clock import ManualClock
 from tests.flow.scripted import MINUTE, JournalQueue, ScriptedOutbox, a_message, task_id
@@ -171,6 +171,32 @@ def test_a_delete_confirmed_after_the_lease_claims_nothing(desk: Desk) -> None:
     desk.add(FAILED, Fate.DELETE_BEFORE)
     desk.reporter.step()
     assert not desk.outbox.said[0].deleted
+
+
+def test_nothing_is_shown_whose_lease_ended_while_another_request_took_its_time(desk: Desk) -> None:
+    slow = SlowQueue(desk.clock)
+    desk.add(FAILED, Fate.DELETE_BEFORE, number=1, queue=slow)
+    desk.add(RELEASED, Fate.GIVE_BACK, number=2)
+    desk.reporter.step()
+    assert desk.journal == ["say failed", "say released"]
+
+
+def test_nor_deleted(desk: Desk) -> None:
+    slow = SlowQueue(desk.clock)
+    desk.add(FAILED, Fate.DELETE_BEFORE, number=1, queue=slow)
+    desk.add(FAILED, Fate.DELETE_BEFORE, number=2)
+    desk.reporter.step()
+    assert desk.journal == ["say failed", "say failed"]
+
+
+@pytest.mark.parametrize(
+    ("left", "journal"), [(IN_TRANSIT + 1, ["show", "say released"]), (IN_TRANSIT, ["say released"])]
+)
+def test_with_little_of_its_lease_left_a_message_is_left_to_that(desk: Desk, left: int, journal: list[str]) -> None:
+    desk.add(RELEASED, Fate.GIVE_BACK)
+    desk.clock.advance(MINUTE - left)
+    desk.reporter.step()
+    assert desk.journal == journal
 
 
 def test_what_was_reported_is_deleted_again_and_again_until_its_lease_is_over(desk: Desk) -> None:

@@ -23,6 +23,10 @@ DELETES = 5
 """Tries of a delete before its report claims that the message is still there: true more often than one try would tell,
 and soon enough for a worker that is leaving."""
 
+IN_TRANSIT = 5_000
+"""ms that a request may take to be carried out: with less of its lease left, a message is left to that. Given back by
+a request that arrives late, it would be taken out of the hands of whoever runs it by then."""
+
 AGAIN = 1_000
 """ms between two tries of a delete that comes after its report: nobody waits for it."""
 
@@ -59,7 +63,8 @@ class Reporter:
     @property
     def backlog(self) -> int:
         """How much is not yet reported, or not yet deleted."""
-        return len(self._waiting) + self._busy + len(self._undeleted)
+        with self._changed:  # counted between two moves: what is on its way from one to another would be missed
+            return len(self._waiting) + self._busy + len(self._undeleted)
 
     def wake(self) -> None:
         """End a pause under way."""
@@ -116,10 +121,8 @@ class Reporter:
 
         Only inside the lease: after it the message may be another's, and a stale receipt could take it from there.
         """
-        now = self._clock.boot()
-        ours = [each for each in batch if now < each.ends]
-        gone = self._each_queue(ours, Fate.DELETE_BEFORE, deleted_from)
-        self._each_queue(ours, Fate.GIVE_BACK, shown_again)
+        gone = self._each_queue(batch, Fate.DELETE_BEFORE, deleted_from, spare=0)
+        self._each_queue(batch, Fate.GIVE_BACK, shown_again, spare=IN_TRANSIT)
         now = self._clock.boot()
         ready: list[Entry] = []
         later: list[Entry] = []
@@ -132,15 +135,27 @@ class Reporter:
         return ready, later
 
     def _each_queue(
-        self, batch: Iterable[Entry], fate: Fate, act: Callable[[Queue, Sequence[str]], Sequence[bool]]
+        self,
+        batch: Iterable[Entry],
+        fate: Fate,
+        act: Callable[[Queue, Sequence[str]], Sequence[bool]],
+        *,
+        spare: int | None = None,
     ) -> set[Key]:
-        """Act on the messages with this fate, queue by queue; those for which that was confirmed."""
-        receipts: defaultdict[Queue, list[str]] = defaultdict(list)
+        """Act on the messages with this fate, queue by queue; those for which that was confirmed.
+
+        ``spare``: only on those with more than so many ms of their lease left, as it is when their queue's turn comes.
+        """
+        entries: defaultdict[Queue, list[Entry]] = defaultdict(list)
         for each in batch:
             if each.fate is fate and each.queue is not None:
-                receipts[each.queue].append(each.receipt)
+                entries[each.queue].append(each)
         confirmed: set[Key] = set()
-        for queue, named in receipts.items():
+        for queue, theirs in entries.items():
+            now = self._clock.boot()
+            named = [each.receipt for each in theirs if spare is None or now < each.ends - spare]
+            if not named:
+                continue
             try:
                 answers = act(queue, named)
             except Unavailable as error:
