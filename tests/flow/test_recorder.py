@@ -79,6 +79,27 @@ def test_a_report_stays_on_the_queue_until_it_is_committed(orchestra: Orchestra)
     assert orchestra.status.journal == ["delete"]
 
 
+def test_what_the_ledger_did_not_take_is_recorded_as_soon_as_it_can_be_and_no_silence_is_judged_before(
+    orchestra: Orchestra,
+) -> None:
+    """It is hidden from everybody else: the queue looks empty, and the run that it speaks of silent."""
+    id = given_a_dispatched_task(orchestra)
+    reports_that(orchestra, COMPLETED)
+    down = Breaking(orchestra.ledger)
+    down.errors["apply"] = LedgerUnavailable("it is failing over")
+    recorder = Recorder(orchestra.status, cast("Ledger", down), orchestra.bell, orchestra.random, key=orchestra.key)
+    for _ in range(3):
+        with pytest.raises(LedgerUnavailable):
+            recorder.step()
+        assert recorder.lag == UNREAD
+    down.errors.clear()
+    assert recorder.step() == 1
+    assert orchestra.state(id) == "completed"
+    assert orchestra.status.depth() == (0, 0)
+    assert recorder.step() == 0
+    assert recorder.lag == 0
+
+
 def test_a_crash_between_commit_and_delete_records_twice_what_counts_once(orchestra: Orchestra) -> None:
     id = given_a_dispatched_task(orchestra)
     reports_that(orchestra, FAILED, failure=BOOM, deleted=True)

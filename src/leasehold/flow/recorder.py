@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from leasehold.core.errors import QueueUnavailable
+from leasehold.core.errors import Unavailable
 from leasehold.core.model import Decision
 from leasehold.core.reports import Malformed
 from leasehold.core.wire import WireUpdate, decode_status_message, event_of, payload_of, quarantined, verify
@@ -32,24 +32,32 @@ class Recorder:
         self._bell = bell
         self._random = random
         self._key = key
+        self._unrecorded: Sequence[Delivery] = ()
+        """What was received and could not be recorded: it is hidden from everybody else, this one must try again."""
         self.lag = UNREAD
         """How old (ms) the oldest report of the last step was: what the sweeper must know before it judges silence."""
 
     def step(self, wait: int = 0) -> int:
         """Record what has arrived, waiting up to ``wait`` ms for it; how many reports that was."""
         try:
-            received = self._reports.receive(LIMIT, wait=wait, visibility=RECORDING)
-        except QueueUnavailable:
+            deliveries = self._unrecorded or self._receive(wait)
+            if not deliveries:
+                return 0
+            self._unrecorded = deliveries
+            changes, malformed = self.read(deliveries)
+            answers = self._ledger.apply(changes, malformed)
+        except Unavailable:
             self.lag = UNREAD
             raise
-        self.lag = max((received.server_time - d.sent_at for d in received.deliveries), default=0)
-        if not received.deliveries:
-            return 0
-        changes, malformed = self.read(received.deliveries)
-        answers = self._ledger.apply(changes, malformed)
-        self._reports.delete([d.receipt for d in received.deliveries])
+        self._unrecorded = ()
+        self._reports.delete([d.receipt for d in deliveries])
         announce(self._bell, answers)
         return len(changes) + len(malformed)
+
+    def _receive(self, wait: int) -> Sequence[Delivery]:
+        received = self._reports.receive(LIMIT, wait=wait, visibility=RECORDING)
+        self.lag = max((received.server_time - d.sent_at for d in received.deliveries), default=0)
+        return received.deliveries
 
     def read(self, deliveries: Sequence[Delivery]) -> tuple[list[Change], list[Malformed]]:
         """What the messages say: changes to apply, and what could not be understood or trusted."""
