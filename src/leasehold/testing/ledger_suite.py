@@ -253,6 +253,17 @@ class LedgerSuite:
         (run,) = moves.views.runs(task_id)
         assert (run.outcome, run.fraction, run.ended_at) == ("completed", 0.5, moves.ledger.now())
 
+    @pytest.mark.parametrize("at_once", [True, False])
+    def test_when_a_run_began_is_what_was_known_first(self, moves: Moves, *, at_once: bool) -> None:
+        """Every report tells it as an age, on another message: it would move by some ms each time."""
+        (task_id,) = moves.out()
+        began = moves.run().started_at
+        reports = [moves.started(), Progressed(moves.run()._replace(started_at=began + 7), 0.5)]
+        for together in [reports] if at_once else [[each] for each in reports]:
+            moves.apply(task_id, *together)
+        (run,) = moves.views.runs(task_id)
+        assert (run.started_at, run.fraction) == (began, 0.5)
+
     def test_a_runs_log_is_kept_with_it(self, moves: Moves) -> None:
         """Also of a run whose report changes nothing."""
         (task_id,) = moves.out()

@@ -13,6 +13,9 @@ from leasehold.core.model import Audit, Decision, Ignored, RunFact, Task
 RunKey = tuple[int, int, int, str]
 """Task number, n, r, run_id."""
 
+STARTED_AT = RunFact._fields.index("started_at") - 3
+"""The place among what is known of a run; its key comes before."""
+
 
 class Changing:
     """Tasks under the lock of one transaction, their changes, and all that is written with them."""
@@ -61,7 +64,11 @@ class Changing:
         """Several facts of one run make one row: a later one replaces, ``None`` leaves what was known."""
         new = fact[3:] if fact.failure is None else (*fact[3:-1], failure_text(fact.failure))
         old = self._runs.get(key)
-        self._runs[key] = new if old is None else tuple(map(newer, new, old))
+        if old is not None:
+            new = tuple(map(newer, new, old))
+            if old[STARTED_AT] is not None:  # a later report reckons it from an age: it would move by some ms
+                new = (*new[:STARTED_AT], old[STARTED_AT], *new[STARTED_AT + 1 :])
+        self._runs[key] = new
 
     def _places(self) -> dict[str, int]:
         """Give each task of a batch that has just ended, or ended otherwise, its place in the line of ended tasks.

@@ -95,10 +95,19 @@ def unless_there(into: Table, *names: str) -> Insert:
     return added(into, *names).on_conflict_do_nothing()
 
 
-def learned(into: Table) -> Insert:
-    """As ``added``; of a row whose key is taken, what is given replaces what was known, and null leaves it."""
+def learned(into: Table, *lasting: str) -> Insert:
+    """As ``added``; of a row whose key is taken, what is given replaces what was known, and null leaves it.
+
+    Of ``lasting`` columns, what was known first stays.
+    """
     insert = added(into)
-    known = {c.name: func.coalesce(insert.excluded[c.name], c) for c in into.columns if not c.primary_key}
+    known = {
+        c.name: func.coalesce(c, insert.excluded[c.name])
+        if c.name in lasting
+        else func.coalesce(insert.excluded[c.name], c)
+        for c in into.columns
+        if not c.primary_key
+    }
     return insert.on_conflict_do_update(index_elements=[c.name for c in into.primary_key.columns], set_=known)
 
 

@@ -63,7 +63,7 @@ STATEMENTS: Mapping[str, Executable] = {
     .where(tasks.c.number == bindparam("number_"))
     .values({name: bindparam(name) for name in CHANGING}),
     "add audit": added(audit),
-    "learn run": learned(runs),
+    "learn run": learned(runs, "started_at"),
     "learn output": learned(run_outputs),
     "add result": unless_there(results),
     "end in batch": update(batches)
