@@ -64,6 +64,7 @@ class ScriptedSlots:
         self.handed_over: list[Job] = []
         self.answers: list[Answer] = []
         self.interruptions: list[str] = []
+        self.singled_out: list[tuple[str, str]] = []
         self.stops: list[tuple[str, str]] = []
         self.wakes = 0
         self.closed = False
@@ -95,8 +96,11 @@ class ScriptedSlots:
         assert run_id in self.jobs
         self.answers.append(answer)
 
-    def interrupt(self, reason: str) -> None:
-        self.interruptions.append(reason)
+    def interrupt(self, reason: str, run_ids: Sequence[str] | None = None) -> None:
+        if run_ids is None:
+            self.interruptions.append(reason)
+        else:
+            self.singled_out.extend((run_id, reason) for run_id in run_ids)
 
     def stop(self, run_ids: Sequence[str], cause: str) -> None:
         for run_id in run_ids:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from unittest.mock import Mock
 
 import pytest
 
+from leasehold.core.errors import StoreUnavailable
 from leasehold.core.model import FailureKind
 from leasehold.core.reports import Update
 from leasehold.core.wire import INLINE_LIMIT, decode_status_message, encode_update, pack
 from leasehold.flow.checkpoints import cancel_mark, folder
-from leasehold.flow.desk import LOG_TAIL
+from leasehold.flow.desk import LOG_TAIL, PROGRESS_EVERY
 from leasehold.ports.slots import Answer
 from tests.flow.node import LIMIT, Node
 from tests.flow.scripted import a_message, task_id
@@ -255,6 +257,44 @@ def test_a_run_is_told_that_its_task_was_cancelled(act: str) -> None:
     getattr(node.slots, act)()
     node.work()
     assert node.slots.answers[-1].interrupted == "cancelled"
+
+
+def test_a_run_that_only_tells_its_progress_hears_of_it_too() -> None:
+    node = a_run()
+    node.slots.tell(fraction=0.1)
+    node.work()
+    assert node.slots.singled_out == []
+    cancelled(node)
+    for _ in range(3):
+        node.clock.advance(PROGRESS_EVERY)
+        node.slots.tell(fraction=0.2)
+        node.work()
+    assert node.slots.singled_out == [(node.slots.run_of(1), "cancelled")]
+    node.journal.clear()
+    node.slots.yield_(cause="cancelled")
+    node.work()
+    assert node.journal == ["delete", "say released"]
+
+
+def test_whether_it_was_cancelled_is_asked_no_oftener_than_progress_is_reported() -> None:
+    node = a_run()
+    node.slots.tell(fraction=0.1)
+    node.work()
+    cancelled(node)
+    node.slots.tell(fraction=0.2)
+    node.work()
+    assert node.slots.singled_out == []
+
+
+@pytest.mark.parametrize("act", ["save", "load", "tell"])
+def test_a_store_that_cannot_say_so_fails_no_run(act: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = a_run()
+    down = StoreUnavailable("the store cannot be reached")
+    monkeypatch.setattr(node.store, "exists", Mock(side_effect=down))
+    node.slots.tell(note="here") if act == "tell" else getattr(node.slots, act)()
+    node.work()
+    assert node.slots.answers == ([] if act == "tell" else [Answer()])
+    assert node.slots.singled_out == []
 
 
 def test_a_mark_of_another_dispatch_says_nothing() -> None:

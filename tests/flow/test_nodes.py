@@ -32,8 +32,8 @@ class StoppingSlots(ScriptedSlots):
         super().start(jobs)
         self.then()
 
-    def interrupt(self, reason: str) -> None:
-        super().interrupt(reason)
+    def interrupt(self, reason: str, run_ids: Sequence[str] | None = None) -> None:
+        super().interrupt(reason, run_ids)
         for run_id in list(self.jobs):
             self.die(run_id, reason)
 

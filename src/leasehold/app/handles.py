@@ -69,7 +69,7 @@ class Handle(Generic[R]):
         raise (TaskFailed if outcome.status is Status.FAILED else TaskCancelled)(story)
 
     def cancel(self, reason: str = "") -> bool:
-        """Cancel it; whether it had no outcome yet. A run under way is told at its next checkpoint."""
+        """Cancel it; whether it had no outcome yet. A run under way is told at its next checkpoint or progress."""
         return self._changed(self.app.connection.client.cancel([self.id], by=getpass.getuser(), reason=reason))
 
     def retry(self, reason: str = "") -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from leasehold.core.errors import StoreUnavailable
 from leasehold.core.model import Token
 from leasehold.ports.store import Store
 
@@ -16,11 +19,12 @@ class Checkpoints:
         self._store = store
         self._limit = limit
 
-    def save(self, task_id: str, token: Token, run_id: str, number: int, state: str) -> str | None:
-        """Keep ``state`` durably as this run's checkpoint ``number``; what is wrong with it, if anything is.
+    def save(self, task_id: str, token: Token, run_id: str, state: str) -> str | None:
+        """Keep ``state`` durably as the newest checkpoint of this token; what is wrong with it, if anything is.
 
-        The run's id ends the key, because a queue that delivers one message twice makes two runs of one token: each
-        keeps what it was told is kept.
+        Runs may share a token: a queue may deliver one message twice, and a ledger that is restored from a backup gives
+        its numbers again. So the run's id ends the key, and its number follows the highest of that token, whoever saved
+        that: what was kept last is what is loaded, and never what is pruned.
         """
         value = state.encode()
         if len(value) > self._limit:
@@ -28,9 +32,11 @@ class Checkpoints:
                 f"a checkpoint of {len(value):,} bytes is over the limit of {self._limit:,}: "
                 "keep large data in files of your own and save where they are, or raise LEASEHOLD_PAYLOAD_LIMIT"
             )
-        self._store.create(f"{folder(task_id)}/{token.fence:020d}-{number:010d}-{run_id}", value)
         older = [key for key in self._store.keys(folder(task_id)) if fence_of(key) <= token.fence]
-        self._store.delete(older[:-KEPT])
+        number = number_of(older[-1]) + 1 if older and fence_of(older[-1]) == token.fence else 1
+        self._store.create(f"{folder(task_id)}/{token.fence:020d}-{number:010d}-{run_id}", value)
+        with suppress(StoreUnavailable):  # the state is kept; what is too much is pruned by the next save
+            self._store.delete(older[: 1 - KEPT])
         return None
 
     def load(self, task_id: str, token: Token) -> str | None:
@@ -52,7 +58,12 @@ def folder(task_id: str) -> str:
 
 def fence_of(key: str) -> int:
     """The fencing token in a checkpoint's key."""
-    return int(key.rsplit("/", 1)[-1].split("-", 1)[0])
+    return int(key.rsplit("/", 1)[-1].split("-", 2)[0])
+
+
+def number_of(key: str) -> int:
+    """The number of a checkpoint among those of its token."""
+    return int(key.rsplit("/", 1)[-1].split("-", 2)[1])
 
 
 def cancel_mark(task_id: str, n: int) -> str:

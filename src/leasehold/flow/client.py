@@ -212,7 +212,7 @@ class Client:
     # ------------------------------------------------------------ change
 
     def cancel(self, task_ids: Sequence[str], *, by: str, reason: str = "") -> list[Applied]:
-        """Cancel at once in the ledger; a run under way is told at its next checkpoint, or ended by its lease."""
+        """Cancel at once in the ledger; its run is told at its next checkpoint or progress, or its lease ends it."""
         return self._apply(task_ids, Cancelled(by, reason))
 
     def retry(self, task_ids: Sequence[str], *, by: str, reason: str = "") -> list[Applied]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from leasehold.core.errors import MalformedMessage, StoreUnavailable
 from leasehold.core.model import Failure, FailureKind
 from leasehold.core.reports import Update, UpdateKind
@@ -15,6 +17,9 @@ from leasehold.ports.store import Store
 
 PROGRESS_EVERY = 1_000
 """ms between two progress reports of one run."""
+
+CANCELLED = "cancelled"
+"""Why a run should end whose task was cancelled."""
 
 LOG_TAIL = 8_192
 """Bytes of a run's output that ride in its report; longer output goes to the store as well."""
@@ -40,25 +45,29 @@ class Desk:
     def save(self, held: Held, state: str, leaving: str | None) -> Answer:
         """Keep a checkpoint, and tell the run if it should end early."""
         held.touched = True
-        held.saves += 1
         try:
-            error = self._checkpoints.save(held.task.id, held.token, held.run_id, held.saves, state)
-            return Answer(error=error, interrupted=self._interrupted(held, leaving))
+            error = self._checkpoints.save(held.task.id, held.token, held.run_id, state)
         except StoreUnavailable as unavailable:
             return Answer(error=f"the checkpoint could not be kept: {unavailable}")
+        return Answer(error=error, interrupted=self._interrupted(held, leaving))
 
     def load(self, held: Held, leaving: str | None) -> Answer:
         """The newest checkpoint of this run or an older one; tell the run if it should end early."""
         held.touched = True
         try:
             state = self._checkpoints.load(held.task.id, held.token)
-            return Answer(state=state, interrupted=self._interrupted(held, leaving))
         except StoreUnavailable as unavailable:
             return Answer(error=f"the checkpoint could not be read: {unavailable}")
+        return Answer(state=state, interrupted=self._interrupted(held, leaving))
 
     def _interrupted(self, held: Held, leaving: str | None) -> str | None:
-        held.cancelled = self._store.exists(cancel_mark(held.task.id, held.task.n))
-        return "cancelled" if held.cancelled else leaving
+        return CANCELLED if self.cancelled(held) else leaving
+
+    def cancelled(self, held: Held) -> bool:
+        """Whether its task was cancelled. While the store cannot tell, what it told last counts: no run fails of it."""
+        with suppress(StoreUnavailable):
+            held.cancelled = self._store.exists(cancel_mark(held.task.id, held.task.n))
+        return held.cancelled
 
     def forget(self, held: Held) -> None:
         """Drop the checkpoints of a completed task; if that fails, they only take space."""

@@ -27,7 +27,6 @@ class Held:
         "queue",
         "reported",
         "run_id",
-        "saves",
         "touched",
         "valid_until",
         "worker",
@@ -61,7 +60,6 @@ class Held:
         """Whether the run was told that its task is cancelled."""
         self.touched = False
         """Whether the run has used its checkpoints."""
-        self.saves = 0
         self.reported: int | None = None
         """When its progress was last reported."""
 

@@ -1,4 +1,4 @@
-"""How a run under way learns that its task was cancelled: by an object in the store, looked for at each checkpoint."""
+"""How a run under way learns that its task was cancelled: by an object in the store, looked for at its reports."""
 
 from __future__ import annotations
 

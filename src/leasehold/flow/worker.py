@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from leasehold.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from leasehold.core.reports import Update, UpdateKind
-from leasehold.flow.desk import Desk, missing_arguments, too_short
+from leasehold.flow.desk import CANCELLED, Desk, missing_arguments, too_short
 from leasehold.flow.held import Fate, Held, entry
 from leasehold.flow.pace import Pace
 from leasehold.flow.reporter import Reporter
@@ -236,7 +236,7 @@ class Worker:
                 if self._drain is not None:  # it was on its way when the draining began
                     self._say_draining(held, self._drain.reason)
             case Told():
-                self._progress(held, event.fraction, event.note)
+                self._told(held, event)
             case Saving():
                 self._slots.answer(event.run_id, self._desk.save(held, event.state, self._leaving))
                 self._progress(held, event.fraction, event.note)
@@ -304,10 +304,19 @@ class Worker:
         else:
             self._part(held, said)
 
-    def _progress(self, held: Held, fraction: float | None, note: str | None) -> None:
-        if (fraction is not None or note is not None) and self._desk.worth_reporting(held):
-            said = held.update(UpdateKind.PROGRESSED)._replace(fraction=fraction, note=note)
-            self._report(held, said, Fate.STAY)
+    def _progress(self, held: Held, fraction: float | None, note: str | None) -> bool:
+        """Report how far it is, but not too often; whether it was reported."""
+        if (fraction is None and note is None) or not self._desk.worth_reporting(held):
+            return False
+        said = held.update(UpdateKind.PROGRESSED)._replace(fraction=fraction, note=note)
+        self._report(held, said, Fate.STAY)
+        return True
+
+    def _told(self, held: Held, event: Told) -> None:
+        """A run that only tells its progress waits for no answer: it hears of a cancellation when it looks next."""
+        reported = self._progress(held, event.fraction, event.note)
+        if reported and not held.cancelled and self._desk.cancelled(held):
+            self._slots.interrupt(CANCELLED, [held.run_id])
 
     def _report(self, held: Held, said: Update, fate: Fate) -> None:
         self._reporter.add(entry(held, said, fate))

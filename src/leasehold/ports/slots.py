@@ -143,8 +143,8 @@ class Slots(Protocol):
         """Answer a ``Saving`` or ``Loading``."""
         ...
 
-    def interrupt(self, reason: str) -> None:
-        """Tell every running handler that it should end soon (``current().interrupted``)."""
+    def interrupt(self, reason: str, run_ids: Sequence[str] | None = None) -> None:
+        """Tell these runs (``None``: every running handler) that they should end soon (``current().interrupted``)."""
         ...
 
     def stop(self, run_ids: Sequence[str], cause: str) -> None:

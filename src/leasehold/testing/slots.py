@@ -157,10 +157,11 @@ class InlineSlots:
         self._waiting_for_answers.discard(run_id)
         self._runs[run_id].answers.put(answer)
 
-    def interrupt(self, reason: str) -> None:
-        """Tell every running handler that it should end soon."""
-        for run in self._runs.values():
-            run.reason = reason
+    def interrupt(self, reason: str, run_ids: Sequence[str] | None = None) -> None:
+        """Tell these runs, or every running handler, that they should end soon."""
+        for run_id, run in self._runs.items():
+            if run_ids is None or run_id in run_ids:
+                run.reason = reason
 
     def stop(self, run_ids: Sequence[str], cause: str) -> None:
         """A thread cannot be stopped from outside: it is told, and ends when it looks."""

@@ -198,6 +198,17 @@ class SlotsSuite:
         end = driver.end(run_id)
         assert (end.cause, end.begun) == ("drain", True)
 
+    def test_one_run_can_be_interrupted_and_the_others_go_on(self, driver: Driver) -> None:
+        """What was said to one is not said to the next run of the same slot."""
+        for _ in range(2):
+            run_id = driver.start("until_interrupted")
+            driver.wait(lambda event, run_id=run_id: event.run_id == run_id and isinstance(event, Told))
+            driver.slots.interrupt("not this one", ["another"])
+            driver.slots.interrupt("cancelled", [run_id])
+            end = driver.end(run_id)
+            assert (end.cause, end.begun) == ("cancelled", True)
+        assert driver.run("noop").result == "null"
+
     def test_a_job_that_comes_too_late_never_begins(self, driver: Driver) -> None:
         """Nothing of it runs."""
         run_id = driver.start("noop", start_by=-1)

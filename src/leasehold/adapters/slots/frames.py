@@ -26,6 +26,7 @@ ANSWER: Final = 2  # seq, state, error, interrupted
 INTERRUPT: Final = 3  # reason, seq of the last run that it is meant for
 CANCEL: Final = 4  # seq: an async run must end now
 LEAVE: Final = 5  # end the process once idle
+INTERRUPT_ONE: Final = 6  # reason, seq of the only run that it is meant for
 
 # child to worker
 HELLO: Final = 10  # [(name, is_async, concurrency), ...]

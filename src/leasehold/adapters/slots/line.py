@@ -10,7 +10,17 @@ from collections.abc import Callable
 from typing import cast
 
 from leasehold.adapters.slots.boot import REVOKED
-from leasehold.adapters.slots.frames import ANSWER, CANCEL, INTERRUPT, JOB, LEAVE, Decoder, Message, encode
+from leasehold.adapters.slots.frames import (
+    ANSWER,
+    CANCEL,
+    INTERRUPT,
+    INTERRUPT_ONE,
+    JOB,
+    LEAVE,
+    Decoder,
+    Message,
+    encode,
+)
 from leasehold.adapters.slots.spool import Spool
 
 PIECE = 1 << 16
@@ -40,6 +50,8 @@ class Line:
         self.last = 0
         """Number of the newest job."""
         self._interruption = ("", 0)
+        self._singled_out: dict[int, str] = {}
+        """Why single runs should end early; each is told once, and remembers."""
         self.leaving = False
         self.on_news: Callable[[], None] | None = None
         """Called by whichever thread has read something."""
@@ -112,6 +124,9 @@ class Line:
             self._answers[cast("int", message[1])] = message
         elif kind == INTERRUPT:
             self.interrupt(*cast("tuple[str, int]", message[1:]))
+        elif kind == INTERRUPT_ONE:
+            reason, seq = cast("tuple[str, int]", message[1:])
+            self._singled_out[seq] = reason
         elif kind == CANCEL:
             self.cancelled.add(cast("int", message[1]))
         elif kind == LEAVE:
@@ -124,7 +139,7 @@ class Line:
     def interrupted(self, seq: int) -> str | None:
         """Why that run should end early, as far as it is known here."""
         reason, last = self._interruption
-        return reason if seq <= last else None
+        return self._singled_out.pop(seq, reason if seq <= last else None)
 
     def revoked(self, seq: int) -> bool:
         """Whether the worker has taken this job back before it began."""

@@ -133,10 +133,10 @@ class SlotPool:
         for slot in self._slots:
             slot.answer(run_id, answer)
 
-    def interrupt(self, reason: str) -> None:
-        """Tell every running handler that it should end soon."""
+    def interrupt(self, reason: str, run_ids: Sequence[str] | None = None) -> None:
+        """Tell these runs, or every running handler, that they should end soon."""
         for slot in self._slots:
-            slot.interrupt(reason)
+            slot.interrupt(reason, run_ids)
 
     def stop(self, run_ids: Sequence[str], cause: str) -> None:
         """End these runs; each yields its event when it is seen dead. Waiting ones never begin."""

@@ -14,6 +14,7 @@ from leasehold.adapters.slots.frames import (
     CANNOT,
     HELLO,
     INTERRUPT,
+    INTERRUPT_ONE,
     LEAVE,
     LITTERED,
     SIZE,
@@ -131,9 +132,12 @@ class Slot:
             state = None if answer.state is None else self.process.spool.give(answer.state)
             self.process.send([(ANSWER, seq, state, answer.error, answer.interrupted)])
 
-    def interrupt(self, reason: str) -> None:
-        """Tell its runs that they should end soon."""
-        self.process.send([(INTERRUPT, reason, self.runs.last)])
+    def interrupt(self, reason: str, run_ids: Iterable[str] | None = None) -> None:
+        """Tell those of these runs that are here, or all that are, that they should end soon."""
+        if run_ids is None:
+            self.process.send([(INTERRUPT, reason, self.runs.last)])
+        elif found := [seq for run_id in run_ids if (seq := self.runs.find(run_id)) is not None]:
+            self.process.send([(INTERRUPT_ONE, reason, seq) for seq in found])
 
     def leave(self) -> None:
         """Recycle the process, whose runs have all ended."""
