@@ -70,6 +70,8 @@ class Parts:
                 "this version runs on one SQLite file with its embedded queues, in two-queue topology; the settings "
                 f"ask for ledger {settings.ledger!r}, queues {settings.queues!r}, topology {settings.topology!r}"
             )
+        if settings.signing_key or settings.verify_keys:
+            raise BadSettings("this version does not sign messages: leave out signing_key and verify_keys")
         self.settings = settings
         self.clock = SystemClock()
         self.random = SystemRandom()
