@@ -8,6 +8,7 @@ import pytest
 
 from leasehold.core.events import Cancelled, Completed, Dispatched, Failed, Started
 from leasehold.core.model import Failure, FailureKind, Run
+from leasehold.core.reports import Malformed
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import FailureGroup, RunView
 from tests.cli.conftest import Said, words
@@ -161,6 +162,23 @@ def test_queues_are_listed(run: Command, views: FakeViews) -> None:
 def test_pausing_a_queue_that_never_was_is_taken_for_a_slip(run: Command) -> None:
     said = run("queue", "pause", "defualt")
     assert (said.code, said.err) == (2, "leasehold: there is no queue 'defualt'. Did you mean 'default'?\n")
+
+
+def test_damaged_messages_are_listed(run: Command, views: FakeViews) -> None:
+    assert run("queue", "quarantine").err == "No message was damaged.\n"
+    views.damaged = [(NOW - 5_000, Malformed("tasks:default", "d1", "{\x1b[2J", "it is no JSON"))]
+    assert (
+        words(run("queue", "quarantine").out)[1] == "5 s ago tasks:default it is no JSON {\N{REPLACEMENT CHARACTER}[2J"
+    )
+    assert run("queue", "quarantine", "--json").lines == [
+        {
+            "found_at": "2027-01-15T07:59:55.000Z",
+            "source": "tasks:default",
+            "reason": "it is no JSON",
+            "digest": "d1",
+            "body": "{\x1b[2J",
+        }
+    ]
 
 
 def test_operations_are_listed(run: Command, views: FakeViews) -> None:

@@ -10,6 +10,7 @@ import pytest
 from leasehold.cli.program import program
 from leasehold.core.events import Completed, Dispatched, Started
 from leasehold.core.model import Failure, FailureKind, Run, Status
+from leasehold.core.reports import Malformed
 from leasehold.flow import shapes
 from leasehold.flow.audit import audit
 from leasehold.ports.ledger import Operation
@@ -84,6 +85,7 @@ def examples() -> dict[str, shapes.Shape]:
         "failure group": shapes.failure_group(FailureGroup("g", "n", "t", "m", "f", 1, NOW, NOW, task_id)),
         "batch": shapes.batch(BatchView("b", NOW, {})),
         "queue": shapes.queue(QueueView("q", paused=False, counts={})),
+        "damaged message": shapes.damaged(NOW, Malformed("status", "d", "?", "no JSON")),
         "operation": shapes.operation(Operation("o", "retry", "", "", "ann", "", NOW)),
         "verdict": shapes.verdict(audit(views, NOW)),
     }

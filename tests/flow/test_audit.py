@@ -133,7 +133,7 @@ def test_a_row_that_no_rule_leads_to_is_a_problem(fields: dict[str, object], che
 
 def test_messages_too_few_and_too_many_are_explained(views: FakeViews) -> None:
     assert audit(views, NOW, depths={"default": Depth(1, 1)}).notes == []
-    assert "holds 1 messages for 2 tasks" in audit(views, NOW, depths={"default": Depth(1, 0)}).notes[0]
+    assert "holds 1 message for 2 tasks" in audit(views, NOW, depths={"default": Depth(1, 0)}).notes[0]
     assert "holds 3 messages of tasks that have ended" in audit(views, NOW, depths={"default": Depth(4, 1)}).notes[0]
 
 
@@ -144,6 +144,7 @@ def test_overlaps_and_damaged_messages_are_counted(views: FakeViews) -> None:
     views.damaged = [(NOW, Malformed("tasks", "d", "x", "no JSON"))]
     verdict = audit(views, NOW)
     assert (verdict.ok, verdict.overlaps, verdict.quarantined, len(verdict.notes)) == (True, 1, 1, 2)
+    assert verdict.notes[1] == "1 damaged message is in quarantine; to see what: leasehold queue quarantine"
 
 
 def test_of_many_tasks_trails_are_read_here_and_there(views: FakeViews) -> None:

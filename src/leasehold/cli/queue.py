@@ -1,23 +1,28 @@
-"""``leasehold queue``: list, pause, resume."""
+"""``leasehold queue``: list, pause, resume, and what was taken off as damaged."""
 
 from __future__ import annotations
 
 import click
 
 from leasehold.cli.commands import Group
-from leasehold.cli.options import whoever, with_json, with_ledger
+from leasehold.cli.options import whoever, with_json, with_ledger, with_limit
 from leasehold.cli.output import Column, emit, emit_lines, show_table
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.errors import UsageError
+from leasehold.core.reports import Malformed
 from leasehold.core.suggest import did_you_mean
 from leasehold.core.transitions import BLOCKED, DUE, IN_PROGRESS, LAPSED, QUEUED, SCHEDULED
 from leasehold.flow import shapes
+from leasehold.flow.explain import say_age
 from leasehold.ports.views import QueueView, Views
+
+MENTIONED = 200
+"""Characters of a damaged message in a table; ``--json`` has all that was kept."""
 
 
 @click.group(cls=Group)
 def queue() -> None:
-    """List, pause and resume queues."""
+    """List, pause and resume queues, and show damaged messages."""
 
 
 @queue.command("ls")
@@ -85,6 +90,37 @@ def resume(tools: Tools, name: str, ledger: str | None, *, as_json: bool) -> Non
       leasehold queue resume media
     """
     switch(tools, name, ledger, paused=False, as_json=as_json)
+
+
+@queue.command("quarantine")
+@with_limit
+@with_ledger
+@with_json
+@pass_tools
+def quarantine(tools: Tools, limit: int, ledger: str | None, *, as_json: bool) -> None:
+    """Show messages that were damaged or are not ours, newest first; with --json one object per line.
+
+    They are kept to be looked at, and nothing waits for them: a task whose message was damaged is sent out again.
+
+    Example:
+      leasehold queue quarantine --json
+    """
+    with tools.system(ledger) as system:
+        found = system.views.quarantine(limit)
+    if as_json:
+        emit_lines(shapes.damaged(at, message) for at, message in found)
+        return
+    show_table(found, damaged_columns(tools.now()), "No message was damaged.")
+
+
+def damaged_columns(now: int) -> list[Column[tuple[int, Malformed]]]:
+    """What a list of damaged messages shows."""
+    return [
+        Column("FOUND", lambda one: say_age(one[0], now)),
+        Column("ON", lambda one: one[1].source),
+        Column("REASON", lambda one: one[1].reason, give=True),
+        Column("MESSAGE", lambda one: one[1].body[:MENTIONED], give=True),
+    ]
 
 
 def switch(tools: Tools, name: str, ledger: str | None, *, paused: bool, as_json: bool) -> None:

@@ -296,11 +296,11 @@ def _queue_notes(census: Census, depths: Mapping[str, Depth]) -> Iterator[str]:
         out, messages = census.out[queue], depth.visible + depth.in_flight
         if messages < out:
             yield (
-                f"queue {queue!r} holds {messages:,} messages for {_tasks(out)}: reports are still on their way, or "
+                f"queue {queue!r} holds {_messages(messages)} for {_tasks(out)}: reports are still on their way, or "
                 "messages were lost, which are sent again when they are void"
             )
         elif messages > out:
-            yield f"queue {queue!r} holds {messages - out:,} messages of tasks that have ended; they go by themselves"
+            yield f"queue {queue!r} holds {_messages(messages - out)} of tasks that have ended, gone before long"
 
 
 def _other_notes(story: Story, quarantined: int) -> Iterator[str]:
@@ -308,7 +308,12 @@ def _other_notes(story: Story, quarantined: int) -> Iterator[str]:
         yield f"{_tasks(story.overlaps)} had two runs at once; the first success counts"
     if quarantined:
         more = "+" if quarantined >= QUARANTINED else ""
-        yield f"{quarantined:,}{more} damaged messages are in quarantine"
+        these = "message is" if quarantined == 1 else "messages are"
+        yield f"{quarantined:,}{more} damaged {these} in quarantine; to see what: leasehold queue quarantine"
+
+
+def _messages(count: int) -> str:
+    return f"{count:,} {'message' if count == 1 else 'messages'}"
 
 
 def _tasks(count: int) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from leasehold.core.model import Audit, Failure
+from leasehold.core.reports import Malformed
 from leasehold.core.units import SECOND
 from leasehold.flow.audit import Verdict
 from leasehold.flow.explain import Explanation
@@ -149,6 +150,17 @@ def batch(view: BatchView) -> Shape:
 def queue(view: QueueView) -> Shape:
     """One queue; ``counts`` by ``status`` or ``status/why``."""
     return {"queue": view.name, "paused": view.paused, "counts": dict(view.counts)}
+
+
+def damaged(at: int, message: Malformed) -> Shape:
+    """One message in quarantine; ``body`` is its beginning."""
+    return {
+        "found_at": instant(at),
+        "source": message.source,
+        "reason": message.reason,
+        "digest": message.digest,
+        "body": message.body,
+    }
 
 
 def operation(one: Operation) -> Shape:
