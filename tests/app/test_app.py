@@ -11,7 +11,16 @@ import pytest
 
 from leasehold import App, Recoverable, Retry, TaskCancelled, TaskFailed, Unrecoverable, current
 from leasehold.adapters.memory import Faults
-from leasehold.core.errors import BadArguments, BadFilter, BadLease, KeyTaken, NoSuchTask, UnknownHandler, UsageError
+from leasehold.core.errors import (
+    BadApplication,
+    BadArguments,
+    BadFilter,
+    BadLease,
+    KeyTaken,
+    NoSuchTask,
+    UnknownHandler,
+    UsageError,
+)
 from leasehold.core.model import Status
 from leasehold.testing import START, InlineSystem, run_inline
 
@@ -271,3 +280,18 @@ def test_faults_of_the_queues_cost_time_not_results() -> None:
     with run_inline(app, seed=3, faults=faults):
         handles = [double.submit(number) for number in range(20)]
         assert [handle.result() for handle in handles] == [2 * number for number in range(20)]
+
+
+def test_a_program_is_a_task_like_any_other(tmp_path: Path) -> None:
+    """As far as the ledger; slots run it (tests/slots)."""
+    with App("programs", ledger=str(tmp_path / "programs.db")) as programs:
+        convert = programs.command("convert", "sox {source} {target}", unrecoverable=(2,), lease="1m", queue="media")
+        with pytest.raises(BadArguments, match="'target'"):
+            convert.submit(source="a b.wav")
+        view = convert.submit(source="a b.wav", target="c.mp3").view()
+        assert (view.task.name, view.task.queue, view.task.policy.lease) == ("convert", "media", 60_000)
+        assert programs["convert"].handler.unrecoverable == (2,)
+        with pytest.raises(BadApplication, match="in a worker's slot"):
+            convert(source="a", target="b")
+        with pytest.raises(BadApplication, match="there is a handler 'convert' already"):
+            programs.command("convert", "true")

@@ -106,7 +106,7 @@ def test_the_public_names_are_listed() -> None:
 @pytest.mark.parametrize(
     ("heading", "members"),
     [
-        ("App", {"task", "submit", "cancel_where", "retry_where", "executor", "close"}),
+        ("App", {"task", "command", "submit", "cancel_where", "retry_where", "executor", "close"}),
         ("Handle", {"id", "status", "view", "result", "outcome", "cancel", "retry"}),
         ("Batch", {"name", "submitted", "existing", "failed", "rejected", "counts", "as_completed", "wait"}),
         ("The run", set(public(Run)) - {"link", "n", "r"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from getpass import getuser
 from types import FrameType
@@ -68,6 +68,36 @@ class App:
             return TaskFunction(self, self.registry.add(function, **options), function)
 
         return register if function is None else register(function)
+
+    def command(
+        self,
+        name: str,
+        template: str,
+        *,
+        shell: bool = False,
+        unrecoverable: Sequence[int] = (),
+        lease: str | float = DEFAULT_LEASE,
+        retry: Retry | None = None,
+        queue: str = DEFAULT_QUEUE,
+        priority: int = 0,
+    ) -> TaskFunction[..., Any]:
+        """Make a program a task: ``app.command("convert", "ffmpeg -i {source} {target}")``.
+
+        Its placeholders are its arguments. ``shell``: hand the line to ``/bin/sh -c``, each value quoted;
+        ``unrecoverable``: exit codes that are not tried again; the others as for ``task``. It cannot be called here,
+        only submitted. Raises ``BadLease``, ``BadApplication``.
+        """
+        handler = self.registry.add_command(
+            name,
+            template,
+            shell=shell,
+            unrecoverable=unrecoverable,
+            lease=lease,
+            retry=retry,
+            queue=queue,
+            priority=priority,
+        )
+        return TaskFunction(self, handler, handler.function)
 
     def submit(self, name: str, /, *args: Any, **kwargs: Any) -> Handle[Any]:
         """Submit a task by the name of its handler."""
