@@ -14,7 +14,7 @@ from leasehold.adapters.bell import FifoBell
 from leasehold.adapters.clock import SystemClock
 from leasehold.adapters.database.connection import Database
 from leasehold.adapters.database.ledger import DatabaseLedger
-from leasehold.adapters.database.open import connect, open_database, schema_version
+from leasehold.adapters.database.open import connect, mismatch, open_database, schema_version
 from leasehold.adapters.database.queue import DatabaseQueue
 from leasehold.adapters.database.version import SCHEMA_VERSION
 from leasehold.adapters.database.views import DatabaseViews
@@ -223,18 +223,26 @@ def open_views(settings: Settings) -> Views:
 
 
 def schema_of(settings: Settings) -> tuple[str | None, str]:
-    """The schema that the ledger has (``None``: it is empty), and the one that this version needs."""
+    """The schema that the ledger has (``None``: it is empty), and the one that this version needs.
+
+    Raises ``SchemaMismatch`` where a newer Leasehold made it: nothing here can bring it back.
+    """
     database = connect(settings.ledger)
     try:
         with database.read() as tx:
-            return schema_version(database, tx), SCHEMA_VERSION
+            found = schema_version(database, tx)
     finally:
         database.close()
+    if found is not None and found > SCHEMA_VERSION:
+        raise mismatch(settings.ledger, found)
+    return found, SCHEMA_VERSION
 
 
 def migrate(settings: Settings) -> None:
     """Bring the ledger to this version's schema. Raises ``SchemaMismatch`` where no step leads there."""
-    open_database(settings.ledger).close()  # there has been one schema so far: an empty ledger gets it
+    from leasehold.adapters.database.migrating import migrate as upgrade
+
+    upgrade(settings.ledger)
 
 
 def run_orchestrator(settings: Settings, stop: Stop) -> None:

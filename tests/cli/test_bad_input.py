@@ -261,6 +261,23 @@ def test_a_ledger_of_this_version_needs_no_migration(run: Command, tmp_path: Pat
     assert run("migrate", "--ledger", "new.db", "--yes").out == "Brought the ledger from schema none to 0001.\n"
 
 
+@pytest.mark.parametrize(
+    ("version", "sentence"),
+    [("9999", "made by a newer Leasehold"), ("0000", "no step leads from its schema to 0001")],
+)
+def test_a_migration_that_leads_nowhere_is_one_sentence(
+    run: Command, tmp_path: Path, version: str, sentence: str
+) -> None:
+    run("init")
+    with sqlite3.connect(tmp_path / "leasehold.db") as database:
+        database.execute("UPDATE schema_version SET version_num = ?", [version])
+    database.close()
+    said = run("migrate", "--yes")
+    assert (said.code, said.out, said.err.count("\n")) == (3, "", 1)
+    assert sentence in said.err
+    assert run("migrate").code == (3 if version == "9999" else 2)  # it does not ask for what it cannot do
+
+
 def test_a_wait_that_is_over_before_anything_ends_exits_with_2(run: Command) -> None:
     task = run(*SUBMIT, "source=a").out.strip()
     said = run("wait", task, "--timeout", "1ms")

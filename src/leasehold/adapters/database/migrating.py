@@ -7,12 +7,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from leasehold.adapters.database.open import connect, mismatch, schema_version
 from leasehold.adapters.database.sqlite import SqliteDatabase
 from leasehold.adapters.database.version import SCHEMA_VERSION
+from leasehold.core.errors import SchemaMismatch
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -47,6 +49,10 @@ def migrate(url: str) -> tuple[str | None, str]:
             if before is not None and before > SCHEMA_VERSION:
                 raise mismatch(url, before)
             upgrade(raw)
+    except CommandError as error:
+        raise SchemaMismatch(
+            f"ledger {url}: no step leads from its schema to {SCHEMA_VERSION} ({error}). Restore a backup of it"
+        ) from error
     finally:
         database.close()
     return before, SCHEMA_VERSION
