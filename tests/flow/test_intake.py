@@ -27,7 +27,7 @@ def test_a_malformed_message_is_quarantined_then_deleted_and_its_neighbours_run(
     node.queue.send([Message('{"v":1,"name":')])
     node.queue.put(a_message(2))
     node.turn()
-    assert [one.source for one in node.outbox.damaged] == ["tasks:tasks:default"]
+    assert [one.source for one in node.outbox.damaged] == ["tasks:default"]
     assert node.outbox.damaged[0].body == '{"v":1,"name":'
     assert node.journal.index("say malformed") < node.journal.index("delete")
     assert list(node.slots.jobs) == [node.slots.run_of(2)]

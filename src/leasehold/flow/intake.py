@@ -85,7 +85,7 @@ class Intake:
         try:
             message = single(decode_task_message(delivery.body))
         except MalformedMessage as error:
-            what = quarantined(f"tasks:{queue.name}", delivery.body, str(error))
+            what = quarantined(queue.name, delivery.body, str(error))
             return Entry(what, Fate.DELETE_AFTER, queue, delivery.receipt, hold.ends)
         now = self._clock.boot()
         got = Held(
