@@ -282,3 +282,7 @@ def test_a_wait_that_is_over_before_anything_ends_exits_with_2(run: Command) -> 
     task = run(*SUBMIT, "source=a").out.strip()
     said = run("wait", task, "--timeout", "1ms")
     assert (said.code, said.out) == (2, "none ended, 1 not ended in time\n")
+    assert said.err == (
+        "Nobody serves this ledger now, and waiting starts nothing: run leasehold orchestrator and leasehold worker "
+        "in another terminal.\n"
+    )

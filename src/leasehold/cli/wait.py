@@ -11,13 +11,14 @@ from leasehold.cli.batch import find as find_batch
 from leasehold.cli.commands import Command
 from leasehold.cli.find import find_ids, with_ids
 from leasehold.cli.options import DURATION, with_json, with_ledger
-from leasehold.cli.output import clean, emit
+from leasehold.cli.output import clean, emit, note
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.model import Status
 from leasehold.flow import shapes
 from leasehold.ports.views import Outcome
 
 if TYPE_CHECKING:
+    from leasehold.adapters.presence import Presence
     from leasehold.assemble import Parts
 
 FAILED = 1
@@ -48,6 +49,8 @@ def wait(
         raise click.UsageError("say what to wait for: tasks by their ids, or --batch NAME")
     with tools.system(ledger) as system:
         wanted, ending = awaited(system, ids, batch, timeout)
+        if lacking := missing(system.presence):
+            note(f"Nobody serves this ledger now, and waiting starts nothing: run {lacking} in another terminal.")
         counts: dict[str, int] = {status.value: 0 for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)}
         bad: list[Outcome] = []
         for outcome in ending:
@@ -60,6 +63,12 @@ def wait(
     else:
         tell(counts, left, bad)
     raise click.exceptions.Exit(TIMED_OUT if left else FAILED if bad else 0)
+
+
+def missing(presence: Presence) -> str:
+    """The commands that somebody has to run before anything ends; empty if the ledger is served."""
+    roles = {"leasehold orchestrator": ("orchestrator", ""), "leasehold worker": ("worker", None)}
+    return " and ".join(command for command, (role, whose) in roles.items() if not presence.anyone(role, whose))
 
 
 def awaited(
