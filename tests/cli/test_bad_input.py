@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from leasehold.adapters.presence import Presence
 from leasehold.cli.program import outcome
+from leasehold.core.errors import LedgerUnavailable
 from tests.cli.conftest import Said
 
 JOBS = """
@@ -276,6 +278,16 @@ def test_a_migration_that_leads_nowhere_is_one_sentence(
     assert (said.code, said.out, said.err.count("\n")) == (3, "", 1)
     assert sentence in said.err
     assert run("migrate").code == (3 if version == "9999" else 2)  # it does not ask for what it cannot do
+
+
+def test_a_role_that_cannot_leave_its_mark_beside_the_ledger_says_so(tmp_path: Path) -> None:
+    """As in a folder that is mounted read-only. These tests may run as root, whom no permission stops."""
+    (tmp_path / "a.db-workers").mkdir()
+    presence = Presence(tmp_path / "a.db")
+    with pytest.raises(LedgerUnavailable, match=r"a\.db-workers cannot be opened \(Is a directory\)\. Give this user"):
+        presence.anyone("worker")
+    with pytest.raises(LedgerUnavailable, match="Is a directory"), presence.of("worker"):
+        pass
 
 
 def test_a_wait_that_is_over_before_anything_ends_exits_with_2(run: Command) -> None:

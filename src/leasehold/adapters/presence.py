@@ -9,6 +9,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from leasehold.core.errors import LedgerUnavailable
+
 
 class Presence:
     """Locks beside an SQLite file. The kernel releases them with the process, however it ends.
@@ -21,8 +23,15 @@ class Presence:
 
     @contextmanager
     def of(self, role: str, whose: str = "") -> Generator[None]:
-        """Be there as ``role`` inside the block; any number of processes may be."""
-        file = os.open(self._path(role, whose), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Be there as ``role`` inside the block; any number of processes may be.
+
+        Raises ``LedgerUnavailable`` where the folder of the ledger cannot be written.
+        """
+        path = self._path(role, whose)
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise unusable(path, error) from error
         try:
             fcntl.flock(file, fcntl.LOCK_SH)
             yield
@@ -47,6 +56,8 @@ def held(path: Path) -> bool:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise unusable(path, error) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -55,3 +66,11 @@ def held(path: Path) -> bool:
         return False
     finally:
         os.close(file)
+
+
+def unusable(path: Path, error: OSError) -> LedgerUnavailable:
+    """What to do about a lock file that cannot be opened."""
+    return LedgerUnavailable(
+        f"{path} cannot be opened ({os.strerror(error.errno or 0)}). Give this user write access to the ledger and to "
+        "its folder, and room there"
+    )
