@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from leasehold.cli import main
 from leasehold.cli.program import Program, program
 from leasehold.core.errors import LedgerUnavailable, NoSuchTask
 from tests.cli.conftest import Said
@@ -140,3 +141,18 @@ def test_a_reader_that_stops_reading_is_no_error() -> None:
     )
     os.close(writing)
     assert (ran.returncode, ran.stderr) == (141, b"")
+
+
+def test_a_ctrl_c_while_it_loads_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupting:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "leasehold.cli.program":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "leasehold.cli.program")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    with pytest.raises(SystemExit, match="130"):
+        main()
+    assert capsys.readouterr().err == "leasehold: interrupted\n"

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from leasehold.cli.program import main
+import sys
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and exit. A Ctrl-C while it is still loading is answered like any other."""
+    try:
+        from leasehold.cli.program import main as program
+
+        program()
+    except KeyboardInterrupt:
+        sys.stderr.write("leasehold: interrupted\n")
+        sys.exit(130)
