@@ -19,7 +19,8 @@ _VARYING = re.compile(
     | (?P<text>  (?<!\w)'[^'\n]*'(?!\w) | "[^"\n]*" | `[^`\n]*` )
     | (?P<path>  (?<![\w/])(?:[A-Za-z]:)?(?:[\\/][\w.@+~%=-]+){2,}[\\/]? | (?<![\w/])~?/[\w.@+~%=-]+ )
     | (?P<hex>   \b0x[0-9a-f]+\b | \b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b )
-    | (?P<n>     (?<![A-Za-z_])\d+(?:[.,:_-]\d+)* )
+    | (?P<named> \b(?:utf|latin|cp|iso|base|sha|md|u?int|float|ipv|http|python|py|mp|h|x|s|ec|k)\d+(?!\w) )
+    | (?P<n>     \d+(?:[.,:_-]\d+)* )
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -28,9 +29,15 @@ _VARYING = re.compile(
 def normalised(message: str) -> str:
     """The message with ``<n>``, ``<hex>``, ``<uuid>``, ``<url>``, ``<path>``, ``<text>`` for what varies.
 
-    One line, cut to ``LONGEST`` characters. Normalising twice changes nothing more.
+    Digits in words vary too (``page12``), but not in the names of things (``utf8``, ``sha256``). One line, cut to
+    ``LONGEST`` characters. Normalising twice changes nothing more.
     """
-    return _VARYING.sub(lambda match: f"<{match.lastgroup}>", " ".join(message[: 4 * LONGEST].split()))[:LONGEST]
+    return _VARYING.sub(varying, " ".join(message[: 4 * LONGEST].split()))[:LONGEST]
+
+
+def varying(match: re.Match[str]) -> str:
+    """What stands in the place of a part that varies."""
+    return match[0] if match.lastgroup == "named" else f"<{match.lastgroup}>"
 
 
 def error_group(name: str, failure: Failure) -> str:
