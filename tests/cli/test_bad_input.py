@@ -118,7 +118,12 @@ def test_a_wrong_command_is_one_sentence_and_stores_nothing(
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("empty.csv", b"", "empty.csv has no column 'source', which handler 'transcribe' needs. Its columns: none."),
+        ("empty.csv", b"", "empty.csv is empty: its first line has to name the columns"),
+        (
+            "index.csv",
+            b",source\n",
+            "handler 'transcribe' has no argument '' (a column of index.csv). It takes: source,",
+        ),
         ("twice.csv", b"source,source\n", "twice.csv has the column 'source' twice"),
         ("open.csv", b'source\n"a\n', "open.csv is no CSV: unexpected end of data"),
         ("latin.csv", b"source\n\xe9t\xe9.wav\n", "latin.csv is no UTF-8 text (invalid continuation byte at byte"),
@@ -251,6 +256,13 @@ def test_init_can_be_repeated(run: Command, tmp_path: Path) -> None:
     assert run("init", "--ledger", "a.db").out.startswith(f"Made the ledger at {tmp_path}/a.db.")
     assert run("init", "--ledger", "a.db").out.startswith(f"There was a ledger at {tmp_path}/a.db.")
     assert run("init", "--ledger", "a.db", "--json").json["made"] is False
+
+
+def test_a_column_without_a_name_can_be_left_out(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "index.csv").write_text(",source\n0,a.wav\n", encoding="utf-8")
+    assert run("run", "jobs.py:transcribe", "index.csv").err.endswith("To leave the column out: --ignore ''\n")
+    said = run("run", "jobs.py:transcribe", "index.csv", "--ignore", "", "--dry-run")
+    assert (said.code, said.err) == (0, "")
 
 
 def test_a_ledger_of_this_version_needs_no_migration(run: Command, tmp_path: Path) -> None:

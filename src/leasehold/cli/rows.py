@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -75,6 +76,8 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Rows:
     csv.field_size_limit(LONGEST_FIELD)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     columns = [column.strip() for column in next(reader, list[str]())]
+    if not columns:
+        raise UsageError(f"{name} is empty: its first line has to name the columns")
     if twice := sorted({column for column in columns if columns.count(column) > 1}):
         raise UsageError(f"{name} has the column {twice[0]!r} twice")
     return Rows(name, columns, _csv_rows(reader, columns), fixed=True)
@@ -127,7 +130,7 @@ def check_columns(rows: Rows, handler: str, parameters: Parameters, given: Seque
     takes = ", ".join(parameters.names) or "no arguments"
     for column in () if parameters.open else rows.columns:
         if column not in parameters.names and column not in left:
-            hint = did_you_mean(column, parameters.names) or f" To leave the column out: --ignore {column}"
+            hint = did_you_mean(column, parameters.names) or f" To leave the column out: --ignore {shlex.quote(column)}"
             raise UsageError(
                 f"handler {handler!r} has no argument {column!r} (a column of {rows.name}). It takes: {takes}.{hint}"
             )

@@ -19,6 +19,7 @@ from leasehold.core.suggest import did_you_mean
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+INSTEAD = "Return plain values, or the address of a file"
 SHOWN = 80
 """Characters of a value in an error message."""
 VARARGS, VARKEYWORDS = 0x04, 0x08
@@ -334,7 +335,7 @@ def dump_result(name: str, value: object) -> str:
     except TypeError:
         return _dump_rich(name, value)
     except (ValueError, RecursionError) as error:
-        raise BadResult(f"handler {name!r} returned what JSON cannot hold: {error}") from error
+        raise BadResult(f"handler {name!r} returned what JSON cannot hold: {error}. {INSTEAD}") from error
 
 
 def _dump_rich(name: str, value: object) -> str:
@@ -344,6 +345,5 @@ def _dump_rich(name: str, value: object) -> str:
         return json.dumps(to_jsonable_python(value, inf_nan_mode="constants"), allow_nan=False)
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise BadResult(
-            f"handler {name!r} returned a {type(value).__name__}, which JSON cannot hold: {error}. "
-            "Return plain values, or the address of a file"
+            f"handler {name!r} returned what JSON cannot hold ({type(value).__name__}): {error}. {INSTEAD}"
         ) from error
