@@ -125,7 +125,10 @@ class SqliteDatabase:
         """A reading transaction on one snapshot."""
         pool = self._own_pool()
         with self._translated():
-            connection = pool.readers.pop() if pool.readers else self._connect()
+            try:
+                connection = pool.readers.pop()
+            except IndexError:  # not asked for beforehand: another thread may take the last one in between
+                connection = self._connect()
             try:
                 with self._begun(connection, "BEGIN") as tx:
                     yield tx
