@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from threading import Event
+from threading import Event, Thread, current_thread
 
 import pytest
 
 from leasehold.core.errors import LedgerUnavailable, QueueUnavailable
+from leasehold.flow import service
 from leasehold.flow.service import FIRST_PAUSE, LONGEST_PAUSE, Loop, Service, Stop
 
 LONG = 60_000
@@ -57,6 +58,46 @@ def test_the_first_reason_to_stop_counts() -> None:
     stop.ask("again")
     assert (stop.asked, stop.reason) == (True, "SIGTERM")
     assert stop.wait(0)
+
+
+class AskedAgain(Event):
+    """A second signal comes while the first one's thread is in the middle of asking."""
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        super().__init__()
+        self.asks = [ask]
+
+    def set(self) -> None:
+        if self.asks:
+            self.asks.pop()()
+        super().set()
+
+
+def test_a_signal_may_interrupt_another_one_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "Event", lambda: AskedAgain(lambda: stop.ask("SIGTERM")))
+    stop = Stop()
+    heard: list[str] = []
+    stop.on_ask(lambda: heard.append(stop.reason))
+    asking = Thread(target=stop.ask, args=("SIGINT",), daemon=True)
+    asking.start()
+    asking.join(LONG / 1_000)
+    assert (stop.reason, heard) == ("SIGINT", ["SIGINT"])
+
+
+def test_a_step_that_never_ends_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "JOIN", 0)
+    stop, let_go = Stop(), Event()
+    threads: list[Thread] = []
+
+    def hang() -> int:
+        threads.append(current_thread())
+        stop.ask("enough")
+        let_go.wait()
+        return 0
+
+    served(Loop("hanging", hang, rest), stop=stop)
+    assert [thread.daemon for thread in threads] == [True]
+    let_go.set()
 
 
 def test_whoever_wants_to_know_hears_of_it_once_also_when_it_comes_late() -> None:

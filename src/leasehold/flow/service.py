@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from random import Random
-from threading import Event, Lock, Thread
+from threading import Event, RLock, Thread
 from typing import NamedTuple
 
 from leasehold.core.errors import Unavailable
@@ -27,16 +27,16 @@ class Stop:
         self.reason = ""
         self._asked = Event()
         self._hooks: list[Callable[[], None]] = []
-        self._lock = Lock()
+        self._lock = RLock()  # a signal may ask while its thread is in the middle of asking
 
     def ask(self, reason: str) -> None:
         """Stop soon; the first reason counts."""
         with self._lock:
             if self._asked.is_set():
                 return
-            self.reason = reason
+            self.reason = self.reason or reason
             self._asked.set()
-            hooks = list(self._hooks)
+            hooks, self._hooks = self._hooks, []
         for hook in hooks:
             hook()
 
@@ -77,7 +77,10 @@ class Service:
         self._stop = stop
         self._random = random
         self._error: BaseException | None = None
-        self._threads = [Thread(target=self._run, args=(loop,), name=f"leasehold-{loop.name}") for loop in loops]
+        self._threads = [
+            Thread(target=self._run, args=(loop,), name=f"leasehold-{loop.name}", daemon=True) for loop in loops
+        ]
+        """Daemons, because Python waits for all others before it ends: one that is abandoned would keep the process."""
 
     def start(self) -> None:
         """Start every loop."""
