@@ -198,4 +198,4 @@ def test_an_audit_that_finds_something_unexplained_exits_with_1(run: Command, vi
     views.miscount = 3
     said = run("audit")
     assert said.code == 1
-    assert "Unexplained: 1 counters differ" in said.out
+    assert "Unexplained: 1 counter differs" in said.out

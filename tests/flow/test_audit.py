@@ -54,7 +54,7 @@ def test_every_task_is_completed_or_listed_with_its_reason(views: FakeViews) -> 
 
 
 def test_when_all_is_done_that_is_said() -> None:
-    assert audit(FakeViews(), NOW).sentence.startswith("Nothing is lost: 0 tasks, completed;")
+    assert audit(FakeViews(), NOW).sentence.startswith("Nothing is lost: 0 tasks, nothing to do;")
 
 
 def test_a_task_that_waits_after_a_failure_says_both(views: FakeViews) -> None:
@@ -68,7 +68,7 @@ def test_counters_that_stay_wrong_are_a_problem(views: FakeViews) -> None:
     views.miscount = 2
     verdict = audit(views, NOW)
     assert problems(verdict) == {"counters": 2}
-    assert "1 counters differ from the tasks they count" in verdict.problems[0].sentence
+    assert "1 counter differs from the tasks it counts" in verdict.problems[0].sentence
     assert verdict.sentence == "Not everything is explained: counters."
 
 

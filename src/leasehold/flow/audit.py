@@ -77,7 +77,7 @@ class Verdict:
         done = self.states.get(Status.COMPLETED, 0)
         left = self.tasks - done
         listed = f"{done:,} completed, {left:,} listed with {'its' if left == 1 else 'their'} reason"
-        rest = listed if left else "completed"
+        rest = listed if left else ("all completed" if done > 1 else "completed") if done else "nothing to do"
         return f"Nothing is lost: {_tasks(self.tasks)}, {rest}; counters, trails, leases and queues agree."
 
 
@@ -274,7 +274,8 @@ def _counters(views: Views) -> Iterator[Problem]:
     if wrong:
         cell, gap = next(iter(wrong.items()))
         where = ", ".join(str(part) for part in cell if part)
-        told = f"{len(wrong):,} counters differ from the tasks they count; the first, of {where}, by {gap:+,}"
+        differ = "1 counter differs from the tasks it counts" if len(wrong) == 1 else f"{len(wrong):,} counters differ"
+        told = f"{differ}; the first, of {where}, by {gap:+,}"
         yield Problem("counters", sum(abs(gap) for gap in wrong.values()), "", told)
 
 

@@ -15,7 +15,11 @@ def classify(death: Death, *, oom: bool) -> Failure:
     if death.why == "memory":
         return Failure(FailureKind.MEMORY, "MemoryLimit", "the run's processes used more memory than a slot may have")
     if death.why == "late":
-        return Failure(FailureKind.LEASE, "LeaseOverrun", "the run was stopped: its lease was over")
+        return Failure(
+            FailureKind.LEASE,
+            "LeaseOverrun",
+            "the run was stopped: its lease was over; a longer lease= or checkpoints let it end",
+        )
     if death.status is None:
         return Failure(FailureKind.SIGNAL, "GuardKilled", "something killed the slot's guard, and the run with it")
     if os.WIFSIGNALED(death.status):

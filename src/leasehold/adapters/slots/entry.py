@@ -9,7 +9,11 @@ from leasehold.adapters.slots.logs import Log
 from leasehold.core.model import Failure, FailureKind
 from leasehold.ports.slots import Job, Raised, Returned, Stopped
 
-LEASE_OVER = Failure(FailureKind.LEASE, "LeaseOverrun", "the run was stopped: its lease was over")
+LEASE_OVER = Failure(
+    FailureKind.LEASE,
+    "LeaseOverrun",
+    "the run was stopped: its lease was over; a longer lease= or checkpoints let it end",
+)
 
 Spoken = tuple[tuple[str, str, str, str, str, int | None, int | None], bool, int | None]
 """A failure as the child says it, whether it is unrecoverable, and the pause in ms that it asks for."""
