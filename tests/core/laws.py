@@ -73,15 +73,8 @@ def of_outcomes(before: Task, event: events.Event, after: Task, *, changed: bool
         "only a person or a parent undoes a cancellation (S6)",
         not undone or isinstance(event, events.Retried | events.ParentEnded),
     )
-    yield (
-        "a success completes all but what was cancelled (S4)",
-        not success
-        or after.status
-        in (
-            Status.COMPLETED,
-            before.status if before.status is Status.CANCELLED else Status.COMPLETED,
-        ),
-    )
+    completes = after.status is Status.COMPLETED or before.status is Status.CANCELLED
+    yield "a success completes all but what was cancelled (S4)", not success or completes
     yield (
         "a charge costs one, and only a person resets",
         isinstance(event, events.Retried)

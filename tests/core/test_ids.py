@@ -36,6 +36,11 @@ def test_ids_of_one_maker_rise_also_when_the_clock_falls(clock: list[int], rando
     assert made == sorted(set(made))
 
 
+def test_ids_follow_the_clock() -> None:
+    assert following(Tick(1_000, 7), 1_001) == Tick(1_001)
+    assert following(Tick(1_000, 7), 1_000) == Tick(1_000, 8)
+
+
 def test_a_used_up_millisecond_borrows_from_the_next() -> None:
     tick = Tick(1_000)
     for _ in range(4_095):

@@ -267,11 +267,11 @@ def test_a_void_dispatch_of_an_ended_task_is_closed(ended: Task) -> None:
 )
 def test_the_clock_owes_a_task_one_thing(task: Task, at: int | None, event: Event | None) -> None:
     assert alarm(task) == at
-    assert owed(task, 10**15) == event
+    assert type(owed(task, 10**15)) is type(event)  # by type, because events without fields are all equal
     if at is not None:
-        assert owed(task, at - 1) is None
-        assert owed(task, at) == event
         assert event is not None
+        assert owed(task, at - 1) is None
+        assert type(owed(task, at)) is type(event)
         assert decided(task, event, at)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from leasehold.core.events import Dispatched, Event, Expired, Progressed, Started, Submitted
+from leasehold.core.events import Dispatched, Draining, Event, Expired, Progressed, Started, Submitted
 from leasehold.core.model import RunFact, Task, Token
 from tests.core.stories import (
     CANCELLED,
@@ -51,7 +51,16 @@ def test_a_start_that_arrives_after_its_own_end_starts_nothing() -> None:
 
 def test_an_earlier_run_is_only_noted() -> None:
     task = after(a_queued_task(), Started(SECOND))
-    for report in (Started(RUN), Progressed(RUN), failed(), failed(deleted=True), released(deleted=True), refused()):
+    early = (
+        Started(RUN),
+        Progressed(RUN),
+        Draining(RUN),
+        failed(),
+        failed(deleted=True),
+        released(),
+        refused(deleted=True),
+    )
+    for report in early:
         decision = decided(task, report)
         assert decision.audit == ()
         assert decision.task == task._replace(seen=0b110)
@@ -84,6 +93,7 @@ def test_a_run_that_is_skipped_over_costs_one_loss() -> None:
 def test_a_run_that_ended_or_was_charged_already_costs_nothing_when_skipped() -> None:
     assert after(a_running_task(), released(), Started(SECOND)).losses == 0
     assert after(LAPSED_TASK, Started(SECOND), at=OVER).losses == LAPSED_TASK.losses == 1
+    assert kinds(decided(LAPSED_TASK, Started(SECOND), at=OVER).audit) == ["started"]
 
 
 def test_the_last_loss_fails_the_task_although_a_new_run_of_it_began() -> None:
@@ -115,11 +125,11 @@ def test_progress_stands_in_for_a_start_that_was_lost() -> None:
 
 def test_two_runs_with_one_token_are_an_overlap_and_the_first_recorded_counts() -> None:
     other = a_run(by="w2")
-    for report in (Started(other), failed(other), released(other, deleted=True), refused(other)):
+    for report in (Started(other), Draining(other), failed(other), released(other, deleted=True), refused(other)):
         decision = decided(a_running_task(), report)
         assert kinds(decision.audit) == ["overlap"]
         assert decision.audit[0].run_id == other.run_id
-        assert (state(decision.task), decision.task.run_id, decision.task.open) == ("in_progress", RUN.run_id, True)
+        assert decision.task == a_running_task()._replace(version=decision.task.version, updated_at=NOW)
 
 
 # --- completed

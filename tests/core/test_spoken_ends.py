@@ -14,6 +14,7 @@ from tests.core.stories import (
     NOW,
     ONE_LOSS,
     OVER,
+    RETRIED,
     RUN,
     SECOND,
     VALIDITY,
@@ -95,6 +96,13 @@ def test_a_failure_on_a_closed_dispatch_spends_its_attempt_and_changes_nothing_e
     for closed, report in ((due, failed()), (scheduled, failed(SECOND, deleted=True))):
         task = after(closed, report)
         assert (state(task), task.attempts, task.due_at) == (state(closed), closed.attempts + 1, closed.due_at)
+        assert not task.open
+
+
+def test_a_failure_on_a_closed_dispatch_charges_no_run_before_it() -> None:
+    adopted = after(after(a_running_task(), CANCELLED), RETRIED, Expired(1, 2), at=OVER)
+    assert (state(adopted), adopted.losses) == ("pending/due", 0)
+    assert after(adopted, failed(SECOND), at=OVER).losses == 0
 
 
 def test_a_failure_on_a_closed_dispatch_may_fail_the_task() -> None:
@@ -151,6 +159,13 @@ def test_a_run_given_back_costs_nothing(deleted: bool, stands: str) -> None:
         back = after(task, released(deleted=deleted), at=OVER)
         assert (state(back), back.attempts, back.losses, back.charged) == (stands, 0, 0, ())
         assert (back.open, back.run_open, back.receipt) == (not deleted, False, None)
+
+
+def test_why_a_run_was_given_back_is_told() -> None:
+    decision = decided(a_running_task(), released())
+    assert (decision.audit[0].detail, decision.facts[0].note) == ("notice", "notice")
+    silent = decided(a_running_task(), released()._replace(cause=""))
+    assert (silent.audit[0].detail, silent.facts[0].note) == (None, None)
 
 
 def test_a_run_is_given_back_once() -> None:
@@ -282,6 +297,11 @@ def test_a_lifted_failure_goes_on_where_the_dispatch_stands(task: Task, stands: 
 def test_a_lifted_failure_waits_for_redelivery_where_the_newer_lease_is_over_too() -> None:
     task = after(a_running_task(policy=ONE_LOSS), Started(SECOND))
     assert state(after(task, released(), at=SECOND.lease_until)) == "pending/lapsed"
+
+
+def test_a_success_needs_no_lifting() -> None:
+    lines = decided(INFERRED, completed(), at=OVER).audit
+    assert [(line.kind, line.after) for line in lines] == [("refunded", "failed"), ("completed", "completed")]
 
 
 def test_a_refund_lifts_nothing_that_was_reported() -> None:

@@ -128,6 +128,12 @@ def test_packing_loses_nothing_and_keeps_the_order(encoded: list[str], ceiling: 
         assert len(this.body) + 1 + len(following) > ceiling
 
 
+def test_bodies_are_filled_to_the_last_byte() -> None:
+    exactly_three = len(pack(["1234"] * 3, 1_000)[0].body)
+    assert [body.size for body in pack(["1234"] * 7, exactly_three)] == [3, 3, 1]
+    assert [body.size for body in pack(["1234"] * 6, exactly_three - 1)] == [2, 2, 2]
+
+
 def test_status_messages_fill_one_step_of_the_bill() -> None:
     packed = pack([encode_update(an_update(UpdateKind.STARTED), NOW)] * 1_000)
     assert all(PACK_CEILING - 400 < len(body.body) <= PACK_CEILING for body in packed[:-1])
@@ -152,8 +158,10 @@ def test_even_the_largest_report_fits_into_a_message() -> None:
 
 
 def test_nothing_beyond_one_mebibyte_is_packed() -> None:
-    with pytest.raises(TooLarge, match="1048577 bytes"):
-        pack(["x" * (BODY_LIMIT + 1)])
+    room = BODY_LIMIT - len(pack(["{}"])[0].body) + 2
+    assert len(pack(["x" * room])[0].body) == BODY_LIMIT
+    with pytest.raises(TooLarge, match=f"a report of {room + 1} bytes"):
+        pack(["x" * (room + 1)])
 
 
 def test_a_large_result_belongs_into_the_store() -> None:
@@ -251,6 +259,12 @@ def test_the_bulk_of_a_report_is_its_payload() -> None:
     assert payload_of(over_the_wire(an_update(UpdateKind.STARTED))) is None
     completed = over_the_wire(an_update(UpdateKind.COMPLETED, log="x", log_ref="logs/1", log_bytes=9))
     assert payload_of(completed) == Payload('{"words":7}', None, "x", "logs/1", 9)
+
+
+@pytest.mark.parametrize("bulk", [{"result": "1"}, {"result_ref": "results/1"}, {"log": "x"}, {"log_ref": "logs/1"}])
+def test_each_bulky_part_alone_is_a_payload(bulk: dict[str, str]) -> None:
+    update = over_the_wire(an_update(UpdateKind.STARTED))._replace(**bulk)
+    assert payload_of(update) == Payload(**bulk)
 
 
 # --- what is refused

@@ -32,7 +32,7 @@ def on_draining(step: Step, event: Draining) -> Decision | Ignored:
     step.facts = (begun(run),)
     ignored = heard(step, run)
     task = step.task
-    holds = task.open and task.run_open and (task.n, task.run_id) == (run.n, run.run_id)
+    holds = task.open and (task.n, task.run_id) == (run.n, run.run_id)
     if not holds or task.receipt is None:
         return ignored
     if task.terminal:

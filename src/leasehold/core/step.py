@@ -84,7 +84,7 @@ def changed(task: Task, fields: Mapping[str, object]) -> Task:
 def charge(step: Step) -> None:
     """Charge the newest run as lost, once, so that a late end of it can be refunded."""
     task = step.task
-    if task.run_open and not task.run_charged and task.run_id is not None:
+    if not task.run_charged and task.run_id is not None:
         step.quietly(losses=task.losses + 1, charged=(*task.charged, task.run_id), run_charged=True)
         step.facts = (*step.facts, RunFact(task.n, task.r, task.run_id, lost_at=step.now))
 
