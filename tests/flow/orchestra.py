@@ -23,6 +23,7 @@ from leasehold.flow.outbox import StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
 from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.sweeper import Sweeper
+from leasehold.ports.ledger import Ledger
 from leasehold.testing.clock import ManualClock
 from tests.flow.scripted import MINUTE, JournalQueue
 
@@ -81,9 +82,9 @@ class Orchestra:
         self.scheduler = Scheduler(self.ledger, self.bell)
         self.outbox = StatusQueueOutbox(self.status, self.clock, ceiling=PACK_CEILING)
 
-    def another_dispatcher(self) -> Dispatcher:
+    def another_dispatcher(self, ledger: Ledger | None = None) -> Dispatcher:
         return Dispatcher(
-            self.ledger,
+            ledger or self.ledger,
             self.queue,
             self.clock,
             key=self.key,

@@ -50,6 +50,14 @@ def test_nor_does_it_replace_or_prune_that() -> None:
     assert checkpoints.load(TASK, Token(1, 2)) == '"new"'
 
 
+def test_nor_do_newer_ones_cost_it_its_own() -> None:
+    checkpoints = Checkpoints(MemoryStore(), limit=SMALL)
+    for _ in range(4):
+        checkpoints.save(TASK, Token(1, 2), "new", '"new"')
+    checkpoints.save(TASK, Token(1, 1), "old", '"old"')
+    assert checkpoints.load(TASK, Token(1, 1)) == '"old"'
+
+
 def test_two_runs_of_one_token_each_keep_what_they_were_told_is_kept() -> None:
     """A standard queue may deliver one message twice at once."""
     store = MemoryStore()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from leasehold.core.errors import QueueUnavailable
@@ -9,9 +11,10 @@ from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import verify
 from leasehold.flow.dispatcher import FAILING
 from leasehold.flow.window import SMALLEST
+from leasehold.ports.ledger import Ledger
 from leasehold.ports.queue import QueueTraits
 from tests.flow.orchestra import VALIDITY, Orchestra
-from tests.flow.scripted import MINUTE
+from tests.flow.scripted import MINUTE, Breaking
 
 
 def sent(orchestra: Orchestra, name: str = "default") -> list[str]:
@@ -99,6 +102,14 @@ def test_a_paused_queue_gets_nothing_until_it_is_resumed(orchestra: Orchestra) -
     assert orchestra.dispatcher.step() == 0
     orchestra.client.pause("a", paused=False, by="ann")
     assert orchestra.dispatcher.step() == 2
+
+
+def test_a_paused_queue_costs_no_transaction(orchestra: Orchestra) -> None:
+    orchestra.submit()
+    orchestra.client.pause("default", paused=True, by="ann")
+    ledger = Breaking(orchestra.ledger)
+    orchestra.another_dispatcher(cast("Ledger", ledger)).step()
+    assert "dispatch" not in ledger.calls
 
 
 # ------------------------------------------------------------ sends that fail (R10)

@@ -82,6 +82,8 @@ def test_a_short_run_finishes() -> None:
     draining(node)
     node.work()
     node.clock.advance(PATIENCE - 1)
+    node.work()
+    assert node.slots.stops == []
     node.slots.succeed()
     node.work()
     assert node.journal == ["say draining", "say completed", "delete"]

@@ -84,6 +84,13 @@ def test_a_message_past_its_validity_is_deleted_then_reported() -> None:
     assert node.slots.handed_over == []
 
 
+def test_one_that_nobody_may_start_any_more_is_not_refused_for_its_handler() -> None:
+    node = a_node()
+    node.queue.put(a_message(name="translate", not_after=START + 500))
+    node.turn()
+    assert node.outbox.kinds() == ["expired"]
+
+
 def test_validity_is_judged_by_the_queues_clock_not_by_this_machines() -> None:
     queue_clock = ManualClock()
     queue = JournalQueue("tasks:default", queue_clock)
@@ -183,6 +190,14 @@ def test_a_shorter_lease_that_nobody_confirmed_counts() -> None:
     node.queue.put(a_message(lease=20_000))
     node.turn()
     assert node.slots.handed_over[0].deadline_boot == 20_000 - MARGIN
+
+
+def test_a_report_claims_no_longer_lease_than_is_sure() -> None:
+    node = a_node()
+    node.queue.deaf = {"change"}
+    node.queue.put(a_message(lease=70_000))
+    node.turn()
+    assert node.outbox.last(UpdateKind.STARTED).lease == FIRST_LEASE
 
 
 def test_an_anchor_that_fails_as_a_whole_loses_no_message() -> None:

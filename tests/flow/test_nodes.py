@@ -121,6 +121,13 @@ class WatchedQueue(JournalQueue):
         return super().receive(limit, wait=wait, visibility=visibility)
 
 
+def test_after_the_wish_to_stop_nothing_is_received() -> None:
+    node, stop = Node(), Stop()
+    stop.ask("SIGTERM")
+    a_worker_node(node)._take_in(stop)
+    assert node.queue.waits == []
+
+
 def test_nor_while_what_it_brought_is_not_yet_looked_at() -> None:
     node = Node()
     worker_node = a_worker_node(node)
