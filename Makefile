@@ -3,7 +3,7 @@
 #   make test PY=/path/python     uses that environment as it is, and sets nothing up
 #   make test ARGS='-k lease'     passes ARGS to pytest
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format prove bench lock clean setup-run setup-dev
+.PHONY: help demo test check format prove mutations bench lock clean setup-run setup-dev
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -40,8 +40,11 @@ format: setup-dev ## put the code in its format, and mend what can be mended
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-prove: setup-dev ## search for counterexamples, and show that the tests would notice a broken rule
+prove: setup-dev ## search for counterexamples: properties, explored worlds, simulated roads
 	@scripts/prove $(ARGS)
+
+mutations: setup-dev ## break the rules of core/ one at a time, and show that the tests notice each (long)
+	$(PY) scripts/mutations.py $(ARGS)
 
 bench: setup-dev ## run every benchmark; each prints a table and JSON
 	@scripts/bench $(ARGS)

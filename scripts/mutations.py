@@ -86,8 +86,10 @@ def mutants(file: str) -> Iterator[Mutant]:
     tree = ast.parse((CORE / file).read_text())
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef):
-            for statement in function.body:
-                for node in ast.walk(statement):
+            nodes = [node for statement in function.body for node in ast.walk(statement)]
+            hints = {hint for node in nodes if isinstance(node, ast.AnnAssign) for hint in ast.walk(node.annotation)}
+            for node in nodes:
+                if node not in hints:
                     yield from changes(tree, file, function.name, node)
 
 

@@ -1,5 +1,6 @@
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -207,6 +208,15 @@ def test_a_failure_that_its_worker_forgot_to_describe_is_quarantined() -> None:
     assert [found.reason for found in message.malformed] == ["failure: missing"]
 
 
+def test_what_is_not_known_of_a_failure_does_not_travel() -> None:
+    bare = an_update(UpdateKind.FAILED, failure=FAILURE._replace(frame="", traceback=""))
+    assert json.loads(encode_update(bare, NOW))["failure"] == {
+        "kind": "exception",
+        "type": "ValueError",
+        "message": "no such file",
+    }
+
+
 def test_results_are_kept_to_the_letter() -> None:
     text = '{"b": 1.50,\n "a": "\\ud800", "n": 1e2}'
     assert over_the_wire(an_update(UpdateKind.COMPLETED, result=text)).result == text
@@ -262,7 +272,7 @@ def test_the_bulk_of_a_report_is_its_payload() -> None:
 
 
 @pytest.mark.parametrize("bulk", [{"result": "1"}, {"result_ref": "results/1"}, {"log": "x"}, {"log_ref": "logs/1"}])
-def test_each_bulky_part_alone_is_a_payload(bulk: dict[str, str]) -> None:
+def test_each_bulky_part_alone_is_a_payload(bulk: dict[str, Any]) -> None:
     update = over_the_wire(an_update(UpdateKind.STARTED))._replace(**bulk)
     assert payload_of(update) == Payload(**bulk)
 

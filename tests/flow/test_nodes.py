@@ -188,7 +188,10 @@ def test_an_orchestrator_runs_its_four_roles_until_it_is_asked_to_stop() -> None
 
 def test_a_ledger_that_is_down_for_a_while_ends_none_of_them() -> None:
     stop, roles = Stop(), list[Steps]()
-    done: Callable[[], object] = lambda: stop.ask("enough") if all(role.steps > 1 for role in roles) else None  # noqa: E731
+
+    def done() -> object:
+        return stop.ask("enough") if all(role.steps > 1 for role in roles) else None
+
     roles += [Steps(done, LedgerUnavailable("failing over")) for _ in range(4)]
     orchestrated(*roles, stop=stop)
     assert all(role.steps > 1 for role in roles)
