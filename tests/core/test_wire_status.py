@@ -208,15 +208,6 @@ def test_a_failure_that_its_worker_forgot_to_describe_is_quarantined() -> None:
     assert [found.reason for found in message.malformed] == ["failure: missing"]
 
 
-def test_what_is_not_known_of_a_failure_does_not_travel() -> None:
-    bare = an_update(UpdateKind.FAILED, failure=FAILURE._replace(frame="", traceback=""))
-    assert json.loads(encode_update(bare, NOW))["failure"] == {
-        "kind": "exception",
-        "type": "ValueError",
-        "message": "no such file",
-    }
-
-
 def test_results_are_kept_to_the_letter() -> None:
     text = '{"b": 1.50,\n "a": "\\ud800", "n": 1e2}'
     assert over_the_wire(an_update(UpdateKind.COMPLETED, result=text)).result == text

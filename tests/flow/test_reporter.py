@@ -3,73 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
-from random import Random
 
 import pytest
 
-from leasehold.core.errors import QueueUnavailable
-from leasehold.core.reports import Update, UpdateKind
 from leasehold.core.wire import encode_update, quarantined
 from leasehold.flow.held import Entry, Fate
-from leasehold.flow.ids import IdMaker
 from leasehold.flow.outbox import StatusQueueOutbox
-from leasehold.flow.reporter import AGAIN, AT_ONCE, DELETES, ENOUGH, IN_TRANSIT, Reporter
-from leasehold.ports.queue import Delivery
+from leasehold.flow.reporter import AT_ONCE, DELETES, IN_TRANSIT
 from leasehold.testing.clock import ManualClock
-from tests.flow.scripted import MINUTE, JournalQueue, ScriptedOutbox, a_message, task_id
-
-LINGER = 600_000
-STARTED, PROGRESSED, COMPLETED, FAILED, RELEASED, DRAINING = (
-    UpdateKind.STARTED,
-    UpdateKind.PROGRESSED,
-    UpdateKind.COMPLETED,
-    UpdateKind.FAILED,
-    UpdateKind.RELEASED,
-    UpdateKind.DRAINING,
-)
-
-
-class Desk:
-    """A reporter with two queues, and messages that it holds."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.journal: list[str] = []
-        self.outbox = ScriptedOutbox(self.journal)
-        self.queue = JournalQueue("tasks:a", self.clock, self.journal)
-        self.other = JournalQueue("tasks:b", self.clock)
-        self.reporter = Reporter(self.outbox, self.clock, linger=LINGER)
-        self.ids = IdMaker(self.clock, Random(0))
-        self.numbers = count(1)
-
-    def receive(self, queue: JournalQueue | None = None) -> Delivery:
-        queue = queue or self.queue
-        queue.put(a_message(next(self.numbers)))
-        (delivery,) = queue.receive(1, wait=0, visibility=MINUTE).deliveries
-        return delivery
-
-    def update(self, kind: UpdateKind, number: int = 1, **fields: object) -> Update:
-        update = Update(self.ids(), kind, task_id(number), "0" * 32, 1, 1, f"run{number}", "w1", MINUTE, 0)
-        return update._replace(**fields)
-
-    def add(
-        self, kind: UpdateKind, fate: Fate, number: int = 1, queue: JournalQueue | None = None, done: str = ""
-    ) -> Delivery:
-        """Something happened to a message received just now."""
-        delivery = self.receive(queue)
-        ends = self.clock.boot() + MINUTE
-        note = (lambda: self.journal.append(done)) if done else None
-        self.reporter.add(Entry(self.update(kind, number), fate, queue or self.queue, delivery.receipt, ends, note))
-        return delivery
-
-    def say(self, *kinds: UpdateKind, number: int = 1) -> None:
-        """Something that leaves the message alone."""
-        self.reporter.add(*(Entry(self.update(kind, number), Fate.STAY) for kind in kinds))
-
-    def step_fails(self) -> None:
-        with pytest.raises(QueueUnavailable):
-            self.reporter.step()
+from tests.flow.reporter_desk import COMPLETED, DRAINING, FAILED, PROGRESSED, RELEASED, STARTED, Desk
+from tests.flow.scripted import MINUTE, JournalQueue
 
 
 @pytest.fixture
@@ -345,75 +288,3 @@ def test_and_for_a_success_once_its_message_is_deleted(desk: Desk) -> None:
     desk.queue.deaf = set()
     desk.reporter.step()
     assert desk.journal[-2:] == ["delete", "done"]
-
-
-class Waits:
-    """A condition that writes down how long it was waited for, and wakes at once."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def notify_all(self) -> None:
-        return None
-
-    def wait(self, timeout: float) -> None:
-        self.seconds.append(timeout)
-
-    def wait_for(self, _: object, timeout: float) -> None:
-        self.seconds.append(timeout)
-
-
-@pytest.fixture
-def waits(desk: Desk) -> list[float]:
-    desk.reporter._changed = waits = Waits()  # type: ignore[assignment] # it is asked for nothing else
-    return waits.seconds
-
-
-def test_reports_are_collected_for_a_linger_from_the_first(desk: Desk, waits: list[float]) -> None:
-    desk.say(STARTED)
-    desk.clock.advance(100_000)
-    desk.say(STARTED, number=2)
-    desk.reporter.pause(1_000)
-    assert waits == [500.0]
-
-
-def test_when_the_linger_is_over_they_go(desk: Desk, waits: list[float]) -> None:
-    desk.say(STARTED)
-    desk.clock.advance(LINGER)
-    desk.reporter.pause(1_000)
-    assert waits == []
-
-
-def test_and_so_they_do_when_there_are_enough(desk: Desk, waits: list[float]) -> None:
-    for number in range(ENOUGH):
-        desk.say(STARTED, number=number)
-    desk.reporter.pause(1_000)
-    assert waits == []
-
-
-def test_without_reports_it_waits_as_long_as_it_may(desk: Desk, waits: list[float]) -> None:
-    desk.reporter.pause(5_000)
-    assert waits == [5.0]
-
-
-def test_an_unconfirmed_delete_is_tried_again_soon_but_not_at_once(desk: Desk, waits: list[float]) -> None:
-    desk.queue.deaf = {"delete"}
-    desk.add(COMPLETED, Fate.DELETE_AFTER)
-    desk.reporter.step()
-    desk.reporter.pause(5_000)
-    assert waits == [AGAIN / 1_000]
-
-
-def test_what_was_not_accepted_lingers_again(desk: Desk, waits: list[float]) -> None:
-    desk.outbox.refuses = frozenset({STARTED})
-    desk.say(STARTED)
-    desk.clock.advance(LINGER)
-    desk.reporter.step()
-    desk.reporter.pause(1_000)
-    assert waits == [LINGER / 1_000]
