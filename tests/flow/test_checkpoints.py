@@ -54,7 +54,8 @@ def test_nor_do_newer_ones_cost_it_its_own() -> None:
     checkpoints = Checkpoints(MemoryStore(), limit=SMALL)
     for _ in range(4):
         checkpoints.save(TASK, Token(1, 2), "new", '"new"')
-    checkpoints.save(TASK, Token(1, 1), "old", '"old"')
+    for state in ('"older"', '"old"'):
+        checkpoints.save(TASK, Token(1, 1), "old", state)
     assert checkpoints.load(TASK, Token(1, 1)) == '"old"'
 
 
