@@ -206,7 +206,8 @@ def test_a_mistake_gets_one_sentence(demo: Demo, arguments: list[str], code: int
 
 
 def test_without_a_recogniser_the_extra_is_named(demo: Demo) -> None:
-    code = "import sys; sys.modules['pocketsphinx'] = None; from leasehold.cli import main; main(['demo'])"
+    code = "import sys; sys.modules['pocketsphinx'] = None; sys.argv[1:] = ['demo']; from leasehold.cli import main; "
+    code += "main()"
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=demo.folder, env=demo.environment, capture_output=True, text=True, check=False
     )
