@@ -4,7 +4,7 @@ import random
 from array import array
 from itertools import chain
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leasehold.demo.pauses import Bounds, Piece, cut_at_pauses
@@ -67,6 +67,11 @@ parts = st.lists(
 ).map(lambda sounds: list(chain.from_iterable(sounds)))
 
 
+# Seconds of sound, sample by sample: as many examples as the other properties have would take half an hour.
+few = settings(max_examples=300 if settings.get_current_profile_name() == "prove" else 100)
+
+
+@few
 @given(parts, st.integers(1, 20_000))
 def test_the_pieces_are_all_of_the_sound_however_it_comes_and_none_is_too_long(sound: list[float], block: int) -> None:
     pieces = cut(sound, block=block)
@@ -74,6 +79,7 @@ def test_the_pieces_are_all_of_the_sound_however_it_comes_and_none_is_too_long(s
     assert all(0 < length <= BOUNDS.longest for length in seconds(pieces) if length)
 
 
+@few
 @given(parts)
 def test_from_any_cut_on_the_next_cuts_are_the_same(sound: list[float]) -> None:
     pieces = cut(sound)
