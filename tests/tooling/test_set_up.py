@@ -17,7 +17,10 @@ SYSTEM = ("sh", "dirname", "sort", "tr", "id", "grep", "cat", "mkdir", "cp")
 TOO_OLD = 'case "$1" in --version) echo "Python 3.9.2" ;; *) exit 1 ;; esac\n'
 SHIM = 'echo "pyenv: $0: command not found" >&2; exit 127\n'
 NO_VENV = f'case "$*" in *ensurepip*) exit 1 ;; *) exec {sys.executable} "$@" ;; esac\n'
-MADE = f'case "$1" in -m) echo "$*" >>"$LOG" ;; *) exec {sys.executable} "$@" ;; esac\n'
+MADE = (
+    'case "$1 $2" in "-m venv") mkdir -p "$4/bin" && cp "$MADE" "$4/bin/python" ;; -m*) echo "$*" >>"$LOG" ;; '
+    f'*) exec {sys.executable} "$@" ;; esac\n'
+)
 WORKING = (
     f'case "$1" in -m) mkdir -p "$4/bin" && echo "venv $0" >>"$LOG" && cp "$MADE" "$4/bin/python" ;; '
     f'*) exec {sys.executable} "$@" ;; esac\n'
@@ -119,7 +122,7 @@ def test_development_adds_to_what_runs_and_serves_it(machine: Machine) -> None:
     machine.program("python3", WORKING)
     for level in ("run", "dev", "run", "dev"):
         assert machine.set_up(level).returncode == 0
-    assert machine.installed() == ["requirements.lock", "requirements-dev.lock"]
+    assert machine.installed() == ["requirements.lock", "requirements-dev.lock", "requirements-ministack.lock"]
     assert machine.made_with() == ["python3"]
 
 
