@@ -6,21 +6,14 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import cached_property
 from random import SystemRandom
 
-from leasehold.adapters.bell import FifoBell
 from leasehold.adapters.clock import SystemClock
-from leasehold.adapters.database.connection import Database
-from leasehold.adapters.database.ledger import DatabaseLedger
-from leasehold.adapters.database.open import connect, mismatch, open_database, schema_version
-from leasehold.adapters.database.queue import DatabaseQueue
+from leasehold.adapters.database.open import connect, mismatch, schema_version
 from leasehold.adapters.database.version import SCHEMA_VERSION
-from leasehold.adapters.database.views import DatabaseViews
-from leasehold.adapters.presence import Presence
 from leasehold.adapters.slots.pool import Recycling, SlotPool
-from leasehold.adapters.store import FolderStore
+from leasehold.backends import Backends
 from leasehold.core.errors import BadSettings
 from leasehold.core.wire import PACK_CEILING
 from leasehold.flow.client import Client
@@ -37,22 +30,8 @@ from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.service import Stop
 from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
-from leasehold.ports.ledger import Ledger
-from leasehold.ports.store import Store
 from leasehold.ports.views import Views
 from leasehold.settings import Settings
-
-REPORTS = "status"
-"""Name and topic of the status queue; a task queue is called ``tasks:NAME``, and rings under that name."""
-
-LINGER = 10
-"""ms that a worker collects reports before it sends them; requests cost little on a queue beside the ledger."""
-
-POLL = 1_000
-"""ms of one long poll: a database queue looks again every second anyway."""
-
-FETCH_AHEAD = 100
-"""Messages fetched beyond the free slots, at most, where runs are measured to be short (R2)."""
 
 MOST_RECEIVES = 10
 """Receives of one message after which a worker takes it off the queue: something kills whoever holds it."""
@@ -61,55 +40,16 @@ PATIENCE = 30_000
 """ms that a draining worker leaves to runs that might end by themselves."""
 
 
-class Parts:
+class Parts(Backends):
     """What several roles share, each part made at first use from the settings. Close it when done."""
 
     def __init__(self, settings: Settings) -> None:
-        if not settings.embedded or settings.topology != "two-queue":
-            raise BadSettings(
-                "this version runs on one SQLite file with its embedded queues, in two-queue topology; the settings "
-                f"ask for ledger {settings.ledger!r}, queues {settings.queues!r}, topology {settings.topology!r}"
-            )
         if settings.signing_key or settings.verify_keys:
             raise BadSettings("this version does not sign messages: leave out signing_key and verify_keys")
-        self.settings = settings
         self.clock = SystemClock()
         self.random = SystemRandom()
         self.ids = IdMaker(self.clock, self.random)
-        self._queues: dict[str, DatabaseQueue] = {}
-        self._open = ExitStack()
-
-    @cached_property
-    def bell(self) -> FifoBell:
-        """Wakes the other processes on this machine."""
-        path = self.settings.ledger_path
-        assert path is not None  # noqa: S101 - settings.embedded was checked
-        bell = FifoBell(path.with_name(f"{path.name}-bell"))
-        self._open.callback(bell.close)
-        return bell
-
-    @cached_property
-    def _database(self) -> Database:
-        database = open_database(self.settings.ledger, clock=self.clock)
-        self._open.callback(database.close)
-        return database
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        """The write side of the ledger."""
-        return DatabaseLedger(self._database)
-
-    @cached_property
-    def views(self) -> Views:
-        """The read side of the ledger."""
-        return DatabaseViews(self._database)
-
-    @cached_property
-    def store(self) -> Store:
-        """Where checkpoints and large values are."""
-        folder = self.settings.store_folder
-        assert folder is not None  # noqa: S101 - settings.embedded was checked
-        return FolderStore(folder)
+        super().__init__(settings, self.clock, self.random)
 
     @cached_property
     def client(self) -> Client:
@@ -124,30 +64,13 @@ class Parts:
             payload_limit=self.settings.payload_limit,
         )
 
-    @property
-    def presence(self) -> Presence:
-        """Who serves this ledger on this machine."""
-        path = self.settings.ledger_path
-        assert path is not None  # noqa: S101 - settings.embedded was checked
-        return Presence(path)
-
-    def queue(self, name: str) -> DatabaseQueue:
-        """The queue of that name."""
-        if name not in self._queues:
-            self._queues[name] = DatabaseQueue(name, self._database, clock=self.clock, bell=self.bell, topic=name)
-        return self._queues[name]
-
-    def task_queue(self, name: str) -> DatabaseQueue:
-        """The task queue called ``name``."""
-        return self.queue(f"tasks:{name}")
-
     def orchestrator(self) -> Orchestrator:
         """An orchestrator, not yet serving."""
         key = self.settings.capability_key or self.ledger.secret("capability")
-        recorder = Recorder(self.queue(REPORTS), self.ledger, self.bell, self.random, key=key)
+        recorder = Recorder(self.queues.status(), self.ledger, self.bell, self.random, key=key)
         dispatcher = Dispatcher(
             self.ledger,
-            self.task_queue,
+            self.queues.tasks,
             self.clock,
             key=key,
             validity=self.settings.validity,
@@ -155,7 +78,9 @@ class Parts:
             most_receives=MOST_RECEIVES,
         )
         sweeper = Sweeper(self.ledger, self.clock, self.bell, lambda: recorder.lag, Marks(self.store).follow)
-        return Orchestrator(dispatcher, recorder, sweeper, Scheduler(self.ledger, self.bell), self.bell, poll=POLL)
+        scheduler = Scheduler(self.ledger, self.bell)
+        readers = {"recorder": recorder}
+        return Orchestrator(dispatcher, sweeper, scheduler, readers, self.bell, poll=self.settings.long_poll)
 
     def worker(self, name: str | None = None) -> WorkerNode:
         """A worker node with its slots started, not yet serving. ``name`` tells it from others in what it reports."""
@@ -173,8 +98,8 @@ class Parts:
         slots.knows(
             ""
         )  # waits until the application is loaded, so that a broken one ends the worker before it receives
-        outbox = StatusQueueOutbox(self.queue(REPORTS), self.clock, ceiling=PACK_CEILING)
-        reporter = Reporter(outbox, self.clock, linger=LINGER)
+        outbox = StatusQueueOutbox(self.queues.status(), self.clock, ceiling=PACK_CEILING)
+        reporter = Reporter(outbox, self.clock, linger=self.tempo.linger)
         worker = Worker(
             slots,
             reporter,
@@ -183,10 +108,10 @@ class Parts:
             self.clock,
             size=settings.worker_slots,
             margin=settings.lease_margin,
-            fetch_ahead=FETCH_AHEAD,
+            fetch_ahead=self.tempo.fetch_ahead,
         )
         intake = Intake(
-            [self.task_queue(each) for each in settings.worker_queues],
+            [self.queues.tasks(each) for each in settings.worker_queues],
             reporter,
             self.clock,
             worker=name or identity(),
@@ -195,11 +120,7 @@ class Parts:
             room=worker.room,
             give=worker.give,
         )
-        return WorkerNode(intake, worker, reporter, slots, poll=POLL, patience=PATIENCE)
-
-    def close(self) -> None:
-        """Release everything."""
-        self._open.close()
+        return WorkerNode(intake, worker, reporter, slots, poll=settings.long_poll, patience=PATIENCE)
 
 
 def identity() -> str:
@@ -234,7 +155,7 @@ def schema_of(settings: Settings) -> tuple[str | None, str]:
     finally:
         database.close()
     if found is not None and found > SCHEMA_VERSION:
-        raise mismatch(settings.ledger, found)
+        raise mismatch(settings.ledger_shown, found)
     return found, SCHEMA_VERSION
 
 

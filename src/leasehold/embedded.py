@@ -159,6 +159,7 @@ def written(settings: Settings) -> Mapping[str, object]:
         "store": settings.store,
         "app": settings.app,
         "topology": settings.topology,
+        "long_poll": f"{settings.long_poll}ms",
         "worker_slots": settings.worker_slots,
         "worker_queues": list(settings.worker_queues),
         "worker_environment": list(settings.worker_environment),

@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import Any, NamedTuple, cast
 
 import pytest
 
-from leasehold.assemble import Parts
 from leasehold.cli.program import outcome
 from leasehold.cli.tools import Tools
 from leasehold.ports.queue import Depth
@@ -53,7 +51,11 @@ class FakeSystem:
     views: FakeViews
     closed: bool = False
 
-    def task_queue(self, name: str) -> FakeQueue:
+    @property
+    def queues(self) -> Self:
+        return self
+
+    def tasks(self, name: str) -> FakeQueue:
         del name
         return FakeQueue(sum(view.task.open for view in self.views.rows.values() if not view.task.terminal))
 

@@ -170,7 +170,8 @@ class PatientBell(ScriptedBell):
 
 def orchestrated(*roles: Steps, stop: Stop) -> PatientBell:
     bell = PatientBell(ManualClock())
-    Orchestrator(*cast("tuple[Any, Any, Any, Any]", roles), bell, poll=0).serve(stop, Random(0))
+    dispatcher, sweeper, scheduler, recorder = cast("tuple[Any, Any, Any, Any]", roles)
+    Orchestrator(dispatcher, sweeper, scheduler, {"recorder": recorder}, bell, poll=0).serve(stop, Random(0))
     return bell
 
 
@@ -203,4 +204,4 @@ def test_a_defect_in_one_ends_all() -> None:
     roles.append(Steps(lambda: None, KeyError("a defect")))
     with pytest.raises(KeyError, match="a defect"):
         orchestrated(*roles, stop=stop)
-    assert stop.reason == "scheduler failed: KeyError('a defect')"
+    assert stop.reason == "recorder failed: KeyError('a defect')"

@@ -50,6 +50,19 @@ class Presence:
         return self._ledger.with_name(f"{self._ledger.name}-{role}s{digest}")
 
 
+class Elsewhere:
+    """A deployment: those who serve it are on any machine, so nobody here can tell whether they are there."""
+
+    @contextmanager
+    def of(self, role: str, whose: str = "") -> Generator[None]:  # noqa: ARG002 - as Presence has it
+        """Nothing shows who is there."""
+        yield
+
+    def anyone(self, role: str, whose: str | None = "") -> bool:  # noqa: ARG002 - as Presence has it
+        """Taken for granted."""
+        return True
+
+
 def held(path: Path) -> bool:
     """Whether some process holds the lock."""
     try:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -22,7 +23,7 @@ from obstore.store import LocalStore
 from obstore.store import ObjectStore as Backend
 
 from leasehold.adapters.keys import checked, is_key
-from leasehold.core.errors import StoreUnavailable
+from leasehold.core.errors import BadSettings, StoreUnavailable
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -192,3 +193,11 @@ def advice(error: BaseException) -> str:
     if number is None and (found := ERRNO.search(str(error))) is not None:
         number = int(found[1])
     return ADVICE.get(number or 0, f"{str(error).partition(chr(10))[0]}. Check that it can be reached and written.")
+
+
+def open_store(url: str) -> ObjectStore:
+    """The store at ``file:///FOLDER``. Raises ``BadSettings`` for an address that is none."""
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        raise BadSettings(f"store {url!r}: this version keeps objects in a folder only; name one, or file:///FOLDER")
+    return FolderStore(Path(unquote(parts.path)))

@@ -58,7 +58,7 @@ def depths(system: Parts) -> dict[str, Depth]:
     found: dict[str, Depth] = {}
     for queue in system.views.queues():
         try:
-            found[queue.name] = system.task_queue(queue.name).depth()
+            found[queue.name] = system.queues.tasks(queue.name).depth()
         except QueueUnavailable:  # the ledger can be audited all the same
             continue
     return found

@@ -103,7 +103,7 @@ def read(tools: Tools, app: str | None, ledger: str | None) -> tuple[Settings | 
     except LeaseholdError as error:
         return None, Finding("settings", WRONG, str(error))
     slots = plural(settings.worker_slots, "slot")
-    told = f"ledger {settings.ledger}, queues {settings.queues}, store {settings.store}, {slots}"
+    told = f"ledger {settings.ledger_shown}, queues {settings.queues}, store {settings.store}, {slots}"
     return settings, Finding("settings", OK, told)
 
 
@@ -120,7 +120,8 @@ def ledger_works(system: Parts, settings: Settings) -> tuple[str, str]:
     """It opens, its schema fits, and it can be written."""
     system.ledger.fold_counters()
     total = sum(cell.tasks for cell in system.views.counts())
-    return OK, f"{settings.ledger_path or settings.ledger} opens and can be written; it holds {plural(total, 'task')}"
+    where = settings.ledger_path or settings.ledger_shown
+    return OK, f"{where} opens and can be written; it holds {plural(total, 'task')}"
 
 
 def store_works(system: Parts, settings: Settings) -> tuple[str, str]:

@@ -28,9 +28,9 @@ def init(tools: Tools, ledger: str | None, *, as_json: bool) -> None:
     with tools.opened(settings) as system:
         system.ledger.secret("capability")
     if as_json:
-        emit({"ledger": settings.ledger, "store": settings.store, "made": not existed})
+        emit({"ledger": settings.ledger_shown, "store": settings.store, "made": not existed})
         return
-    click.echo(f"{'There was a ledger' if existed else 'Made the ledger'} at {path or settings.ledger}.")
+    click.echo(f"{'There was a ledger' if existed else 'Made the ledger'} at {path or settings.ledger_shown}.")
     click.echo("Next: leasehold doctor, or leasehold run jobs.py:HANDLER files.csv")
 
 
@@ -55,10 +55,10 @@ def migrate(tools: Tools, ledger: str | None, *, yes: bool, dry_run: bool, as_js
     found, wanted = assemble.schema_of(settings)
     due = found != wanted
     if due and not dry_run:
-        confirm(f"Bring {settings.ledger} from schema {found or 'none'} to {wanted}?", yes=yes)
+        confirm(f"Bring {settings.ledger_shown} from schema {found or 'none'} to {wanted}?", yes=yes)
         assemble.migrate(settings)
     if as_json:
-        emit({"ledger": settings.ledger, "from": found, "to": wanted, "migrated": due and not dry_run})
+        emit({"ledger": settings.ledger_shown, "from": found, "to": wanted, "migrated": due and not dry_run})
     elif not due:
         click.echo(f"The ledger has schema {wanted}, as it should.")
     else:

@@ -16,6 +16,7 @@ from leasehold.cli.tools import Tools, pass_tools
 
 if TYPE_CHECKING:
     from leasehold.flow.service import Stop
+    from leasehold.settings import Settings
 
 
 @click.command(cls=Command)
@@ -43,7 +44,8 @@ def worker(
     settings = tools.settings(ledger=ledger, app=app, worker_slots=slots, worker_queues=queues)
     stop, at_once = obeying_signals(settings.log_level)
     slots_are = f"{settings.worker_slots} slots" if settings.worker_slots > 1 else "1 slot"
-    note(f"Worker with {slots_are} on {', '.join(settings.worker_queues)} of {settings.ledger}; Ctrl-C drains it.")
+    serves = f"{', '.join(settings.worker_queues)} of {place(settings)}"
+    note(f"Worker with {slots_are} on {serves}; Ctrl-C drains it.")
     run_worker(settings, stop, name=name, at_once=at_once)
 
 
@@ -62,8 +64,13 @@ def orchestrator(tools: Tools, ledger: str | None) -> None:
 
     settings = tools.settings(ledger=ledger)
     stop, _ = obeying_signals(settings.log_level)
-    note(f"Orchestrator of {settings.ledger}; Ctrl-C stops it.")
+    note(f"Orchestrator of {settings.ledger_shown}; Ctrl-C stops it.")
     run_orchestrator(settings, stop)
+
+
+def place(settings: Settings) -> str:
+    """Where the queues of a worker are, for people."""
+    return settings.ledger_shown if settings.sqs is None else settings.queues
 
 
 def obeying_signals(log_level: str) -> tuple[Stop, Callable[[], bool]]:

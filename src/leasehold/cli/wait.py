@@ -18,7 +18,7 @@ from leasehold.flow import shapes
 from leasehold.ports.views import Outcome
 
 if TYPE_CHECKING:
-    from leasehold.adapters.presence import Presence
+    from leasehold.adapters.presence import Elsewhere, Presence
     from leasehold.assemble import Parts
 
 FAILED = 1
@@ -65,7 +65,7 @@ def wait(
     raise click.exceptions.Exit(TIMED_OUT if left else FAILED if bad else 0)
 
 
-def missing(presence: Presence) -> str:
+def missing(presence: Presence | Elsewhere) -> str:
     """The commands that somebody has to run before anything ends; empty if the ledger is served."""
     roles = {"leasehold orchestrator": ("orchestrator", ""), "leasehold worker": ("worker", None)}
     return " and ".join(command for command, (role, whose) in roles.items() if not presence.anyone(role, whose))

@@ -148,5 +148,5 @@ class Show:
 
     def _audit(self) -> Verdict:
         parts = self._stage.parts
-        depths = {queue.name: parts.task_queue(queue.name).depth() for queue in parts.views.queues()}
+        depths = {queue.name: parts.queues.tasks(queue.name).depth() for queue in parts.views.queues()}
         return audit(parts.views, parts.ledger.now(), depths=depths)

@@ -78,7 +78,7 @@ def staged(ledger: str | None) -> Generator[Stage]:
     settings = settings_of(ledger or temporary())
     path = settings.ledger_path
     if path is None:
-        raise BadSettings(f"the demo keeps its ledger in an SQLite file of its own, not in {settings.ledger!r}")
+        raise BadSettings(f"the demo keeps its ledger in an SQLite file of its own, not in {settings.ledger_shown!r}")
     make_folder(path.parent)
     stage = Stage(settings, path)
     try:

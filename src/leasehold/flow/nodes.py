@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
+from typing import Protocol
 
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.intake import Intake
-from leasehold.flow.recorder import Recorder
 from leasehold.flow.reporter import Reporter
 from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.service import Loop, Service, Stop
@@ -26,23 +27,35 @@ CLOCKWORK = 500
 """ms between two looks at what the clock owes."""
 
 
+class Reader(Protocol):
+    """A role that takes messages from a queue."""
+
+    def step(self, wait: int = 0) -> int:
+        """Take what has arrived, waiting up to ``wait`` ms for it; how much that was."""
+        ...
+
+
 class Orchestrator:
-    """Dispatcher, recorder, sweeper and scheduler. Any number of orchestrators serve one ledger, without a leader."""
+    """Dispatcher, sweeper, scheduler, and readers of queues. Any number of them serve one ledger, without a leader.
+
+    ``readers`` are the roles that take messages from a queue, by name; each is given ``poll``, the ms that one look
+    may wait for the first message.
+    """
 
     def __init__(
         self,
         dispatcher: Dispatcher,
-        recorder: Recorder,
         sweeper: Sweeper,
         scheduler: Scheduler,
+        readers: Mapping[str, Reader],
         bell: Bell,
         *,
         poll: int,
     ) -> None:
         self._dispatcher = dispatcher
-        self._recorder = recorder
         self._sweeper = sweeper
         self._scheduler = scheduler
+        self._readers = readers
         self._bell = bell
         self._poll = poll
 
@@ -51,7 +64,7 @@ class Orchestrator:
         service = Service(
             [
                 Loop("dispatcher", self._dispatcher.step, lambda: self._bell.wait("due", REST)),
-                Loop("recorder", lambda: self._recorder.step(self._poll), lambda: None),
+                *(Loop(name, partial(reader.step, self._poll), lambda: None) for name, reader in self._readers.items()),
                 Loop("sweeper", self._sweeper.step, lambda: stop.wait(CLOCKWORK)),
                 Loop("scheduler", self._scheduler.step, lambda: stop.wait(CLOCKWORK)),
             ],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,28 +17,24 @@ from urllib.parse import quote, unquote, urlsplit
 
 from leasehold.core.errors import BadSettings
 from leasehold.core.suggest import did_you_mean
-from leasehold.core.units import DAY, GIB, HOUR, KIB, MIB, MINUTE, SECOND, byte_count, milliseconds, say_duration
+from leasehold.core.units import MIB, MINUTE, SECOND, say_duration
+from leasehold.settings.values import (
+    EMBEDDED,
+    KEYS,
+    LONGEST_POLL,
+    LOOPBACK,
+    SECRET,
+    SQLITE,
+    WINDOW_CEILING,
+    Address,
+    SqsPlace,
+    sqs_place,
+)
+
+__all__ = ["Address", "Settings", "SqsPlace", "read_settings"]
 
 PREFIX = "LEASEHOLD_"
 FILE = "leasehold.toml"
-EMBEDDED = "embedded"
-WINDOW_CEILING = 10_000
-KEY_BYTES = 32
-HIGHEST_PORT = 65_535
-
-
-class Address(NamedTuple):
-    """Where to listen."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-LOOPBACK = Address("127.0.0.1", 8300)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +44,15 @@ class Settings:
     ledger: str
     """``sqlite:////absolute/path`` or ``postgresql://...``."""
     queues: str
-    """``embedded`` (in the ledger's database) or ``sqs://REGION/PREFIX``."""
+    """``embedded`` (in the ledger's database) or ``sqs://REGION/PREFIX``, the region optional; ``.fifo`` may end it."""
     store: str
     """``file:///absolute/folder`` or ``s3://bucket/prefix``."""
     app: str | None = None
     """``module``, ``module:app``, ``path.py``, ``path.py:app`` or a command: where the handlers are."""
     topology: str = "two-queue"
     """``two-queue`` or ``single-queue``."""
+    long_poll: int
+    """How long one look for messages may wait for the first one."""
     worker_slots: int = field(default_factory=lambda: os.cpu_count() or 1)
     worker_queues: tuple[str, ...] = ("default",)
     worker_environment: tuple[str, ...] = ()
@@ -80,14 +78,24 @@ class Settings:
     log_level: str = "info"
 
     @property
+    def ledger_shown(self) -> str:
+        """The ledger's address as people may see it: without a password."""
+        return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1@", self.ledger)
+
+    @property
     def ledger_path(self) -> Path | None:
         """The SQLite file, or ``None`` where the ledger is a server."""
-        return _sqlite_path(self.ledger) if self.ledger.startswith(_SQLITE) else None
+        return _sqlite_path(self.ledger) if self.ledger.startswith(SQLITE) else None
 
     @property
     def store_folder(self) -> Path | None:
         """The folder of the store, or ``None`` where it is remote."""
         return Path(unquote(urlsplit(self.store).path)) if self.store.startswith("file:") else None
+
+    @property
+    def sqs(self) -> SqsPlace | None:
+        """Where the queues are on SQS, or ``None`` where they are in the ledger's database."""
+        return sqs_place(self.queues)
 
     @property
     def embedded(self) -> bool:
@@ -173,7 +181,7 @@ def _parsed(key: str, written: object, origin: Origin) -> object:
     try:
         return parse(written)
     except (ValueError, TypeError) as error:
-        shown = "" if key in _SECRET else f", not {written!r}"
+        shown = "" if key in SECRET else f", not {written!r}"
         raise BadSettings(f"{origin.spelled(key)} in {origin.place} takes {takes}{shown}") from error
 
 
@@ -181,151 +189,9 @@ def _all_keys(origin: Origin) -> str:
     return " There are: " + ", ".join(origin.spelled(key) for key in KEYS)
 
 
-# ---------------------------------------------------------------- what values may look like
-
-_SQLITE = "sqlite:///"
-_Parse = Callable[[Any], object]
-
-
-def _text(written: object) -> str:
-    if not isinstance(written, str) or not written.strip():
-        raise ValueError(written)
-    return written.strip()
-
-
-def _one_of(*words: str) -> tuple[_Parse, str]:
-    def parse(written: object) -> str:
-        word = _text(written).lower()
-        if word not in words:
-            raise ValueError(word)
-        return word
-
-    return parse, " or ".join(repr(word) for word in words)
-
-
-def _whole(low: int, high: int, example: str) -> tuple[_Parse, str]:
-    def parse(written: object) -> int:
-        if isinstance(written, (bool, float)):
-            raise TypeError(written)
-        number = int(str(written))
-        if not low <= number <= high:
-            raise ValueError(number)
-        return number
-
-    return parse, f"a whole number from {low:,} to {high:,}{example}"
-
-
-def _duration(low: int, high: int, example: str) -> tuple[_Parse, str]:
-    def parse(written: str | float) -> int:
-        ms = milliseconds(written)
-        if not low <= ms <= high:
-            raise ValueError(ms)
-        return ms
-
-    return parse, f"a duration from {say_duration(low)} to {say_duration(high)}, such as {example}"
-
-
-def _size(written: str | int) -> int:
-    size = byte_count(written)
-    if not KIB <= size <= GIB:
-        raise ValueError(size)
-    return size
-
-
-def _ledger(written: object) -> str:
-    url = _text(written)
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return _SQLITE + quote(url)
-    if scheme == "sqlite" and rest.startswith("/") and rest[1:] and ":memory:" not in rest:
-        return url
-    if scheme in {"postgresql", "postgres"} and rest:
-        return f"postgresql://{rest}"
-    raise ValueError(url)
-
-
-def _queues(written: object) -> str:
-    url = _text(written)
-    if url != EMBEDDED and not re.fullmatch(r"sqs://[a-z0-9-]+/[A-Za-z0-9_-]+", url):
-        raise ValueError(url)
-    return url
-
-
-def _store(written: object) -> str:
-    url = _text(written)
-    if "://" in url and not re.match(r"(file:///|(s3|gs|az)://.)", url):
-        raise ValueError(url)
-    return url
-
-
-def _items(written: str | Sequence[str]) -> list[str]:
-    return [_text(item) for item in (written.split(",") if isinstance(written, str) else written)]
-
-
-def _names(written: str | Sequence[str]) -> tuple[str, ...]:
-    names = _items(written)
-    for name in names:
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-            raise ValueError(name)
-    return tuple(dict.fromkeys(names))
-
-
-def _variables(written: str | Sequence[str]) -> tuple[str, ...]:
-    names = _items(written)
-    for name in names:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\*?", name):
-            raise ValueError(name)
-    return tuple(dict.fromkeys(names))
-
-
-def _key(written: object) -> bytes:
-    key = bytes.fromhex(_text(written))
-    if len(key) != KEY_BYTES:
-        raise ValueError(len(key))
-    return key
-
-
-def _keys(written: str | Sequence[str]) -> tuple[bytes, ...]:
-    return tuple(_key(item) for item in _items(written))
-
-
-def _address(written: object) -> Address:
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:]+)\]|([^:\[\]\s]+)):(\d{1,5})", _text(written))
-    if match is None or int(match[3]) > HIGHEST_PORT:
-        raise ValueError(written)
-    return Address(match[1] or match[2], int(match[3]))
-
-
-_HEX = f"{2 * KEY_BYTES} hexadecimal digits"
-_SECRET = frozenset({"capability_key", "signing_key"})
-
-KEYS: Mapping[str, tuple[_Parse, str]] = {
-    "ledger": (_ledger, "a file, sqlite:///FILE or postgresql://USER@HOST/NAME"),
-    "queues": (_queues, "'embedded' or sqs://REGION/PREFIX"),
-    "store": (_store, "a folder, file:///FOLDER or s3://BUCKET/PREFIX"),
-    "app": (_text, "MODULE:NAME or FILE.py:NAME, such as jobs:app"),
-    "topology": _one_of("two-queue", "single-queue"),
-    "worker_slots": _whole(1, 1_024, ", such as 4"),
-    "worker_queues": (_names, "queue names of letters, digits, - and _, such as default,media"),
-    "worker_environment": (_variables, "names of variables for handlers, such as API_TOKEN,AWS_*"),
-    "lease_margin": _duration(SECOND, HOUR, "2s"),
-    "term_grace": _duration(0, HOUR, "5s"),
-    "validity": _duration(SECOND, DAY // 2, "10m"),
-    "window": _whole(1, WINDOW_CEILING, ""),
-    "payload_limit": (_size, "a size from 1KiB to 1GiB, such as 64MiB"),
-    "dashboard_address": (_address, "HOST:PORT, such as 127.0.0.1:8300"),
-    "capability_key": (_key, _HEX),
-    "signing_key": (_key, _HEX),
-    "verify_keys": (_keys, f"keys of {_HEX} each, separated by commas"),
-    "recycle_runs": _whole(0, 10**9, " (0: never)"),
-    "recycle_mib": _whole(0, 10**6, " (0: never)"),
-    "log_level": _one_of("debug", "info", "warning", "error"),
-}
-"""Each setting: how it is parsed, and what it takes in words."""
-
-
 # ---------------------------------------------------------------- what depends on other values
 
+_LOCAL_POLL = SECOND
 _SQS_REQUEST = 5 * SECOND
 _SQS_REAP = SECOND
 _LOCAL_REQUEST = SECOND // 4
@@ -334,9 +200,9 @@ _LOCAL_REAP = SECOND // 2
 
 def _settled(found: dict[str, Any], folder: Path) -> Settings:
     """Fill in the defaults. They suit the ledger and the queues: a laptop need not wait for a far-away service."""
-    ledger = _absolute(found.get("ledger", f"{_SQLITE}leasehold.db"), folder)
+    ledger = _absolute(found.get("ledger", f"{SQLITE}leasehold.db"), folder)
     queues: str = found.get("queues", EMBEDDED)
-    near = queues == EMBEDDED
+    near = queues == EMBEDDED and ledger.startswith(SQLITE)
     grace: int = found.get("term_grace", SECOND if near else 5 * SECOND)
     reap = _LOCAL_REAP if near else _SQS_REAP
     margin: int = found.get("lease_margin", grace + reap + 2 * (_LOCAL_REQUEST if near else _SQS_REQUEST))
@@ -346,19 +212,21 @@ def _settled(found: dict[str, Any], folder: Path) -> Settings:
             f"and {say_duration(reap)} to be reaped: set lease_margin to at least {say_duration(grace + reap)}"
         )
     store = _folder_url(found["store"], folder) if "store" in found else _beside(ledger, folder)
+    poll: int = found.get("long_poll", _LOCAL_POLL if queues == EMBEDDED else LONGEST_POLL)
     found |= {"ledger": ledger, "queues": queues, "store": store, "term_grace": grace, "lease_margin": margin}
+    found["long_poll"] = poll
     return Settings(**found)
 
 
 def _sqlite_path(url: str) -> Path:
-    return Path(unquote(url.removeprefix(_SQLITE).partition("?")[0]))
+    return Path(unquote(url.removeprefix(SQLITE).partition("?")[0]))
 
 
 def _absolute(ledger: str, folder: Path) -> str:
-    if not ledger.startswith(_SQLITE):
+    if not ledger.startswith(SQLITE):
         return ledger
     path = folder.absolute() / _sqlite_path(ledger).expanduser()
-    return _SQLITE + quote(str(path)) + "".join(ledger.partition("?")[1:])
+    return SQLITE + quote(str(path)) + "".join(ledger.partition("?")[1:])
 
 
 def _folder_url(store: str, folder: Path) -> str:
@@ -367,5 +235,5 @@ def _folder_url(store: str, folder: Path) -> str:
 
 def _beside(ledger: str, folder: Path) -> str:
     """``jobs.db`` keeps its objects in ``jobs.store``."""
-    file = _sqlite_path(ledger) if ledger.startswith(_SQLITE) else folder.absolute() / "leasehold.db"
+    file = _sqlite_path(ledger) if ledger.startswith(SQLITE) else folder.absolute() / "leasehold.db"
     return file.with_suffix(".store").as_uri()

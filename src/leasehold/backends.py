@@ -1,0 +1,156 @@
+"""Settings -> adapters: which database, queues, bell and store a process works with. Each is made at first use.
+
+At first use, so that a process touches only what its role needs: a worker in ``two-queue`` on SQS opens no ledger.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import cached_property
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from leasehold.adapters.bell import FifoBell
+from leasehold.adapters.database.ledger import DatabaseLedger
+from leasehold.adapters.database.open import open_database
+from leasehold.adapters.database.queue import DatabaseQueue
+from leasehold.adapters.database.views import DatabaseViews
+from leasehold.adapters.presence import Elsewhere, Presence
+from leasehold.core.errors import BadSettings
+from leasehold.ports.clock import Bell, Clock
+from leasehold.ports.ledger import Ledger
+from leasehold.ports.queue import Queue
+from leasehold.ports.store import Store
+from leasehold.ports.views import Views
+from leasehold.settings import Settings
+
+if TYPE_CHECKING:
+    from leasehold.adapters.database.connection import Database
+
+STATUS = "status"
+
+
+class Tempo(NamedTuple):
+    """What is worth waiting for, where requests cost little and where they are billed."""
+
+    linger: int
+    """ms that a worker collects reports before it sends them."""
+    fetch_ahead: int
+    """Messages fetched beyond the free slots, at most, where runs are measured to be short (R2)."""
+
+
+LOCAL = Tempo(linger=10, fetch_ahead=100)
+"""Queues in a database: one transaction takes as many messages as it likes."""
+
+BILLED = Tempo(linger=200, fetch_ahead=20)
+"""SQS: every ten messages cost a request to send, to receive and to delete. Two receives' worth is fetched ahead, so
+that each of them can be a full one."""
+
+
+class Queues(Protocol):
+    """The queues of one deployment, by their role."""
+
+    def tasks(self, name: str) -> Queue:
+        """The task queue called ``name``."""
+        ...
+
+    def status(self) -> Queue:
+        """The status queue."""
+        ...
+
+    def dead(self) -> Queue | None:
+        """Where messages end that were received too often; ``None`` where nothing is moved there."""
+        ...
+
+
+class DatabaseQueues:
+    """Queues in the ledger's database, each made once."""
+
+    def __init__(self, database: Database, clock: Clock, bell: Bell) -> None:
+        self._database = database
+        self._clock = clock
+        self._bell = bell
+        self._made: dict[str, DatabaseQueue] = {}
+
+    def tasks(self, name: str) -> DatabaseQueue:
+        """The task queue called ``name``; it rings under ``tasks:NAME``."""
+        return self._named(f"tasks:{name}")
+
+    def status(self) -> DatabaseQueue:
+        """The status queue."""
+        return self._named(STATUS)
+
+    def dead(self) -> None:
+        """There is none: workers take off by themselves what was received too often."""
+
+    def _named(self, name: str) -> DatabaseQueue:
+        if name not in self._made:
+            self._made[name] = DatabaseQueue(name, self._database, clock=self._clock, bell=self._bell, topic=name)
+        return self._made[name]
+
+
+class Backends:
+    """What the settings chose, each part made at first use. Close it when done."""
+
+    def __init__(self, settings: Settings, clock: Clock, random: Random) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._random = random
+        self._open = ExitStack()
+
+    @cached_property
+    def database(self) -> Database:
+        """The ledger's database."""
+        database = open_database(self.settings.ledger)
+        self._open.callback(database.close)
+        return database
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The write side of the ledger."""
+        return DatabaseLedger(self.database)
+
+    @cached_property
+    def views(self) -> Views:
+        """The read side of the ledger."""
+        return DatabaseViews(self.database)
+
+    @cached_property
+    def bell(self) -> Bell:
+        """Wakes the other processes that use this ledger."""
+        path = self.settings.ledger_path
+        if path is None:
+            raise BadSettings("this version has no bell on PostgreSQL")
+        bell = FifoBell(path.with_name(f"{path.name}-bell"))
+        self._open.callback(bell.close)
+        return bell
+
+    @cached_property
+    def queues(self) -> Queues:
+        """The queues."""
+        sqs = self.settings.sqs
+        if sqs is None:
+            return DatabaseQueues(self.database, self._clock, self.bell)
+        raise BadSettings("this version has no queues on SQS")
+
+    @cached_property
+    def store(self) -> Store:
+        """Where checkpoints and large values are."""
+        from leasehold.adapters.store import open_store
+
+        return open_store(self.settings.store)
+
+    @property
+    def tempo(self) -> Tempo:
+        """How these queues want to be used."""
+        return LOCAL if self.settings.sqs is None else BILLED
+
+    @property
+    def presence(self) -> Presence | Elsewhere:
+        """Who serves this ledger."""
+        path = self.settings.ledger_path
+        return Elsewhere() if path is None or not self.settings.embedded else Presence(path)
+
+    def close(self) -> None:
+        """Release what was made."""
+        self._open.close()

@@ -1,0 +1,193 @@
+"""What each setting may look like: one plain parser for each, with what it takes in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from leasehold.core.units import DAY, GIB, HOUR, KIB, SECOND, byte_count, milliseconds, say_duration
+
+EMBEDDED = "embedded"
+WINDOW_CEILING = 10_000
+KEY_BYTES = 32
+LONGEST_POLL = 20 * SECOND
+"""What SQS allows (Amazon SQS API reference, ReceiveMessage, WaitTimeSeconds)."""
+HIGHEST_PORT = 65_535
+
+
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+LOOPBACK = Address("127.0.0.1", 8300)
+
+
+class SqsPlace(NamedTuple):
+    """Where queues are on SQS: all their names begin with ``prefix``. Without a region, boto3's own chain finds it."""
+
+    prefix: str
+    region: str | None
+    fifo: bool
+    """Whether the task queues are FIFO queues."""
+
+
+SQLITE = "sqlite:///"
+"""How the address of a file begins."""
+Parse = Callable[[Any], object]
+
+
+def _text(written: object) -> str:
+    if not isinstance(written, str) or not written.strip():
+        raise ValueError(written)
+    return written.strip()
+
+
+def _one_of(*words: str) -> tuple[Parse, str]:
+    def parse(written: object) -> str:
+        word = _text(written).lower()
+        if word not in words:
+            raise ValueError(word)
+        return word
+
+    return parse, " or ".join(repr(word) for word in words)
+
+
+def _whole(low: int, high: int, example: str) -> tuple[Parse, str]:
+    def parse(written: object) -> int:
+        if isinstance(written, (bool, float)):
+            raise TypeError(written)
+        number = int(str(written))
+        if not low <= number <= high:
+            raise ValueError(number)
+        return number
+
+    return parse, f"a whole number from {low:,} to {high:,}{example}"
+
+
+def _duration(low: int, high: int, example: str) -> tuple[Parse, str]:
+    def parse(written: str | float) -> int:
+        ms = milliseconds(written)
+        if not low <= ms <= high:
+            raise ValueError(ms)
+        return ms
+
+    return parse, f"a duration from {say_duration(low)} to {say_duration(high)}, such as {example}"
+
+
+def _size(written: str | int) -> int:
+    size = byte_count(written)
+    if not KIB <= size <= GIB:
+        raise ValueError(size)
+    return size
+
+
+def _ledger(written: object) -> str:
+    url = _text(written)
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return SQLITE + quote(url)
+    if scheme == "sqlite" and rest.startswith("/") and rest[1:] and ":memory:" not in rest:
+        return url
+    if scheme in {"postgresql", "postgres"} and rest:
+        return f"postgresql://{rest}"
+    raise ValueError(url)
+
+
+_SQS = re.compile(r"sqs://(?:([a-z0-9-]+)/)?([A-Za-z0-9_-]{1,40})(\.fifo)?")
+"""A queue's name has at most 80 characters: there must be room for what follows the prefix."""
+
+
+def _queues(written: object) -> str:
+    url = _text(written)
+    if url != EMBEDDED and sqs_place(url) is None:
+        raise ValueError(url)
+    return url
+
+
+def sqs_place(url: str) -> SqsPlace | None:
+    """Where the queues are, or ``None`` where that is not on SQS."""
+    match = _SQS.fullmatch(url)
+    return SqsPlace(match[2], match[1], match[3] is not None) if match else None
+
+
+def _store(written: object) -> str:
+    url = _text(written)
+    if "://" in url and not re.match(r"(file:///|(s3|gs|az)://.)", url):
+        raise ValueError(url)
+    return url
+
+
+def _items(written: str | Sequence[str]) -> list[str]:
+    return [_text(item) for item in (written.split(",") if isinstance(written, str) else written)]
+
+
+def _names(written: str | Sequence[str]) -> tuple[str, ...]:
+    names = _items(written)
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+            raise ValueError(name)
+    return tuple(dict.fromkeys(names))
+
+
+def _variables(written: str | Sequence[str]) -> tuple[str, ...]:
+    names = _items(written)
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\*?", name):
+            raise ValueError(name)
+    return tuple(dict.fromkeys(names))
+
+
+def _key(written: object) -> bytes:
+    key = bytes.fromhex(_text(written))
+    if len(key) != KEY_BYTES:
+        raise ValueError(len(key))
+    return key
+
+
+def _keys(written: str | Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(_key(item) for item in _items(written))
+
+
+def _address(written: object) -> Address:
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:]+)\]|([^:\[\]\s]+)):(\d{1,5})", _text(written))
+    if match is None or int(match[3]) > HIGHEST_PORT:
+        raise ValueError(written)
+    return Address(match[1] or match[2], int(match[3]))
+
+
+_HEX = f"{2 * KEY_BYTES} hexadecimal digits"
+SECRET = frozenset({"capability_key", "signing_key"})
+
+KEYS: Mapping[str, tuple[Parse, str]] = {
+    "ledger": (_ledger, "a file, sqlite:///FILE or postgresql://USER@HOST/NAME"),
+    "queues": (_queues, "'embedded', sqs://PREFIX or sqs://REGION/PREFIX"),
+    "store": (_store, "a folder, file:///FOLDER or s3://BUCKET/PREFIX"),
+    "app": (_text, "MODULE:NAME or FILE.py:NAME, such as jobs:app"),
+    "topology": _one_of("two-queue", "single-queue"),
+    "long_poll": _duration(0, LONGEST_POLL, "20s"),
+    "worker_slots": _whole(1, 1_024, ", such as 4"),
+    "worker_queues": (_names, "queue names of letters, digits, - and _, such as default,media"),
+    "worker_environment": (_variables, "names of variables for handlers, such as API_TOKEN,AWS_*"),
+    "lease_margin": _duration(SECOND, HOUR, "2s"),
+    "term_grace": _duration(0, HOUR, "5s"),
+    "validity": _duration(SECOND, DAY // 2, "10m"),
+    "window": _whole(1, WINDOW_CEILING, ""),
+    "payload_limit": (_size, "a size from 1KiB to 1GiB, such as 64MiB"),
+    "dashboard_address": (_address, "HOST:PORT, such as 127.0.0.1:8300"),
+    "capability_key": (_key, _HEX),
+    "signing_key": (_key, _HEX),
+    "verify_keys": (_keys, f"keys of {_HEX} each, separated by commas"),
+    "recycle_runs": _whole(0, 10**9, " (0: never)"),
+    "recycle_mib": _whole(0, 10**6, " (0: never)"),
+    "log_level": _one_of("debug", "info", "warning", "error"),
+}
+"""Each setting: how it is parsed, and what it takes in words."""
