@@ -1,9 +1,43 @@
-"""Hypothesis profiles: `HYPOTHESIS_PROFILE=prove` searches much longer and from a new seed each time."""
+"""PostgreSQL for tests; hypothesis profiles: `HYPOTHESIS_PROFILE=prove` searches much longer, from new seeds."""
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+
+from tests.servers.clusters import Cluster, Clusters
 
 settings.register_profile("test", deadline=None, derandomize=True, database=None)
 settings.register_profile("prove", deadline=None, max_examples=5_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
+
+
+@pytest.fixture(scope="session")
+def clusters() -> Iterator[Clusters]:
+    """Private PostgreSQL clusters, `clusters["oldest"]` and `clusters["newest"]`, started when asked for."""
+    clusters = Clusters()
+    yield clusters
+    clusters.close()
+
+
+@pytest.fixture(scope="session", params=["oldest", "newest"])
+def cluster(request: pytest.FixtureRequest, clusters: Clusters) -> Cluster:
+    """Each version of PostgreSQL in turn. A test that stops it starts it again."""
+    return clusters[request.param]
+
+
+@pytest.fixture
+def empty_url(cluster: Cluster) -> Iterator[str]:
+    """The address of a PostgreSQL database with nothing in it."""
+    name = cluster.empty()
+    yield cluster.url(name)
+    cluster.drop(name)
+
+
+@pytest.fixture
+def postgres_url(cluster: Cluster) -> Iterator[str]:
+    """The address of an empty ledger on PostgreSQL."""
+    name = cluster.fresh()
+    yield cluster.url(name)
+    cluster.drop(name)
