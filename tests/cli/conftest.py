@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self, cast
 
 import pytest
 
+from leasehold.assemble import Parts
 from leasehold.cli.program import outcome
 from leasehold.cli.tools import Tools
 from leasehold.ports.queue import Depth
