@@ -57,8 +57,8 @@ INSTALL = (
 )
 CERTIFY = (
     "req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=authority -keyout authority.key -out authority.crt",
-    "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out request",
-    "x509 -req -in request -days 30 -CA authority.crt -CAkey authority.key -set_serial 2 -out server.crt -extfile names",
+    "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out csr",
+    "x509 -req -in csr -days 30 -CA authority.crt -CAkey authority.key -set_serial 2 -out server.crt -extfile names",
 )
 
 
