@@ -79,8 +79,8 @@ class Parts(Backends):
         )
         sweeper = Sweeper(self.ledger, self.clock, self.bell, lambda: recorder.lag, Marks(self.store).follow)
         scheduler = Scheduler(self.ledger, self.bell)
-        readers = {"recorder": recorder}
-        return Orchestrator(dispatcher, sweeper, scheduler, readers, self.bell, poll=self.settings.long_poll)
+        readers, poll = {"recorder": recorder}, self.settings.long_poll
+        return Orchestrator(dispatcher, sweeper, scheduler, readers, self.bell, self.clock, poll=poll)
 
     def worker(self, name: str | None = None) -> WorkerNode:
         """A worker node with its slots started, not yet serving. ``name`` tells it from others in what it reports."""
@@ -110,17 +110,30 @@ class Parts(Backends):
             margin=settings.lease_margin,
             fetch_ahead=self.tempo.fetch_ahead,
         )
-        intake = Intake(
-            [self.queues.tasks(each) for each in settings.worker_queues],
-            reporter,
-            self.clock,
-            worker=name or identity(),
-            new_id=self.ids,
-            knows=slots.knows,
-            room=worker.room,
-            give=worker.give,
-        )
-        return WorkerNode(intake, worker, reporter, slots, poll=settings.long_poll, patience=PATIENCE)
+        who = name or identity()
+        queues = [self.queues.tasks(each) for each in settings.worker_queues]
+        # One look at several queues costs little where they are tables; where each look is billed and may wait for
+        # 20 s, each queue is waited for on its own.
+        served = [[queue] for queue in queues] if self.settings.sqs else [queues]
+        intakes = [
+            Intake(
+                each,
+                reporter,
+                self.clock,
+                worker=who,
+                new_id=self.ids,
+                knows=slots.knows,
+                room=lambda: share(worker.room(), len(served)),
+                give=worker.give,
+            )
+            for each in served
+        ]
+        return WorkerNode(intakes, worker, reporter, slots, self.clock, poll=settings.long_poll, patience=PATIENCE)
+
+
+def share(room: int, among: int) -> int:
+    """What each of several intakes may receive: its part of the room, and one message where there is any."""
+    return max(1, room // among) if room > 0 else 0
 
 
 def identity() -> str:

@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from leasehold.assemble import share
 from leasehold.core.errors import LedgerUnavailable
-from leasehold.flow.nodes import Orchestrator, WorkerNode
+from leasehold.flow.nodes import Orchestrator, Poll, WorkerNode
 from leasehold.flow.service import Stop
 from leasehold.ports.queue import Received
 from leasehold.ports.slots import Job
@@ -39,7 +40,7 @@ class StoppingSlots(ScriptedSlots):
 
 
 def a_worker_node(node: Node) -> WorkerNode:
-    return WorkerNode(node.intake, node.worker, node.reporter, node.slots, poll=0, patience=PATIENCE)
+    return WorkerNode([node.intake], node.worker, node.reporter, node.slots, node.clock, poll=0, patience=PATIENCE)
 
 
 def stopping(then: Callable[[], object]) -> Node:
@@ -104,7 +105,7 @@ def test_while_a_receive_is_under_way_the_drain_is_not_over() -> None:
         seen.append(worker_node._empty())
 
     queue.meanwhile = meanwhile
-    worker_node._take_in(Stop())
+    worker_node._take_in(node.intake, Stop(), 0)
     assert seen == [False]
     assert worker_node._empty()
 
@@ -124,7 +125,7 @@ class WatchedQueue(JournalQueue):
 def test_after_the_wish_to_stop_nothing_is_received() -> None:
     node, stop = Node(), Stop()
     stop.ask("SIGTERM")
-    a_worker_node(node)._take_in(stop)
+    a_worker_node(node)._take_in(node.intake, stop, 0)
     assert node.queue.waits == []
 
 
@@ -132,12 +133,53 @@ def test_nor_while_what_it_brought_is_not_yet_looked_at() -> None:
     node = Node()
     worker_node = a_worker_node(node)
     node.queue.put(a_message())
-    worker_node._take_in(Stop())
+    worker_node._take_in(node.intake, Stop(), 0)
     node.worker.begin_drain("SIGTERM", PATIENCE)
     assert not worker_node._empty()
     node.work()
     assert worker_node._empty()
     assert node.queue.depth().visible == 1
+
+
+# ------------------------------------------------------------ polls
+
+
+def test_a_poll_that_finds_nothing_at_once_is_not_repeated_at_once() -> None:
+    """As SQS answers while too many messages are in flight."""
+    clock, stop = ManualClock(), Patience()
+    poll = Poll(lambda _: 0, 20_000, clock, stop)
+    poll.step()
+    poll.rest()
+    assert stop.waited == [1_000]
+
+
+def test_a_poll_that_waited_is_followed_by_the_next() -> None:
+    clock, stop = ManualClock(), Patience()
+
+    def look(wait: int) -> int:
+        clock.advance(wait)
+        return 0
+
+    poll = Poll(look, 20_000, clock, stop)
+    poll.step()
+    poll.rest()
+    assert stop.waited == []
+
+
+class Patience(Stop):
+    """Notes how long somebody would have waited for a stop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited: list[int | None] = []
+
+    def wait(self, timeout: int | None = None) -> bool:
+        self.waited.append(timeout)
+        return False
+
+
+def test_several_intakes_share_the_room_and_each_may_ask_for_one_message() -> None:
+    assert [share(room, 3) for room in (0, 1, 2, 7, 30)] == [0, 1, 1, 2, 10]
 
 
 # ------------------------------------------------------------ an orchestrator
@@ -171,7 +213,8 @@ class PatientBell(ScriptedBell):
 def orchestrated(*roles: Steps, stop: Stop) -> PatientBell:
     bell = PatientBell(ManualClock())
     dispatcher, sweeper, scheduler, recorder = cast("tuple[Any, Any, Any, Any]", roles)
-    Orchestrator(dispatcher, sweeper, scheduler, {"recorder": recorder}, bell, poll=0).serve(stop, Random(0))
+    readers, clock = {"recorder": recorder}, ManualClock()
+    Orchestrator(dispatcher, sweeper, scheduler, readers, bell, clock, poll=0).serve(stop, Random(0))
     return bell
 
 

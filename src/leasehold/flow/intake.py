@@ -43,6 +43,11 @@ class Intake:
         self._leases: dict[str, int] = {}
         self._first = 0
 
+    @property
+    def serves(self) -> str:
+        """The names of its queues, for people."""
+        return ", ".join(queue.name for queue in self._queues)
+
     def step(self, wait: int = 0) -> int:
         """Receive once, waiting up to ``wait`` ms; how many messages came.
 

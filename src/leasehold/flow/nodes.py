@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Protocol
 
@@ -15,7 +14,7 @@ from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.service import Loop, Service, Stop
 from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
-from leasehold.ports.clock import Bell
+from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.slots import Slots
 
 log = logging.getLogger("leasehold.node")
@@ -25,6 +24,32 @@ REST = 1_000
 
 CLOCKWORK = 500
 """ms between two looks at what the clock owes."""
+
+
+class Poll:
+    """Looks for messages, waiting up to ``wait`` ms for the first. Nothing sooner than that is not asked again at once.
+
+    SQS answers a long poll at once with nothing while too many messages are in flight; asked again at once, it would
+    be asked a hundred times a second, and every answer costs.
+    """
+
+    def __init__(self, look: Callable[[int], int], wait: int, clock: Clock, stop: Stop) -> None:
+        self._look = look
+        self._wait = wait
+        self._clock = clock
+        self._stop = stop
+        self._began = 0
+
+    def step(self) -> int:
+        """Look once; how much came."""
+        self._began = self._clock.boot()
+        return self._look(self._wait)
+
+    def rest(self) -> None:
+        """After a look that found nothing."""
+        left = self._began + min(self._wait, REST) - self._clock.boot()
+        if left > 0:
+            self._stop.wait(left)
 
 
 class Reader(Protocol):
@@ -49,6 +74,7 @@ class Orchestrator:
         scheduler: Scheduler,
         readers: Mapping[str, Reader],
         bell: Bell,
+        clock: Clock,
         *,
         poll: int,
     ) -> None:
@@ -57,14 +83,16 @@ class Orchestrator:
         self._scheduler = scheduler
         self._readers = readers
         self._bell = bell
+        self._clock = clock
         self._poll = poll
 
     def serve(self, stop: Stop, random: Random) -> None:
         """Work until a stop is asked for. Nothing needs to be handed over: whatever is half done is done by another."""
+        polls = {name: Poll(reader.step, self._poll, self._clock, stop) for name, reader in self._readers.items()}
         service = Service(
             [
                 Loop("dispatcher", self._dispatcher.step, lambda: self._bell.wait("due", REST)),
-                *(Loop(name, partial(reader.step, self._poll), lambda: None) for name, reader in self._readers.items()),
+                *(Loop(name, poll.step, poll.rest) for name, poll in polls.items()),
                 Loop("sweeper", self._sweeper.step, lambda: stop.wait(CLOCKWORK)),
                 Loop("scheduler", self._scheduler.step, lambda: stop.wait(CLOCKWORK)),
             ],
@@ -77,18 +105,31 @@ class Orchestrator:
 
 
 class WorkerNode:
-    """Intake, worker and reporter. Asked to stop, it drains (R11); it is over when nothing is held any more."""
+    """Intakes, worker and reporter. Asked to stop, it drains (R11); it is over when nothing is held any more.
+
+    Each intake polls in a thread of its own. Several of them share the room fairly, but each may always ask for one
+    message: so many more than there is room for may come at once, and wait or go back (R2).
+    """
 
     def __init__(
-        self, intake: Intake, worker: Worker, reporter: Reporter, slots: Slots, *, poll: int, patience: int
+        self,
+        intakes: Sequence[Intake],
+        worker: Worker,
+        reporter: Reporter,
+        slots: Slots,
+        clock: Clock,
+        *,
+        poll: int,
+        patience: int,
     ) -> None:
-        self._intake = intake
+        self._intakes = intakes
         self._worker = worker
         self._reporter = reporter
         self._slots = slots
+        self._clock = clock
         self._poll = poll
         self._patience = patience
-        self._receiving = False
+        self._receiving: set[Intake] = set()
         self._draining = False
 
     def serve(self, stop: Stop, random: Random, *, at_once: Callable[[], bool] = lambda: False) -> None:
@@ -97,7 +138,7 @@ class WorkerNode:
         service = Service(
             [
                 Loop("worker", lambda: self._work(stop, over, at_once), lambda: None),
-                Loop("intake", lambda: self._take_in(stop), lambda: over.wait(REST) if stop.asked else None),
+                *(self._intake_loop(intake, stop, over) for intake in self._intakes),
                 Loop("reporter", self._report, lambda: None),
             ],
             over,
@@ -110,6 +151,10 @@ class WorkerNode:
             service.join()
         finally:
             self._slots.close()
+
+    def _intake_loop(self, intake: Intake, stop: Stop, over: Stop) -> Loop:
+        poll = Poll(lambda wait: self._take_in(intake, stop, wait), self._poll, self._clock, over)
+        return Loop(f"intake of {intake.serves}", poll.step, lambda: over.wait(REST) if stop.asked else poll.rest())
 
     def _work(self, stop: Stop, over: Stop, at_once: Callable[[], bool]) -> int:
         if stop.asked and not self._draining:
@@ -125,13 +170,13 @@ class WorkerNode:
         """Whether nothing is held and nothing can come any more: a receive under way is waited for first (R11)."""
         return not self._receiving and self._worker.drained
 
-    def _take_in(self, stop: Stop) -> int:
+    def _take_in(self, intake: Intake, stop: Stop, wait: int) -> int:
         self._worker.wait_for_room(REST)
-        self._receiving = True
+        self._receiving.add(intake)
         try:
-            return 0 if stop.asked else self._intake.step(self._poll)
+            return 0 if stop.asked else intake.step(wait)
         finally:
-            self._receiving = False
+            self._receiving.discard(intake)
 
     def _report(self) -> int:
         self._reporter.pause(REST)
