@@ -30,6 +30,7 @@ from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.service import Stop
 from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
+from leasehold.ports.queue import Queue
 from leasehold.ports.views import Views
 from leasehold.settings import Settings
 
@@ -85,19 +86,7 @@ class Parts(Backends):
     def worker(self, name: str | None = None) -> WorkerNode:
         """A worker node with its slots started, not yet serving. ``name`` tells it from others in what it reports."""
         settings = self.settings
-        if settings.app is None:
-            raise BadSettings("a worker needs an application: set --app MODULE:APP or LEASEHOLD_APP")
-        slots = SlotPool(
-            settings.app,
-            settings.worker_slots,
-            env=os.environ,
-            grace=settings.term_grace,
-            also=settings.worker_environment,
-            recycling=Recycling(settings.recycle_runs or sys.maxsize, settings.recycle_mib or sys.maxsize),
-        )
-        slots.knows(
-            ""
-        )  # waits until the application is loaded, so that a broken one ends the worker before it receives
+        slots = self._slots()
         outbox = StatusQueueOutbox(self.queues.status(), self.clock, ceiling=PACK_CEILING)
         reporter = Reporter(outbox, self.clock, linger=self.tempo.linger)
         worker = Worker(
@@ -110,35 +99,56 @@ class Parts(Backends):
             margin=settings.lease_margin,
             fetch_ahead=self.tempo.fetch_ahead,
         )
-        who = name or identity()
-        queues = [self.queues.tasks(each) for each in settings.worker_queues]
-        # One look at several queues costs little where they are tables; where each look is billed and may wait for
-        # 20 s, each queue is waited for on its own.
-        served = [[queue] for queue in queues] if self.settings.sqs else [queues]
+        served = self._served()
         intakes = [
             Intake(
-                each,
+                queues,
                 reporter,
                 self.clock,
-                worker=who,
+                worker=name or self._identity,
                 new_id=self.ids,
                 knows=slots.knows,
                 room=lambda: share(worker.room(), len(served)),
                 give=worker.give,
             )
-            for each in served
+            for queues in served
         ]
         return WorkerNode(intakes, worker, reporter, slots, self.clock, poll=settings.long_poll, patience=PATIENCE)
+
+    def _slots(self) -> SlotPool:
+        """Slots whose application is loaded: a broken one ends the worker before it receives anything."""
+        settings = self.settings
+        if settings.app is None:
+            raise BadSettings("a worker needs an application: set --app MODULE:APP or LEASEHOLD_APP")
+        slots = SlotPool(
+            settings.app,
+            settings.worker_slots,
+            env=os.environ,
+            grace=settings.term_grace,
+            also=settings.worker_environment,
+            recycling=Recycling(settings.recycle_runs or sys.maxsize, settings.recycle_mib or sys.maxsize),
+        )
+        slots.knows("")  # waits until it is loaded
+        return slots
+
+    def _served(self) -> list[list[Queue]]:
+        """The task queues of a worker, together where one intake serves them all.
+
+        One look at several queues costs little where they are tables; where each look is billed and may wait for 20 s,
+        each queue is waited for on its own.
+        """
+        queues = [self.queues.tasks(each) for each in self.settings.worker_queues]
+        return [[queue] for queue in queues] if self.settings.sqs else [queues]
+
+    @cached_property
+    def _identity(self) -> str:
+        """Who this worker is: machine and process, distinct also after a restart."""
+        return f"{platform.node()}/{os.getpid()}-{self.random.randbytes(3).hex()}"
 
 
 def share(room: int, among: int) -> int:
     """What each of several intakes may receive: its part of the room, and one message where there is any."""
     return max(1, room // among) if room > 0 else 0
-
-
-def identity() -> str:
-    """Who this worker is: machine and process, distinct also after a restart."""
-    return f"{platform.node()}/{os.getpid()}-{SystemRandom().randbytes(3).hex()}"
 
 
 def application(settings: Settings) -> str:
