@@ -19,6 +19,7 @@ from leasehold.core.wire import PACK_CEILING
 from leasehold.flow.client import Client
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
+from leasehold.flow.errands import Errands, Threads
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.marks import Marks
@@ -36,6 +37,9 @@ from leasehold.settings import Settings
 
 MOST_RECEIVES = 10
 """Receives of one message after which a worker takes it off the queue: something kills whoever holds it."""
+
+STORE_THREADS = 16
+"""Store calls that a worker may have under way at once; no thread is started before it is needed."""
 
 PATIENCE = 30_000
 """ms that a draining worker leaves to runs that might end by themselves."""
@@ -89,11 +93,13 @@ class Parts(Backends):
         slots = self._slots()
         outbox = StatusQueueOutbox(self.queues.status(), self.clock, ceiling=PACK_CEILING)
         reporter = Reporter(outbox, self.clock, linger=self.tempo.linger)
+        threads = Threads(STORE_THREADS)
+        self._open.callback(threads.close)
         worker = Worker(
             slots,
             reporter,
             GrantsAll(),
-            Desk(self.store, self.clock, limit=settings.payload_limit),
+            Desk(self.store, self.clock, Errands(threads, slots.wake), limit=settings.payload_limit),
             self.clock,
             size=settings.worker_slots,
             margin=settings.lease_margin,

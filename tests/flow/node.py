@@ -7,6 +7,7 @@ from random import Random
 
 from leasehold.core.wire import TaskMessage
 from leasehold.flow.desk import Desk
+from leasehold.flow.errands import Errands, Executor, at_once
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.outbox import GrantsAll
@@ -33,6 +34,7 @@ class Node:
         slots: ScriptedSlots | None = None,
         outbox: Outbox | None = None,
         store: ScriptedStore | None = None,
+        execute: Executor = at_once,
     ) -> None:
         self.clock = clock or ManualClock()
         self.journal: list[str] = []
@@ -42,11 +44,12 @@ class Node:
         self.store = store or ScriptedStore()
         self.slots = slots or ScriptedSlots(self.clock, places)
         self.reporter = Reporter(outbox or self.outbox, self.clock, linger=0)
+        self.desk = Desk(self.store, self.clock, Errands(execute, self.slots.wake), limit=LIMIT)
         self.worker = Worker(
             self.slots,
             self.reporter,
             claims or GrantsAll(),
-            Desk(self.store, self.clock, limit=LIMIT),
+            self.desk,
             self.clock,
             size=places,
             margin=MARGIN,

@@ -15,6 +15,7 @@ from leasehold.core.errors import QueueUnavailable, StoreUnavailable
 from leasehold.core.model import Failure, FailureKind
 from leasehold.core.reports import Malformed, Update, UpdateKind
 from leasehold.core.wire import TaskMessage, WireTask, encode_task_message
+from leasehold.flow.errands import Work
 from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Message, NotSent, QueueTraits, Received, Sent
 from leasehold.ports.slots import (
@@ -276,6 +277,23 @@ class Breaking:
             raise error
 
         return call
+
+
+class Later:
+    """An executor that does nothing until it is told to: a store that takes its time."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Work] = []
+
+    def __call__(self, work: Work) -> None:
+        self.waiting.append(work)
+
+    def do(self, place: int = 0) -> None:
+        self.waiting.pop(place)()
+
+    def do_all(self) -> None:
+        while self.waiting:
+            self.do()
 
 
 class ScriptedStore(MemoryStore):

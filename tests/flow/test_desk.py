@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import pytest
 
@@ -13,6 +13,7 @@ from leasehold.core.reports import Update
 from leasehold.core.wire import INLINE_LIMIT, decode_status_message, encode_update, pack
 from leasehold.flow.checkpoints import cancel_mark, folder
 from leasehold.flow.desk import LOG_TAIL, PROGRESS_EVERY
+from leasehold.flow.lobby import FETCH_AGAIN
 from leasehold.ports.slots import Answer
 from tests.flow.node import LIMIT, Node
 from tests.flow.scripted import a_message, task_id
@@ -65,8 +66,22 @@ def test_while_the_store_is_down_the_message_waits_here() -> None:
     node.turn(3)
     assert node.journal == []
     node.store.down = False
+    node.clock.advance(FETCH_AGAIN)
     node.turn()
     assert len(node.slots.jobs) == 1
+
+
+def test_it_is_not_asked_in_a_tight_loop_meanwhile() -> None:
+    node = Node()
+    node.store.down = True
+    node.queue.put(a_message(arguments=None, arguments_ref="arguments/1"))
+    node.turn()
+    with patch.object(node.store, "get", wraps=node.store.get) as asked:
+        node.turn(5)
+        assert asked.call_count == 0
+        node.clock.advance(FETCH_AGAIN)
+        node.turn(5)
+        assert asked.call_count == 1
 
 
 def test_but_not_longer_than_a_message_may_wait() -> None:
@@ -77,6 +92,7 @@ def test_but_not_longer_than_a_message_may_wait() -> None:
     node.clock.advance(6_001)
     node.work()
     assert node.journal == ["show", "say released"]
+    assert node.outbox.said[-1].note == "its arguments could not be read: the store cannot be reached"
 
 
 # ------------------------------------------------------------ results

@@ -17,10 +17,11 @@ from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.outbox import StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
 from leasehold.ports.clock import Clock
-from leasehold.ports.slots import Job, Raised, Returned, Saving, SlotEvent, Stopped
+from leasehold.ports.slots import Answer, Job, Raised, Returned, Saving, SlotEvent, Stopped
+from leasehold.testing.clock import ManualClock
 from tests.flow.node import Node
 from tests.flow.orchestra import POLICY, Orchestra
-from tests.flow.scripted import BOOM, JournalQueue, ScriptedSlots, ScriptedStore
+from tests.flow.scripted import BOOM, JournalQueue, Later, ScriptedSlots, ScriptedStore
 
 PLENTY = POLICY._replace(attempts=1_000, losses=1_000)
 FEW = POLICY._replace(attempts=3, losses=1_000)
@@ -88,12 +89,45 @@ class LivingSlots(ScriptedSlots):
         self.due.pop(event.run_id, None)
         super()._end(event)
 
+    def answer(self, run_id: str, answer: Answer) -> None:
+        """Whoever ended meanwhile is not there any more."""
+        if run_id in self.jobs:
+            super().answer(run_id, answer)
+
     def kill(self) -> None:
         """The machine is gone, and everything that ran on it."""
         for run_id in self.jobs:
             self.life.alive.pop(run_id, None)
         self.jobs.clear()
         self.line.clear()
+
+
+class SlowStoreNode(Node):
+    """Its store answers in no order, and when the dice say."""
+
+    def __init__(self, queue: JournalQueue, clock: ManualClock, name: str, slots: LivingSlots, world: World) -> None:
+        self.later = Later()
+        self.random = world.random
+        super().__init__(
+            queues=[queue],
+            clock=clock,
+            name=name,
+            slots=slots,
+            outbox=world.outbox,
+            store=world.store,
+            execute=self.later,
+        )
+
+    def steps(self) -> Sequence[Callable[[], int]]:
+        """Everybody's turn."""
+        return self.intake.step, self.store_answers, self.worker.step, self.reporter.step
+
+    def store_answers(self) -> int:
+        """Whatever it was asked first or last."""
+        if self.later.waiting:
+            self.later.do(self.random.randrange(len(self.later.waiting)))
+            return 1
+        return 0
 
 
 class World:
@@ -118,17 +152,10 @@ class World:
         queue.faults = Faults(Random(self.random.random()), horizon=30_000, **rates)
         return queue
 
-    def _node(self) -> Node:
+    def _node(self) -> SlowStoreNode:
         self.born += 1
         slots = LivingSlots(self.clock, self.random, self.life, lambda: self.luck)
-        return Node(
-            queues=[self.queue],
-            clock=self.clock,
-            name=f"w{self.born}",
-            slots=slots,
-            outbox=self.outbox,
-            store=self.store,
-        )
+        return SlowStoreNode(self.queue, self.clock, f"w{self.born}", slots, self)
 
     def _recorder(self) -> Recorder:
         orchestra = self.orchestra
@@ -156,6 +183,7 @@ class World:
                     node.intake.step,
                     node.worker.step,
                     node.reporter.step,
+                    node.store_answers,
                 ]
             )
         )
@@ -180,6 +208,7 @@ class World:
         node = self.random.choice(self.nodes)
         node.worker.begin_drain("a spot notice", 5_000)
         for _ in range(200):
+            node.store_answers()
             self._step(node.worker.step)
             self._step(node.reporter.step)
             self._step(self.recorders[0].step)
@@ -221,7 +250,7 @@ class World:
         steps: list[Callable[[], int]] = [
             self.orchestra.scheduler.step,
             *(dispatcher.step for dispatcher in self.dispatchers),
-            *(step for node in self.nodes for step in (node.intake.step, node.worker.step, node.reporter.step)),
+            *(step for node in self.nodes for step in node.steps()),
             *(recorder.step for recorder in self.recorders),
             self.orchestra.sweeper.step,
         ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
 
 from leasehold.core.errors import MalformedMessage, StoreUnavailable
 from leasehold.core.model import Failure, FailureKind
@@ -10,6 +13,7 @@ from leasehold.core.reports import Update, UpdateKind
 from leasehold.core.units import say_duration
 from leasehold.core.wire import INLINE_LIMIT, ascii_json, strict_json
 from leasehold.flow.checkpoints import Checkpoints, cancel_mark
+from leasehold.flow.errands import Errands
 from leasehold.flow.held import Held
 from leasehold.ports.clock import Clock
 from leasehold.ports.slots import Answer, Raised, Returned, Stopped
@@ -24,61 +28,126 @@ CANCELLED = "cancelled"
 LOG_TAIL = 8_192
 """Bytes of a run's output that ride in its report; longer output goes to the store as well."""
 
+LOG_PATIENCE = 10_000
+"""ms that an end waits for its log to be stored, and half of what is left of its lease at most: the report matters
+more, and its message must still be deleted in time."""
+
+Then = Callable[[Update], None]
+
+
+class Seen(NamedTuple):
+    """What came of a look into the store for a run."""
+
+    answer: Answer
+    cancelled: bool | None
+    """``None``: the store could not tell."""
+
+
+class Ending(NamedTuple):
+    """The end of a run, waiting for what must be durable before it is reported (R4)."""
+
+    said: Update
+    then: Then
+    ends: int
+    """When the queue may show its message to others."""
+    until: int | None
+    """When it is reported without its log; ``None``: it waits for its result, without which it is no success."""
+
 
 class Desk:
-    """Checkpoints, large arguments and results, long logs. Belongs to the worker's thread."""
+    """Checkpoints, large arguments and results, long logs.
 
-    def __init__(self, store: Store, clock: Clock, *, limit: int) -> None:
+    Belongs to the worker's thread, but for ``forget``, and never waits for the store: what a call brought is given to
+    its ``then`` by a later ``step``, or by nobody once its run is over.
+    """
+
+    def __init__(self, store: Store, clock: Clock, errands: Errands, *, limit: int) -> None:
         self._store = store
         self._clock = clock
+        self._errands = errands
         self._limit = limit
         self._checkpoints = Checkpoints(store, limit=limit)
+        self._ending: dict[str, Ending] = {}
 
-    def arguments(self, held: Held) -> str | None:
-        """The run's arguments (JSON text); ``None``: they are gone."""
-        task = held.task
-        if task.arguments is not None or task.arguments_ref is None:
-            return task.arguments
-        stored = self._store.get(task.arguments_ref)
-        return None if stored is None else stored.decode()
+    def step(self) -> int:
+        """Hand over what came back from the store, and stop waiting for logs that take too long; how much it was."""
+        done = self._errands.collect()
+        if self._ending:
+            now = self._clock.boot()
+            for run_id, ending in list(self._ending.items()):
+                if ending.until is not None and now >= ending.until:
+                    del self._ending[run_id]
+                    ending.then(ending.said)
+                    done += 1
+        return done
 
-    def save(self, held: Held, state: str, leaving: str | None) -> Answer:
-        """Keep a checkpoint, and tell the run if it should end early."""
+    @property
+    def load(self) -> int:
+        """How many calls the store has not answered."""
+        return self._errands.load
+
+    def holds_ends(self, patience: int) -> bool:
+        """Whether ends wait here whose leases are ahead, or any before ``patience`` (an instant) is over."""
+        now = self._clock.boot()
+        return any(now < max(ending.ends, patience) for ending in self._ending.values())
+
+    def close(self) -> None:
+        """Wake nobody any more."""
+        self._errands.close()
+
+    # ------------------------------------------------------------ runs under way
+
+    def fetch(self, held: Held, then: Callable[[str | StoreUnavailable | None], None]) -> None:
+        """The run's stored arguments (JSON text); ``None``: they are gone."""
+        ref = held.task.arguments_ref
+        if ref is not None:
+            self._errands.send(held.run_id, partial(self._text, ref), then)
+
+    def save(self, held: Held, state: str, then: Callable[[Answer], None]) -> None:
+        """Keep a checkpoint; the answer tells the run also if its task was cancelled."""
         held.touched = True
-        try:
-            error = self._checkpoints.save(held.task.id, held.token, held.run_id, state)
-        except StoreUnavailable as unavailable:
-            return Answer(error=f"the checkpoint could not be kept: {unavailable}")
-        return Answer(error=error, interrupted=self._interrupted(held, leaving))
+        task, token, run_id = held.task, held.token, held.run_id
 
-    def load(self, held: Held, leaving: str | None) -> Answer:
-        """The newest checkpoint of this run or an older one; tell the run if it should end early."""
+        def work() -> Seen:
+            try:
+                error = self._checkpoints.save(task.id, token, run_id, state)
+            except StoreUnavailable as unavailable:
+                return Seen(Answer(error=f"the checkpoint could not be kept: {unavailable}"), None)
+            return Seen(Answer(error=error), self._marked(task.id, task.n))
+
+        self._errands.send(run_id, work, partial(self._answer, held, then))
+
+    def load_state(self, held: Held, then: Callable[[Answer], None]) -> None:
+        """The newest checkpoint of this run or an older one; the answer tells also if its task was cancelled."""
         held.touched = True
-        try:
-            state = self._checkpoints.load(held.task.id, held.token)
-        except StoreUnavailable as unavailable:
-            return Answer(error=f"the checkpoint could not be read: {unavailable}")
-        return Answer(state=state, interrupted=self._interrupted(held, leaving))
+        task, token = held.task, held.token
 
-    def _interrupted(self, held: Held, leaving: str | None) -> str | None:
-        return CANCELLED if self.cancelled(held) else leaving
+        def work() -> Seen:
+            try:
+                state = self._checkpoints.load(task.id, token)
+            except StoreUnavailable as unavailable:
+                return Seen(Answer(error=f"the checkpoint could not be read: {unavailable}"), None)
+            return Seen(Answer(state=state), self._marked(task.id, task.n))
 
-    def cancelled(self, held: Held) -> bool:
-        """Whether its task was cancelled. While the store cannot tell, what it told last counts: no run fails of it."""
-        with suppress(StoreUnavailable):
-            held.cancelled = self._store.exists(cancel_mark(held.task.id, held.task.n))
-        return held.cancelled
+        self._errands.send(held.run_id, work, partial(self._answer, held, then))
 
-    def forget(self, held: Held) -> None:
-        """Drop the checkpoints of a completed task; if that fails, they only take space."""
-        try:
-            self._checkpoints.forget(held.task.id)
-        except StoreUnavailable:
+    def look(self, held: Held, then: Callable[[], None]) -> None:
+        """See whether its task was cancelled, and only then go on. Not while it waits for the store: no line grows."""
+        if self._errands.under_way(held.run_id):
             return
 
-    def resumable(self, held: Held) -> bool:
-        """Whether this run, or one before it, may have left checkpoints."""
-        return held.touched or held.token > (1, 1)
+        def seen(cancelled: bool | None) -> None:  # noqa: FBT001 - what a look brought
+            held.cancelled = held.cancelled if cancelled is None else cancelled
+            if held.cancelled:
+                then()
+
+        self._errands.send(held.run_id, partial(self._marked, held.task.id, held.task.n), seen)
+
+    def _answer(self, held: Held, then: Callable[[Answer], None], seen: Seen) -> None:
+        """While the store cannot tell of a cancellation, what it told last counts: no run fails of it."""
+        if seen.cancelled is not None:
+            held.cancelled = seen.cancelled
+        then(seen.answer._replace(interrupted=CANCELLED if held.cancelled else None))
 
     def worth_reporting(self, held: Held) -> bool:
         """Whether this run's progress was not reported just now."""
@@ -88,8 +157,10 @@ class Desk:
         held.reported = now
         return True
 
-    def completed(self, held: Held, event: Returned) -> Update:
-        """The report of a success, its result durable; of a failure, where the result cannot be kept.
+    # ------------------------------------------------------------ ends
+
+    def completed(self, held: Held, event: Returned, then: Then) -> None:
+        """Report a success once its result is durable; a failure, where the result cannot be kept.
 
         What a child calls JSON is looked at here: a report that the recorder could not read would lose the success.
         """
@@ -97,52 +168,108 @@ class Desk:
             strict_json(event.result)
             result = ascii_json(event.result)
         except MalformedMessage as error:
-            return self._unkept(held, event, f"its result cannot be stored: {error}", final=True)
+            self._unkept(held, event, f"its result cannot be stored: {error}", then, final=True)
+            return
         size = len(result)
+        said = ended(held, UpdateKind.COMPLETED, event)
         if size > self._limit:
-            return self._unkept(
-                held, event, f"its result of {size:,} bytes is over the limit of {self._limit:,}", final=True
-            )
-        said = self._ended(held, UpdateKind.COMPLETED, event)
-        if size <= INLINE_LIMIT:
-            return said._replace(result=result)
+            why = f"its result of {size:,} bytes is over the limit of {self._limit:,}"
+            self._unkept(held, event, why, then, final=True)
+        elif size > INLINE_LIMIT:
+            self._keep_result(held, event, said, result, then)
+        else:
+            self._with_log(held, event, said._replace(result=result), then)
+
+    def _keep_result(self, held: Held, event: Returned, said: Update, result: str, then: Then) -> None:
         ref = f"results/{held.task.id}/{held.run_id}"
-        try:
-            self._store.create(ref, result.encode())
-        except StoreUnavailable as unavailable:
-            return self._unkept(held, event, f"its result could not be kept: {unavailable}", final=False)
-        return said._replace(result_ref=ref)
 
-    def _unkept(self, held: Held, event: Returned, why: str, *, final: bool) -> Update:
+        def kept(trouble: StoreUnavailable | None) -> None:
+            del self._ending[held.run_id]
+            if trouble is None:
+                self._with_log(held, event, said._replace(result_ref=ref), then)
+            else:
+                self._unkept(held, event, f"its result could not be kept: {trouble}", then, final=False)
+
+        self._ending[held.run_id] = Ending(said, then, held.hold.ends, None)
+        self._errands.send(held.run_id, lambda: self._trouble(ref, result.encode()), kept)
+
+    def _unkept(self, held: Held, event: Returned, why: str, then: Then, *, final: bool) -> None:
         failure = Failure(FailureKind.RESULT, "ResultNotKept", why)
-        said = self._ended(held, UpdateKind.FAILED, event)
-        return said._replace(failure=failure, unrecoverable=final)
+        said = ended(held, UpdateKind.FAILED, event)._replace(failure=failure, unrecoverable=final)
+        self._with_log(held, event, said, then)
 
-    def failed(self, held: Held, event: Raised) -> Update:
-        """The report of a failure."""
-        said = self._ended(held, UpdateKind.FAILED, event)
-        return said._replace(failure=event.failure, unrecoverable=event.unrecoverable, after=event.after)
+    def failed(self, held: Held, event: Raised, then: Then) -> None:
+        """Report a failure."""
+        said = ended(held, UpdateKind.FAILED, event)
+        said = said._replace(failure=event.failure, unrecoverable=event.unrecoverable, after=event.after)
+        self._with_log(held, event, said, then)
 
-    def stopped(self, held: Held, event: Stopped) -> Update:
-        """The report of a run that began and was stopped through no fault of its own."""
-        return self._ended(held, UpdateKind.RELEASED, event)._replace(note=event.cause)
+    def stopped(self, held: Held, event: Stopped, then: Then) -> None:
+        """Report a run that began and was stopped through no fault of its own."""
+        self._with_log(held, event, ended(held, UpdateKind.RELEASED, event)._replace(note=event.cause), then)
 
-    def _ended(self, held: Held, kind: UpdateKind, event: Returned | Raised | Stopped) -> Update:
-        said = held.update(kind)._replace(ended_boot=event.at_boot)
-        if not event.log_bytes:
-            return said
-        tail = event.log[-LOG_TAIL:].decode(errors="replace")
-        ref = self._keep_log(held, event.log) if len(event.log) > LOG_TAIL else None
-        return said._replace(log=tail, log_ref=ref, log_bytes=event.log_bytes)
-
-    def _keep_log(self, held: Held, log: bytes) -> str | None:
+    def _with_log(self, held: Held, event: Returned | Raised | Stopped, said: Update, then: Then) -> None:
         """A log that cannot be kept must not change how its run ended: the tail is reported all the same."""
+        log = event.log
+        if len(log) <= LOG_TAIL:
+            then(said)
+            return
         ref = f"logs/{held.task.id}/{held.run_id}"
+
+        def kept(trouble: StoreUnavailable | None) -> None:
+            if (ending := self._ending.pop(held.run_id, None)) is not None:
+                ending.then(ending.said if trouble is not None else ending.said._replace(log_ref=ref))
+
+        now = self._clock.boot()
+        until = now + min(LOG_PATIENCE, max(0, held.hold.ends - now) // 2)
+        self._ending[held.run_id] = Ending(said, then, held.hold.ends, until)
+        self._errands.send(held.run_id, lambda: self._trouble(ref, log), kept)
+
+    def resumable(self, held: Held) -> bool:
+        """Whether this run, or one before it, may have left checkpoints."""
+        return held.touched or held.token > (1, 1)
+
+    def forget(self, held: Held) -> None:
+        """Drop the checkpoints of a completed task; if that fails, they only take space. Thread-safe."""
+        task_id = held.task.id
+
+        def work() -> None:
+            with suppress(StoreUnavailable):
+                self._checkpoints.forget(task_id)
+
+        self._errands.send(held.run_id, work, lambda _: None)
+
+    # ------------------------------------------------------------ the calls themselves, on whatever thread
+
+    def _text(self, ref: str) -> str | StoreUnavailable | None:
         try:
-            self._store.create(ref, log)
+            stored = self._store.get(ref)
+        except StoreUnavailable as unavailable:
+            return unavailable
+        return None if stored is None else stored.decode()
+
+    def _trouble(self, ref: str, value: bytes) -> StoreUnavailable | None:
+        """Keep this; what is wrong, if it could not be."""
+        try:
+            self._store.create(ref, value)
+        except StoreUnavailable as unavailable:
+            return unavailable
+        return None
+
+    def _marked(self, task_id: str, n: int) -> bool | None:
+        """Whether this dispatch is marked as cancelled; ``None``: the store cannot tell."""
+        try:
+            return self._store.exists(cancel_mark(task_id, n))
         except StoreUnavailable:
             return None
-        return ref
+
+
+def ended(held: Held, kind: UpdateKind, event: Returned | Raised | Stopped) -> Update:
+    """The report of an end, with the tail of its log."""
+    said = held.update(kind)._replace(ended_boot=event.at_boot)
+    if not event.log_bytes:
+        return said
+    return said._replace(log=event.log[-LOG_TAIL:].decode(errors="replace"), log_bytes=event.log_bytes)
 
 
 def missing_arguments(held: Held, now: int) -> Update:

@@ -6,17 +6,20 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import NamedTuple
 
+from leasehold.core.errors import QueueUnavailable
 from leasehold.core.model import Token
 from leasehold.core.reports import Malformed, Update, UpdateKind
 from leasehold.core.wire import TaskMessage, WireTask
 from leasehold.flow.lease import Hold
 from leasehold.ports.queue import Delivery, Queue
+from leasehold.ports.reports import Busy, StaleRun
 
 
 class Held:
     """One run of one task, from its receive to its last report. Instants are ``boot`` milliseconds."""
 
     __slots__ = (
+        "arguments",
         "arrived",
         "began",
         "cancelled",
@@ -55,6 +58,8 @@ class Held:
         """When the reply that brought it was here: waiting for a slot counts from then."""
         self.valid_until = valid_until
         """The last instant at which its dispatch may be started (R6)."""
+        self.arguments = message.tasks[0].arguments
+        """JSON text; ``None`` where they are in the store and not fetched yet."""
         self.began: int | None = None
         self.cancelled = False
         """Whether the run was told that its task is cancelled."""
@@ -130,3 +135,15 @@ class Entry(NamedTuple):
 def entry(held: Held, update: Update, fate: Fate, done: Callable[[], None] | None = None) -> Entry:
     """The report of a held message."""
     return Entry(update, fate, held.queue, held.delivery.receipt, held.hold.ends, done)
+
+
+def refuse(held: Held, answer: StaleRun | Busy) -> None:
+    """Do not run it here. What fails now is done by the lease's end: the message comes back and is refused again."""
+    try:
+        if isinstance(answer, Busy):
+            remaining = min(answer.remaining, held.queue.traits.max_visibility)
+            held.queue.change_visibility([(held.delivery.receipt, remaining)])
+        else:  # another run has it, or it has ended: no silent drop (R12), but nothing to report either
+            held.queue.delete([held.delivery.receipt])
+    except QueueUnavailable:
+        return

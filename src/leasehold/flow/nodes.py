@@ -150,6 +150,7 @@ class WorkerNode:
         try:
             service.join()
         finally:
+            self._worker.close()
             self._slots.close()
 
     def _intake_loop(self, intake: Intake, stop: Stop, over: Stop) -> Loop:

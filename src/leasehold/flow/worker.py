@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from threading import Condition
 from typing import NamedTuple
 
-from leasehold.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
+from leasehold.core.errors import Unavailable
 from leasehold.core.reports import Update, UpdateKind
 from leasehold.flow.desk import CANCELLED, Desk, missing_arguments, too_short
-from leasehold.flow.held import Fate, Held, entry
+from leasehold.flow.held import Fate, Held, entry, refuse
+from leasehold.flow.lobby import TOO_LATE, Lobby
 from leasehold.flow.pace import Pace
 from leasehold.flow.reporter import Reporter
 from leasehold.ports.clock import Clock
-from leasehold.ports.reports import Busy, Claims, Grant, StaleRun, Start
+from leasehold.ports.reports import Claims, Grant, Start
 from leasehold.ports.slots import (
     NEIGHBOUR,
+    Answer,
     Began,
     Job,
     Loading,
@@ -35,7 +38,8 @@ IN_LINE = 32
 BACKLOG = 5_000
 """Unreported outcomes beyond which nothing new is received: the outbox is down, and memory is not endless."""
 
-TOO_LATE = "no slot became free soon enough"
+AT_STORE = 4
+"""Calls per slot that the store may owe an answer; for each one more, one message less is received."""
 
 
 class Drain(NamedTuple):
@@ -73,7 +77,8 @@ class Worker:
         self._fetch_ahead = fetch_ahead
         self._pace = Pace()
         self._inbox: deque[Held] = deque()
-        self._ready: deque[Held] = deque()
+        self._lobby = Lobby(desk, clock, self._arguments_gone)
+        self._ready = self._lobby.ready
         self._running: dict[str, Held] = {}
         self._stopping: set[str] = set()
         self._alone: set[str] = set()
@@ -113,13 +118,15 @@ class Worker:
         for event in events:
             self._handle(event)
         while self._inbox:
-            self._ready.append(self._inbox.popleft())
+            self._lobby.admit(self._inbox.popleft())
+        answered = self._desk.step()
+        self._lobby.step()
         if self._drain is not None:
             self._leave(self._drain)
         started = self._start()
         self._give_back_waiting()
         self._make_room()
-        return len(events) + started
+        return len(events) + answered + started
 
     def begin_drain(self, reason: str, patience: int) -> None:
         """Leave in good order (R11): start nothing more, let what is short finish within ``patience`` ms."""
@@ -135,8 +142,14 @@ class Worker:
     @property
     def drained(self) -> bool:
         """Whether nothing is held, running or unreported any more."""
-        holding = self._inbox or self._ready or self._running or self._parting
-        return not (holding or self._reporter.backlog)
+        patience = 0 if self._drain is None else self._drain.until
+        holding = self._inbox or self._lobby or self._running or self._parting or self._desk.holds_ends(patience)
+        tidying = self._desk.load and self._clock.boot() < patience
+        return not (holding or self._reporter.backlog or tidying)
+
+    def close(self) -> None:
+        """What the store answers from now on is for nobody."""
+        self._desk.close()
 
     @property
     def running(self) -> int:
@@ -171,36 +184,28 @@ class Worker:
         return lonely or (busy and self._ready[0].task.id in self._alone)
 
     def _job(self, held: Held) -> Job | None:
-        """The run as a slot needs it; ``None`` where it must not start, or cannot yet."""
+        """The run as a slot needs it; ``None`` where it must not start."""
         start_by = held.start_by(self._margin)
-        if (
-            held.message.lease <= self._margin
-        ):  # here it can never start; shown again at once, it would come again at once
+        # A message that can never start here would come again at once if it were shown again at once: it is refused.
+        if held.message.lease <= self._margin:
             self._report(held, too_short(held, self._margin, self._clock.boot()), Fate.DELETE_BEFORE)
             return None
         if self._clock.boot() > start_by:
             self._turn_away(held, "too little of its lease was left")
             return None
-        try:
-            arguments = self._desk.arguments(held)
-        except StoreUnavailable:
-            self._ready.append(
-                held
-            )  # tried again while it may wait here; given back at once, it would come back at once
-            return None
-        if arguments is None:
-            self._report(held, missing_arguments(held, self._clock.boot()), Fate.DELETE_BEFORE)
-            return None
         return Job(
             run_id=held.run_id,
             task_id=held.task.id,
             name=held.message.name,
-            arguments=arguments,
+            arguments=held.arguments or "",
             n=held.task.n,
             r=held.delivery.receive_count,
             deadline_boot=held.hold.deadline(self._margin),
             start_by_boot=start_by,
         )
+
+    def _arguments_gone(self, held: Held) -> None:
+        self._report(held, missing_arguments(held, self._clock.boot()), Fate.DELETE_BEFORE)
 
     def _granted(self, prepared: Sequence[tuple[Held, Job]]) -> list[tuple[Held, Job]]:
         """Those that may run. A claim whose fate is unknown is asked again: it is the same run."""
@@ -238,16 +243,15 @@ class Worker:
             case Told():
                 self._told(held, event)
             case Saving():
-                self._slots.answer(event.run_id, self._desk.save(held, event.state, self._leaving))
-                self._progress(held, event.fraction, event.note)
+                self._desk.save(held, event.state, partial(self._saved, held, event))
             case Loading():
-                self._slots.answer(event.run_id, self._desk.load(held, self._leaving))
+                self._desk.load_state(held, partial(self._answer, held))
             case Returned():
                 self._end(held, event.at_boot)
-                self._succeed(held, event)
+                self._desk.completed(held, event, partial(self._completed, held))
             case Raised():
                 self._end(held, event.at_boot)
-                self._report(held, self._desk.failed(held, event), Fate.DELETE_BEFORE)
+                self._desk.failed(held, event, partial(self._report, held, fate=Fate.DELETE_BEFORE))
             case Stopped():
                 self._end(held, event.at_boot if event.begun else None)
                 self._stopped(held, event)
@@ -259,9 +263,18 @@ class Worker:
         if at_boot is not None and held.began is not None:
             self._pace.ran(held.message.name, at_boot - held.began, held.message.lease)
 
-    def _succeed(self, held: Held, event: Returned) -> None:
-        """R4: the result is durable, then reported, then the message is deleted."""
-        said = self._desk.completed(held, event)
+    def _answer(self, held: Held, answer: Answer) -> None:
+        leaving = self._drain.reason if self._drain is not None else None
+        if held.run_id in self._running:  # one that ended meanwhile does not ask any more
+            self._slots.answer(held.run_id, answer._replace(interrupted=answer.interrupted or leaving))
+
+    def _saved(self, held: Held, event: Saving, answer: Answer) -> None:
+        self._answer(held, answer)
+        if held.run_id in self._running:
+            self._progress(held, event.fraction, event.note)
+
+    def _completed(self, held: Held, said: Update) -> None:
+        """R4: the result is durable; now it is reported, then the message is deleted."""
         if said.kind is UpdateKind.FAILED:
             self._report(held, said, Fate.DELETE_BEFORE)
             return
@@ -274,7 +287,9 @@ class Worker:
         if not event.begun:
             self._turn_away(held, event.cause)
             return
-        said = self._desk.stopped(held, event)
+        self._desk.stopped(held, event, partial(self._let_go, held))
+
+    def _let_go(self, held: Held, said: Update) -> None:
         if held.cancelled:  # nobody wants it any more: shown again, it would only start again
             self._report(held, said, Fate.DELETE_BEFORE)
         else:
@@ -315,17 +330,17 @@ class Worker:
     def _told(self, held: Held, event: Told) -> None:
         """A run that only tells its progress waits for no answer: it hears of a cancellation when it looks next."""
         reported = self._progress(held, event.fraction, event.note)
-        if reported and not held.cancelled and self._desk.cancelled(held):
+        if reported and not held.cancelled:
+            self._desk.look(held, partial(self._unwanted, held))
+
+    def _unwanted(self, held: Held) -> None:
+        if held.run_id in self._running:
             self._slots.interrupt(CANCELLED, [held.run_id])
 
     def _report(self, held: Held, said: Update, fate: Fate) -> None:
         self._reporter.add(entry(held, said, fate))
 
     # ------------------------------------------------------------ giving back
-
-    @property
-    def _leaving(self) -> str | None:
-        return self._drain.reason if self._drain is not None else None
 
     def _say_draining(self, held: Held, reason: str) -> None:
         """Its receipt must not be used by others once it was given back, and they must know that first (R11, R13)."""
@@ -336,8 +351,8 @@ class Worker:
 
     def _leave(self, drain: Drain) -> None:
         """Give back what never began; what began is stopped when time is up, and given back once that was announced."""
-        while self._ready:
-            self._turn_away(self._ready.popleft(), drain.reason)
+        for held in self._lobby.empty():
+            self._turn_away(held, drain.reason)
         self._stop([run_id for run_id, held in self._running.items() if held.began is None], drain.reason)
         if self._clock.boot() >= drain.until:
             self._stop([run_id for run_id in self._running if run_id not in self._unacknowledged], drain.reason)
@@ -354,9 +369,9 @@ class Worker:
 
     def _give_back_waiting(self) -> None:
         """Whatever waits behind a run that turned out to be long goes to another worker (R2)."""
+        for held, why in self._lobby.overdue():
+            self._turn_away(held, why)
         now = self._clock.boot()
-        while self._ready and now - self._ready[0].arrived > self._ready[0].hold.patience():
-            self._turn_away(self._ready.popleft(), TOO_LATE)
         self._stop(
             [
                 run_id
@@ -368,7 +383,7 @@ class Worker:
 
     def _make_room(self) -> None:
         """Say how much may be received: for free slots, and ahead only in bites worth a request."""
-        free = self._slots.free() - len(self._ready)
+        free = self._slots.free() - len(self._lobby) - max(0, self._desk.load - AT_STORE * self._size)
         ahead = self._pace.ahead(self._size, self._fetch_ahead)
         in_line = sum(held.began is None for held in self._running.values())
         room = ahead - in_line - max(0, -free)
@@ -378,15 +393,3 @@ class Worker:
             self._room = max(0, free) + max(0, room) - len(self._inbox)
             if self._room > 0:
                 self._changed.notify_all()
-
-
-def refuse(held: Held, answer: StaleRun | Busy) -> None:
-    """Do not run it here. What fails now is done by the lease's end: the message comes back and is refused again."""
-    try:
-        if isinstance(answer, Busy):
-            remaining = min(answer.remaining, held.queue.traits.max_visibility)
-            held.queue.change_visibility([(held.delivery.receipt, remaining)])
-        else:  # another run has it, or it has ended: no silent drop (R12), but nothing to report either
-            held.queue.delete([held.delivery.receipt])
-    except QueueUnavailable:
-        return
