@@ -1,12 +1,15 @@
-"""PostgreSQL for tests; hypothesis profiles: `HYPOTHESIS_PROFILE=prove` searches much longer, from new seeds."""
+"""Servers for tests; hypothesis profiles: `HYPOTHESIS_PROFILE=prove` searches much longer, from new seeds."""
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.servers import aws
 from tests.servers.clusters import Cluster, Clusters
+from tests.servers.ministack import ministack
 
 settings.register_profile("test", deadline=None, derandomize=True, database=None)
 settings.register_profile("prove", deadline=None, max_examples=5_000, print_blob=True)
@@ -41,3 +44,18 @@ def postgres_url(cluster: Cluster) -> Iterator[str]:
     name = cluster.fresh()
     yield cluster.url(name)
     cluster.drop(name)
+
+
+@pytest.fixture(scope="session")
+def ministack_address() -> Iterator[str]:
+    """The address of an SQS and S3 server, started when asked for."""
+    with ministack() as address:
+        yield address
+
+
+@pytest.fixture
+def on_ministack(ministack_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """boto3 in this process talks to ministack; its address."""
+    for name, value in aws.environment(ministack_address, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    return ministack_address

@@ -60,6 +60,13 @@ class LocalQueueSuite(QueueSuite):
         assert queue.delete([late.receipt]) == [True]
         assert is_empty(queue)
 
+    def test_a_delete_is_confirmed_again_when_it_is_repeated(self, bench: QueueBench) -> None:
+        """As on SQS: a delete whose reply was lost is simply repeated."""
+        queue = bench.queue()
+        given(queue, "a")
+        receipt = take_one(queue).receipt
+        assert queue.delete([receipt]) == queue.delete([receipt]) == [True]
+
     def test_a_stale_delete_is_confirmed(self, bench: QueueBench) -> None:
         """It is what makes a careless caller fail here and not only in production."""
         queue = bench.queue()

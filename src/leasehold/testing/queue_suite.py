@@ -250,12 +250,13 @@ class QueueSuite:
         assert take_one(queue).message_id != delivery.message_id
         assert is_empty(queue)
 
-    def test_deleting_again_is_confirmed_and_changing_then_is_not(self, bench: QueueBench) -> None:
-        """A delete whose reply was lost is simply repeated."""
+    def test_deleting_again_does_no_harm_and_changing_then_is_not_confirmed(self, bench: QueueBench) -> None:
+        """A delete whose reply was lost is simply repeated; some queues confirm it again."""
         queue = bench.queue()
         given(queue, "a")
         receipt = take_one(queue).receipt
-        assert queue.delete([receipt]) == queue.delete([receipt]) == [True]
+        assert queue.delete([receipt]) == [True]
+        assert len(queue.delete([receipt])) == 1
         assert queue.change_visibility([(receipt, 0)]) == [False]
         assert is_empty(queue)
 
@@ -319,7 +320,7 @@ class QueueSuite:
     # -- dead letters --------------------------------------------------------------------------------------------------
 
     def test_a_message_received_too_often_goes_to_the_dead_letters(self, bench: QueueBench) -> None:
-        """With its body and its first send; the others stay."""
+        """With its body; from a queue that is not FIFO also with its first send. The others stay."""
         queue = bench.queue(max_receives=2)
         dead_letters = bench.dead_letters(queue)
         given(queue, "poison")
@@ -331,7 +332,8 @@ class QueueSuite:
         assert take_one(queue).body == "good"
         assert is_empty(queue)
         dead = take_one(dead_letters)
-        assert (dead.body, dead.sent_at) == ("poison", first.sent_at)
+        assert dead.body == "poison"
+        assert dead.sent_at == first.sent_at or queue.traits.fifo  # SQS stamps a FIFO queue's dead letters anew
         assert dead_letters.delete([dead.receipt]) == [True]
 
     # -- depth and load ------------------------------------------------------------------------------------------------

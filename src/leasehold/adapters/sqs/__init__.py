@@ -1,0 +1,1 @@
+"""Queues on Amazon SQS, by boto3. Needs the extra ``aws``."""

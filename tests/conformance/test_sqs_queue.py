@@ -1,0 +1,73 @@
+"""The SQS adapter, standard and FIFO, keeps what every queue owes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from random import Random
+from threading import Event
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from leasehold.adapters.clock import SystemClock
+from leasehold.adapters.sqs.queue import SqsQueue
+from leasehold.adapters.sqs.queues import SqsQueues
+from leasehold.ports.queue import Queue
+from leasehold.testing.queue_bench import QueueBench
+from leasehold.testing.queue_suite import QueueSuite
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.literals import QueueAttributeNameType
+
+
+class SqsBench:
+    """Queues on a server in real time, under a prefix of their own."""
+
+    plenty = 80
+
+    def __init__(self, *, fifo: bool) -> None:
+        self.queues = SqsQueues(f"t{uuid4().hex}", fifo=fifo, clock=SystemClock(), random=Random(1))
+        self._names = (f"q{number}" for number in count(1))
+
+    def queue(self, *, max_receives: int | None = None) -> SqsQueue:
+        queue = self.queues.tasks(next(self._names))
+        attributes: dict[QueueAttributeNameType, str] = {}
+        if max_receives is not None:
+            arn = self._create(self.queues.dead().name, {})
+            attributes["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": max_receives})
+        self._create(queue.name, attributes)
+        return queue
+
+    def dead_letters(self, queue: Queue) -> SqsQueue:  # noqa: ARG002 - one serves all queues of a prefix
+        return self.queues.dead()
+
+    def let_pass(self, ms: int) -> None:
+        Event().wait(ms / 1_000 + 0.1)
+
+    def _create(self, name: str, attributes: dict[QueueAttributeNameType, str]) -> str:
+        client = self.queues.transport().client(name)
+        if self.queues.fifo:
+            attributes["FifoQueue"] = "true"
+        url = client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        return client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+@pytest.mark.usefixtures("on_ministack")
+class TestStandardQueueOnMinistack(QueueSuite):
+    @pytest.fixture
+    def bench(self) -> Iterator[QueueBench]:
+        bench = SqsBench(fifo=False)
+        yield bench
+        bench.queues.close()
+
+
+@pytest.mark.usefixtures("on_ministack")
+class TestFifoQueueOnMinistack(QueueSuite):
+    @pytest.fixture
+    def bench(self) -> Iterator[QueueBench]:
+        bench = SqsBench(fifo=True)
+        yield bench
+        bench.queues.close()
