@@ -1,0 +1,174 @@
+"""The server itself: a thread with an event loop, on this machine only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from threading import Thread
+from types import TracebackType
+from typing import Self, TypeVar
+
+from leasehold.adapters.clock import SystemClock
+from leasehold.adapters.memory import Copy
+from leasehold.ports.clock import Clock
+from leasehold.testing.sqs_server.account import ACCOUNT, Account
+from leasehold.testing.sqs_server.faults import Fault, FaultBook
+from leasehold.testing.sqs_server.http import Connection
+from leasehold.testing.sqs_server.requests import Requests
+from leasehold.testing.sqs_server.service import Service, Stamper
+
+T = TypeVar("T")
+HERE = "127.0.0.1"
+BACKLOG = 512
+BOUND = 30.0
+"""Seconds in which a thread starts, ends or answers."""
+
+
+class SqsServer:
+    """A server that speaks SQS's protocol, for tests. Start it with ``with`` or ``start()``.
+
+    Everything public may be called from any thread. ``requests`` counts, ``faults`` misbehaves, and with a manual
+    ``clock`` nothing waits: whoever holds the clock turns it.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = HERE,
+        clock: Clock | None = None,
+        faults: Iterable[Fault] = (),
+        seed: int = 0,
+        region: str = "us-east-1",
+        in_flight_limit: int = 120_000,
+    ) -> None:
+        if host != HERE:
+            raise ValueError(f"the test server checks no signature, so it listens on {HERE} only, not on {host}")
+        self.clock = clock or SystemClock()
+        self.requests = Requests()
+        self.faults = FaultBook(faults, seed=seed)
+        self.region = region
+        self._port = port
+        self._in_flight_limit = in_flight_limit
+        self._account = self._new_account()
+        self._thread: Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: asyncio.Event | None = None
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Listen. The port stays the same over restarts."""
+        if self._thread is not None:
+            raise RuntimeError(f"the test server runs already, at {self.url}")
+        ready: Future[int] = Future()
+        self._thread = Thread(target=self._run, args=(ready,), name="sqs-server", daemon=True)
+        self._thread.start()
+        try:
+            self._port = ready.result(BOUND)
+        except OSError:
+            self._thread = None
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Drop every connection and listen no more; queues and messages stay for the next start."""
+        thread, loop, ended = self._thread, self._loop, self._ended
+        if thread is None or loop is None or ended is None:
+            return
+        loop.call_soon_threadsafe(ended.set)
+        thread.join(BOUND)
+        self._thread = self._loop = self._ended = None
+
+    def restart(self, *, keep: bool = True) -> None:
+        """Stop and start; without ``keep`` every queue and message is gone."""
+        self.stop()
+        if not keep:
+            self._account = self._new_account()
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # -- where it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def port(self) -> int:
+        """The port; 0 before the first start, unless it was chosen."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The endpoint: ``http://127.0.0.1:PORT``."""
+        return f"http://{HERE}:{self._port}"
+
+    def queue_url(self, name: str) -> str:
+        """The URL of a queue, whether it exists or not."""
+        return f"{self.url}/{ACCOUNT}/{name}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables by which boto3, in another process too, finds this server and nothing else."""
+        return {
+            "AWS_ENDPOINT_URL_SQS": self.url,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    # -- for tests -----------------------------------------------------------------------------------------------------
+
+    def peek(self, name: str) -> list[Copy]:
+        """Every message of a queue, without receiving it, in the order in which they came."""
+        return self._ask(lambda: list(self._account.find(name).shelf.copies.values()))
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        """Ask in the event loop's thread, which alone touches the queues."""
+        if (loop := self._loop) is None:
+            return question()
+        answer: Future[T] = Future()
+        loop.call_soon_threadsafe(lambda: _fulfil(answer, question))
+        return answer.result(BOUND)
+
+    # -- inside the thread ---------------------------------------------------------------------------------------------
+
+    def _new_account(self) -> Account:
+        return Account(self.clock, self.faults, region=self.region, in_flight_limit=self._in_flight_limit)
+
+    def _run(self, ready: Future[int]) -> None:
+        try:
+            asyncio.run(self._serve(ready))
+        except OSError as error:
+            ready.set_exception(error)
+
+    async def _serve(self, ready: Future[int]) -> None:
+        loop = asyncio.get_running_loop()
+        connections: set[Connection] = set()
+        services: list[Service] = []
+        stamper = Stamper(self.clock)
+        listener = await loop.create_server(
+            lambda: Connection(services[0], stamper, connections), HERE, self._port, backlog=BACKLOG
+        )
+        port = int(listener.sockets[0].getsockname()[1])
+        services.append(Service(loop, self._account, self.requests, self.faults, f"http://{HERE}:{port}"))
+        self._loop, self._ended = loop, asyncio.Event()
+        ready.set_result(port)
+        await self._ended.wait()
+        listener.close()
+        for connection in [*connections]:
+            connection.drop()
+        await listener.wait_closed()
+
+
+def _fulfil(answer: Future[T], question: Callable[[], T]) -> None:
+    try:
+        answer.set_result(question())
+    except Exception as error:  # noqa: BLE001 - it is raised again by result()
+        answer.set_exception(error)
