@@ -179,7 +179,8 @@ def _denied(call: Call) -> str:
     action = call.scope.action.removesuffix("Batch").lower()
     return (
         f"User: arn:aws:iam::000000000000:user/{call.scope.key} is not authorized to perform: sqs:{action} "
-        f"on resource: {call.account.arn(call.scope.queue)} because no identity-based policy allows the sqs:{action} action"
+        f"on resource: {call.account.arn(call.scope.queue)} "
+        f"because no identity-based policy allows the sqs:{action} action"
     )
 
 
