@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from leasehold.testing.clock import ManualClock
+from leasehold.testing.sqs_server import SqsServer
 from tests.servers import aws
 from tests.servers.clusters import Cluster, Clusters
 from tests.servers.ministack import ministack
@@ -59,3 +61,12 @@ def on_ministack(ministack_address: str, tmp_path: Path, monkeypatch: pytest.Mon
     for name, value in aws.environment(ministack_address, tmp_path).items():
         monkeypatch.setenv(name, value)
     return ministack_address
+
+
+@pytest.fixture
+def sqs_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqsServer]:
+    """Our own SQS server, empty, with a manual clock; boto3 in this process talks to it."""
+    with SqsServer(clock=ManualClock()) as server:
+        for name, value in aws.environment(server.url, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        yield server

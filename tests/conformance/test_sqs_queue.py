@@ -16,20 +16,23 @@ from leasehold.adapters.clock import SystemClock
 from leasehold.adapters.sqs.queue import SqsQueue
 from leasehold.adapters.sqs.queues import SqsQueues
 from leasehold.ports.queue import Queue
+from leasehold.testing.clock import ManualClock
 from leasehold.testing.queue_bench import QueueBench
 from leasehold.testing.queue_suite import QueueSuite
+from leasehold.testing.sqs_server import SqsServer
 
 if TYPE_CHECKING:
     from types_boto3_sqs.literals import QueueAttributeNameType
 
 
 class SqsBench:
-    """Queues on a server in real time, under a prefix of their own."""
+    """Queues on a server, under a prefix of their own: in real time, or on a clock that the server shares."""
 
     plenty = 80
 
-    def __init__(self, *, fifo: bool) -> None:
-        self.queues = SqsQueues(f"t{uuid4().hex}", fifo=fifo, clock=SystemClock(), random=Random(1))
+    def __init__(self, *, fifo: bool, clock: ManualClock | None = None) -> None:
+        self.queues = SqsQueues(f"t{uuid4().hex}", fifo=fifo, clock=clock or SystemClock(), random=Random(1))
+        self._clock = clock
         self._names = (f"q{number}" for number in count(1))
 
     def queue(self, *, max_receives: int | None = None) -> SqsQueue:
@@ -45,7 +48,10 @@ class SqsBench:
         return self.queues.dead()
 
     def let_pass(self, ms: int) -> None:
-        Event().wait(ms / 1_000 + 0.1)
+        if self._clock is None:
+            Event().wait(ms / 1_000 + 0.1)
+        else:
+            self._clock.advance(ms)
 
     def _create(self, name: str, attributes: dict[QueueAttributeNameType, str]) -> str:
         client = self.queues.transport().client(name)
@@ -71,3 +77,24 @@ class TestFifoQueueOnMinistack(QueueSuite):
         bench = SqsBench(fifo=True)
         yield bench
         bench.queues.close()
+
+
+class TestStandardQueueOnOurServer(QueueSuite):
+    @pytest.fixture
+    def bench(self, sqs_server: SqsServer) -> Iterator[QueueBench]:
+        bench = SqsBench(fifo=False, clock=clock_of(sqs_server))
+        yield bench
+        bench.queues.close()
+
+
+class TestFifoQueueOnOurServer(QueueSuite):
+    @pytest.fixture
+    def bench(self, sqs_server: SqsServer) -> Iterator[QueueBench]:
+        bench = SqsBench(fifo=True, clock=clock_of(sqs_server))
+        yield bench
+        bench.queues.close()
+
+
+def clock_of(server: SqsServer) -> ManualClock:
+    assert isinstance(server.clock, ManualClock)
+    return server.clock
