@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench._jobs import app
+from bench._places import Place, place
 from leasehold.app.connection import Connection
 from leasehold.embedded import EmbeddedSystem
 
@@ -20,9 +21,10 @@ SPEC = str(Path(__file__).with_name("_jobs.py"))
 class Bench:
     """An orchestrator and workers on a fresh ledger; ``connection`` is behind ``bench._jobs.app``."""
 
-    def __init__(self, folder: Path, *, workers: int, slots: int) -> None:
+    def __init__(self, folder: Path, at: Place, *, workers: int, slots: int) -> None:
         self.path = folder / "bench.db"
-        given = {"ledger": str(self.path), "worker_slots": slots, "log_level": "warning"}
+        self.place = at
+        given = {**at.settings, "worker_slots": slots, "log_level": "warning"}
         self.connection = Connection(given, lambda: SPEC)
         self.system = EmbeddedSystem(self.connection.settings, SPEC, workers=workers)
 
@@ -46,15 +48,17 @@ class Bench:
             return connection.execute(statement).fetchall()
 
     def pids(self) -> dict[str, int]:
-        """Of every role, the client included."""
-        return {"client": os.getpid(), **{node.name: node.pid for node in self.system.nodes}}
+        """Of every role, the client and the servers included."""
+        return {"client": os.getpid(), **{node.name: node.pid for node in self.system.nodes}, **self.place.servers}
 
 
 @contextmanager
-def bench_system(*, workers: int = 2, slots: int = 2) -> Generator[Bench]:
+def bench_system(
+    *, workers: int = 2, slots: int = 2, at: str = "file", topology: str = "two-queue"
+) -> Generator[Bench]:
     """A warm system: every slot has run something before the clock starts."""
-    with tempfile.TemporaryDirectory(prefix="leasehold-bench-") as folder:
-        bench = Bench(Path(folder), workers=workers, slots=slots)
+    with tempfile.TemporaryDirectory(prefix="leasehold-bench-") as folder, place(at, Path(folder), topology) as where:
+        bench = Bench(Path(folder), where, workers=workers, slots=slots)
         with app.behind(bench.connection):
             bench.connection.serve_with(bench.system)
             warm = 200

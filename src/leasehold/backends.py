@@ -131,7 +131,11 @@ class Backends:
         sqs = self.settings.sqs
         if sqs is None:
             return DatabaseQueues(self.database, self._clock, self.bell)
-        raise BadSettings("this version has no queues on SQS")
+        from leasehold.adapters.sqs.queues import SqsQueues
+
+        queues = SqsQueues(sqs.prefix, sqs.region, sqs.fifo, clock=self._clock, random=self._random)
+        self._open.callback(queues.close)
+        return queues
 
     @cached_property
     def store(self) -> Store:
