@@ -11,7 +11,7 @@ from leasehold.core.alarms import owed
 from leasehold.core.machine import decide
 from leasehold.core.model import Audit, Run, Status, Task, Why
 from tests.core import laws
-from tests.core.stories import CANCELLED, RETRIED, VALIDITY, completed, failed, refused, released
+from tests.core.stories import CANCELLED, RETRIED, VALIDITY, claimed, completed, failed, refused, released, unbegun
 
 Node = tuple[Task, int]
 PARENTS = (
@@ -34,8 +34,10 @@ class World:
     def reports(self) -> Iterator[events.Event]:
         for run in self.runs:
             yield from (events.Started(run), events.Draining(run), completed(run), failed(run, unrecoverable=True))
+            yield claimed(run)
             for deleted in (False, True):
-                yield from (failed(run, deleted=deleted), released(run, deleted=deleted), refused(run, deleted=deleted))
+                yield from (failed(run, deleted=deleted), released(run, deleted=deleted))
+                yield from (unbegun(run, deleted=deleted), refused(run, deleted=deleted))
         for n in sorted({run.n for run in self.runs}):
             yield from (events.Expired(n, 1), events.Expired(n, 3), events.DeadLettered(n, 3))
 
@@ -44,6 +46,8 @@ class World:
         yield from (CANCELLED, RETRIED, *PARENTS)
         if task.why is Why.DUE and task.n < self.dispatches:
             yield events.Dispatched(now + VALIDITY)
+        if task.open:
+            yield events.Unsendable(task.n, "too large")
         if task.run_id is not None:
             yield events.Recalled(task.run_id)
         debt = owed(task, now)

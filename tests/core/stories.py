@@ -54,10 +54,21 @@ def released(run: Run = RUN, *, deleted: bool = False) -> events.Released:
     return events.Released(run, run.started_at + 5_000, "notice", deleted=deleted)
 
 
+def unbegun(run: Run = RUN, *, deleted: bool = False) -> events.Released:
+    """A message that is given back without a run of it having begun."""
+    return released(run, deleted=deleted)._replace(begun=False)
+
+
+def claimed(run: Run = RUN, remaining: int = LEASE) -> events.Claimed:
+    """The worker of this run asks whether it may begin."""
+    return events.Claimed(run.n, run.r, run.run_id, run.worker, remaining, run.receipt)
+
+
 def refused(run: Run = RUN, *, deleted: bool = False, jitter: float = 0.5) -> events.Refused:
     return events.Refused(run, run.started_at, "no worker knows transcribe", deleted=deleted, jitter=jitter)
 
 
+UNSENDABLE = events.Unsendable(1, "queue 'tasks:media' takes no body of 2 MiB")
 CANCELLED = events.Cancelled("ann", "wrong folder")
 RETRIED = events.Retried("ann")
 LAPSED = events.Lapsed()

@@ -28,10 +28,12 @@ from tests.core.stories import (
     a_run,
     a_running_task,
     after,
+    claimed,
     completed,
     failed,
     refused,
     released,
+    unbegun,
 )
 
 RUNS = [
@@ -50,6 +52,9 @@ SAYINGS: list[Callable[[Run], events.Event]] = [
     lambda run: failed(run, unrecoverable=True),
     released,
     lambda run: released(run, deleted=True),
+    unbegun,
+    lambda run: unbegun(run, deleted=True),
+    claimed,
     events.Draining,
     refused,
     lambda run: refused(run, deleted=True),
@@ -57,7 +62,15 @@ SAYINGS: list[Callable[[Run], events.Event]] = [
     lambda run: events.DeadLettered(run.n, run.r),
 ]
 reports = st.builds(lambda say, run: say(run), st.sampled_from(SAYINGS), st.sampled_from(RUNS))
-of_runs = reports.filter(lambda event: not isinstance(event, events.Expired | events.DeadLettered))
+
+
+def judged_by_who_is_alive(event: events.Event) -> bool:
+    """What was never begun is judged by who is alive when it is heard; the ledger skips a repeated status_id."""
+    unbegun = isinstance(event, events.Released) and not event.begun
+    return unbegun or isinstance(event, events.Expired | events.DeadLettered | events.Refused | events.Claimed)
+
+
+of_runs = reports.filter(lambda event: not judged_by_who_is_alive(event))
 sets = st.lists(reports, min_size=1, max_size=5, unique=True)
 beginnings = st.sampled_from(
     [
@@ -97,7 +110,6 @@ def test_whether_a_task_completes_depends_only_on_the_set_of_reports(
 def test_what_a_run_reports_twice_changes_nothing_wherever_the_second_falls(
     task: Task, twice: events.Event, told_of_it: list[events.Event]
 ) -> None:
-    # Expired and Dead-lettered are judged by who is alive when they are heard; the ledger skips a repeated status_id.
     for order in orders([twice, *told_of_it]):
         once = told(task, order)
         for place in range(order.index(twice) + 1, len(order) + 1):

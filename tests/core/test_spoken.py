@@ -125,7 +125,7 @@ def test_progress_stands_in_for_a_start_that_was_lost() -> None:
 
 def test_two_runs_with_one_token_are_an_overlap_and_the_first_recorded_counts() -> None:
     other = a_run(by="w2")
-    for report in (Started(other), Draining(other), failed(other), released(other, deleted=True), refused(other)):
+    for report in (Started(other), Draining(other), failed(other), released(other, deleted=True)):
         decision = decided(a_running_task(), report)
         assert kinds(decision.audit) == ["overlap"]
         assert decision.audit[0].run_id == other.run_id

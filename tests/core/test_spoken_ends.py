@@ -144,7 +144,7 @@ def test_a_failure_without_a_message_is_called_by_its_type() -> None:
 @pytest.mark.parametrize("outcome", [CANCELLED, failed(unrecoverable=True)])
 def test_an_end_with_its_delete_closes_the_dispatch_also_after_the_outcome(outcome: Event) -> None:
     ended = after(a_running_task(), outcome)
-    for report in (failed(SECOND, deleted=True), released(SECOND, deleted=True), refused(SECOND, deleted=True)):
+    for report in (failed(SECOND, deleted=True), released(SECOND, deleted=True)):
         task = after(ended, report)
         assert (state(task), task.open, task.token) == (state(ended), False, Token(1, 2))
         assert kinds(decided(ended, report).audit)[-1] in {"late", "failed"}

@@ -248,7 +248,7 @@ def test_each_kind_is_its_event() -> None:
 
 def test_a_run_that_never_began_is_dated_by_its_receive() -> None:
     event = heard(UpdateKind.RELEASED, began_boot=None, ended_boot=None)
-    assert event == events.Released(RUN._replace(started_at=996_000), 1_000_000)
+    assert event == events.Released(RUN._replace(started_at=996_000), 1_000_000, begun=False)
 
 
 def test_a_failure_without_its_failure_is_no_event() -> None:

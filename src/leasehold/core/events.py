@@ -38,6 +38,21 @@ class Dispatched(NamedTuple):
     not_after: int
 
 
+class Claimed(NamedTuple):
+    """A worker holds a message and asks whether it may run the task. Nothing of the run has begun.
+
+    ``remaining`` (ms): how long the worker may hold it, as it knew before it asked. An age, not an instant: the lease
+    ends by the ledger's clock, and never before the worker believes so.
+    """
+
+    n: int
+    r: int
+    run_id: str
+    worker: str
+    remaining: int
+    receipt: str | None = None
+
+
 class Started(NamedTuple):
     """A run began."""
 
@@ -72,12 +87,13 @@ class Failed(NamedTuple):
 
 
 class Released(NamedTuple):
-    """The run was given back through no fault of its own, or the message was never started."""
+    """The run was given back through no fault of its own, or the message was never started (not ``begun``)."""
 
     run: Run
     ended_at: int
     cause: str = ""
     deleted: bool = False
+    begun: bool = True
 
 
 class Draining(NamedTuple):
@@ -108,6 +124,13 @@ class DeadLettered(NamedTuple):
 
     n: int
     r: int
+
+
+class Unsendable(NamedTuple):
+    """The task queue will never take the message of dispatch ``n``, which was not sent by anybody before."""
+
+    n: int
+    reason: str
 
 
 class Lapsed(NamedTuple):
@@ -149,4 +172,17 @@ RunReport = Started | Progressed | Completed | Failed | Released | Draining | Re
 Report = RunReport | Expired | DeadLettered
 """Everything a worker can say."""
 
-Event = Report | Submitted | Due | ParentEnded | Dispatched | Lapsed | Voided | Recalled | Cancelled | Retried
+Event = (
+    Report
+    | Submitted
+    | Due
+    | ParentEnded
+    | Dispatched
+    | Claimed
+    | Unsendable
+    | Lapsed
+    | Voided
+    | Recalled
+    | Cancelled
+    | Retried
+)

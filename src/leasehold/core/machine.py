@@ -1,7 +1,8 @@
 """One pure function holds every rule of state: ``decide``. No I/O, no clock, no logging, no random numbers.
 
-The rules stand in ``asked`` (what we do to a task), ``spoken`` (what workers report) and ``silent`` (what nobody
-reports), the moves that they share in ``step``, and every change that may come of them in ``transitions``.
+The rules stand in ``asked`` (what we do to a task), ``claimed`` (whether a run may start), ``spoken`` (what workers
+report) and ``silent`` (what nobody reports), the moves that they share in ``step``, and every change that may come of
+them in ``transitions``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from leasehold.core import asked, events, silent, spoken
+from leasehold.core import asked, claimed, events, silent, spoken
 from leasehold.core.model import Decision, Ignored, Task
 from leasehold.core.step import Step
 
@@ -20,6 +21,7 @@ RULES: Mapping[type, Callable[[Step, Any], Decision | Ignored]] = MappingProxyTy
         events.Due: asked.on_due,
         events.ParentEnded: asked.on_parent_ended,
         events.Dispatched: asked.on_dispatched,
+        events.Claimed: claimed.on_claimed,
         events.Started: spoken.on_started,
         events.Progressed: spoken.on_progressed,
         events.Completed: spoken.on_completed,
@@ -29,6 +31,7 @@ RULES: Mapping[type, Callable[[Step, Any], Decision | Ignored]] = MappingProxyTy
         events.Refused: spoken.on_refused,
         events.Expired: silent.on_taken_off,
         events.DeadLettered: silent.on_taken_off,
+        events.Unsendable: silent.on_unsendable,
         events.Lapsed: silent.on_lapsed,
         events.Voided: silent.on_voided,
         events.Recalled: silent.on_recalled,

@@ -186,12 +186,26 @@ class RunFact(NamedTuple):
     failure: Failure | None = None
 
 
+class Refusal(NamedTuple):
+    """A run was claimed and must not start.
+
+    ``remaining``: another run may be alive under its lease, for so many ms yet; ``None``: there is nothing to wait for.
+    """
+
+    reason: str
+    remaining: int | None = None
+
+
 class Decision(NamedTuple):
-    """The task as it must be saved, with the audit lines and run facts that belong in the same transaction."""
+    """The task as it must be saved, with the audit lines and run facts that belong in the same transaction.
+
+    ``refusal`` answers a claim; a claim that is not refused is granted.
+    """
 
     task: Task
     audit: tuple[Audit, ...]
     facts: tuple[RunFact, ...] = ()
+    refusal: Refusal | None = None
 
 
 class Ignored(NamedTuple):
@@ -201,3 +215,4 @@ class Ignored(NamedTuple):
     reason: str
     audit: tuple[Audit, ...] = ()
     facts: tuple[RunFact, ...] = ()
+    refusal: Refusal | None = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from leasehold.core.events import DeadLettered, Expired, Lapsed, Recalled, Voided
+from leasehold.core.events import DeadLettered, Expired, Lapsed, Recalled, Unsendable, Voided
 from leasehold.core.model import VOID_SLACK, Decision, Ignored, Status, Why
-from leasehold.core.step import Step, charge, give_up, losses_spent, unheard
+from leasehold.core.retry import ceiling
+from leasehold.core.step import Step, charge, give_up, lease_ahead, losses_spent, unheard
 
 CLOSED = "its dispatch is closed"
 
@@ -61,9 +62,32 @@ def on_taken_off(step: Step, event: Expired | DeadLettered) -> Decision | Ignore
     return step.decision()
 
 
-def lease_ahead(step: Step) -> bool:
-    """Whether a run may still be alive under its lease."""
-    return step.task.run_open and step.task.lease_until > step.now
+def on_unsendable(step: Step, event: Unsendable) -> Decision | Ignored:
+    """The queue will not have its message: that is the message's fault, so it spends an attempt and is told.
+
+    Tried again all the same while attempts are left: what refuses may be a setting of the queue. The pause is the
+    policy's longest, not a random part of it, for there is nobody to share with. Nobody can have received it.
+    """
+    task = step.task
+    if event.n != task.n or not task.open or task.r or task.status is Status.COMPLETED:
+        return step.ignored("its dispatch is closed, was received, or does not matter any more")
+    step.quietly(open=False)
+    if task.terminal:
+        step.stay("unsendable", detail=event.reason)
+        return step.decision()
+    attempts = task.attempts + 1
+    spent = attempts >= task.policy.attempts
+    step.to(
+        "unsendable",
+        Status.FAILED if spent else Status.PENDING,
+        None if spent else Why.SCHEDULED,
+        detail=event.reason,
+        reason=event.reason,
+        error_group=None,
+        attempts=attempts,
+        due_at=step.now + ceiling(task.policy, task.attempts),
+    )
+    return step.decision()
 
 
 def lapse(step: Step, kind: str) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from leasehold.core.events import Completed, Draining, Failed, Progressed, Refused, Released, Started
 from leasehold.core.grouping import error_group
-from leasehold.core.model import Decision, Ignored, Run, RunFact, Status, Why
+from leasehold.core.model import VOID_SLACK, Decision, Ignored, Run, RunFact, Status, Why
 from leasehold.core.retry import backoff
-from leasehold.core.step import Step, mark_seen, move_to, refund
+from leasehold.core.step import Step, lease_ahead, mark_seen, move_to, refund
 
 KNOWN = "this run is known already"
 ENDED = "an end of this run is recorded already"
 CLOSED = "its dispatch is closed"
 SUCCEEDED = "the task is completed; nothing undoes a success"
+HELD = "another run holds the task, and this one never began"
 
 
 def on_started(step: Step, event: Started) -> Decision | Ignored:
@@ -131,7 +132,7 @@ def charge_attempt(step: Step, event: Failed, *, was_open: bool) -> None:
 def on_released(step: Step, event: Released) -> Decision | Ignored:
     """Given back through no fault of its own: nothing is charged."""
     step.facts = (spoken(event.run)._replace(ended_at=event.ended_at, outcome="released", note=event.cause or None),)
-    if (ignored := given_back(step, event.run, deleted=event.deleted)) is not None:
+    if (ignored := given_back(step, event.run, deleted=event.deleted, begun=event.begun)) is not None:
         return ignored
     if step.task.terminal:
         step.stay("late", of=event.run, detail="given back after the outcome")
@@ -149,7 +150,7 @@ def on_released(step: Step, event: Released) -> Decision | Ignored:
 def on_refused(step: Step, event: Refused) -> Decision | Ignored:
     """No worker of that queue knows the handler (yet): nothing is charged, and ``why`` can say so."""
     step.facts = (spoken(event.run)._replace(ended_at=event.ended_at, outcome="refused", note=event.reason),)
-    if (ignored := given_back(step, event.run, deleted=event.deleted)) is not None:
+    if (ignored := given_back(step, event.run, deleted=event.deleted, begun=False)) is not None:
         return ignored
     task = step.task
     if task.terminal:
@@ -198,11 +199,13 @@ def begin(step: Step, run: Run) -> None:
         step.to("started", Status.IN_PROGRESS, None, of=run, started_at=first)
 
 
-def given_back(step: Step, run: Run, *, deleted: bool) -> Decision | Ignored | None:
+def given_back(step: Step, run: Run, *, deleted: bool, begun: bool) -> Decision | Ignored | None:
     """End the current run without a charge. An answer means that there is nothing left to do."""
     if step.task.status is Status.COMPLETED:
         return step.ignored(SUCCEEDED)
     refund(step, run)
+    if not begun and held_by_another(step, run):
+        return stand_aside(step, run, deleted=deleted)
     if (reason := not_current(step, run)) is not None:
         return step.ignored(reason)
     if not step.task.open:
@@ -212,6 +215,23 @@ def given_back(step: Step, run: Run, *, deleted: bool) -> Decision | Ignored | N
         return step.ignored(ENDED)
     end(step, deleted=deleted)
     return None
+
+
+def held_by_another(step: Step, run: Run) -> bool:
+    """Whether another run of this dispatch, that this one would take over from, may be alive under its lease."""
+    task = step.task
+    return task.open and run.n == task.n and run.r >= task.r and run.run_id != task.run_id and lease_ahead(step)
+
+
+def stand_aside(step: Step, run: Run, *, deleted: bool) -> Decision | Ignored:
+    """A message that was never begun cannot take the task from a run that may be alive: two would run it then.
+
+    If it was deleted, no redelivery will come: then the dispatch is over with the lease of the run that holds it.
+    """
+    mark_seen(step, run.r)
+    if deleted and run.r > step.task.r:
+        step.quietly(void_at=step.task.lease_until + VOID_SLACK)
+    return step.ignored(HELD)
 
 
 def end(step: Step, *, deleted: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from leasehold.core.model import TERMINAL, Audit, Decision, Ignored, Run, RunFact, Status, Task, Why
+from leasehold.core.model import TERMINAL, Audit, Decision, Ignored, Refusal, Run, RunFact, Status, Task, Why
 from leasehold.core.transitions import ALLOWED, state_name
 
 HIGHEST_SEEN = 62
@@ -72,6 +72,10 @@ class Step:
             return self.decision()
         return Ignored(self.task, reason, (), self.facts)
 
+    def refused(self, reason: str, *, remaining: int | None = None) -> Decision | Ignored:
+        """As ``ignored``, for a claim that is not granted."""
+        return self.ignored(reason)._replace(refusal=Refusal(reason, remaining))
+
 
 def changed(task: Task, fields: Mapping[str, object]) -> Task:
     """As ``_replace``, at less than half its cost: this is where most of a decision's time goes."""
@@ -111,18 +115,32 @@ def resume(task: Task, now: int) -> tuple[Status, Why | None]:
     return Status.PENDING, Why.LAPSED
 
 
+def lease_ahead(step: Step) -> bool:
+    """Whether a run may still be alive under its lease."""
+    return step.task.run_open and step.task.lease_until > step.now
+
+
 def move_to(step: Step, run: Run) -> None:
     """Make a newer run the current one. A run skipped over that has not ended costs one loss, once."""
+    if run.r > step.task.r:
+        skip_to(step, run.r)
+        take_over(step, run)
+
+
+def skip_to(step: Step, r: int) -> None:
+    """A newer run is there: the current one costs one loss, once, if it has not ended."""
     task = step.task
-    if run.r <= task.r:
-        return
     if task.open and not task.terminal and task.run_open and not task.run_charged:
-        skipped = f"run {task.r} fell silent before run {run.r}"
+        skipped = f"run {task.r} fell silent before run {r}"
         charge(step)
         if losses_spent(step.task):
             give_up(step, "lost", skipped)
         else:
             step.stay("lost", detail=skipped)
+
+
+def take_over(step: Step, run: Run) -> None:
+    """From here on this run is the current one."""
     step.quietly(
         r=run.r,
         run_id=run.run_id,

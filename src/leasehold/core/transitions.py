@@ -57,6 +57,7 @@ TABLE = (
     Transition("refunded", (FAILED,), (*OUT, DUE), stays=(*CLOSED, *OUT, FAILED, CANCELLED)),
     Transition("expired", (QUEUED, LAPSED), (DUE, FAILED), stays=(IN_PROGRESS, LAPSED, FAILED, CANCELLED)),
     Transition("dead-lettered", (QUEUED, LAPSED), (DUE, FAILED), stays=(IN_PROGRESS, LAPSED, FAILED, CANCELLED)),
+    Transition("unsendable", (QUEUED,), (SCHEDULED, FAILED), stays=(CANCELLED,)),
     Transition("voided", (QUEUED, LAPSED), (DUE,), stays=(FAILED, CANCELLED)),
     Transition("cancelled", (*PENDING, IN_PROGRESS), (CANCELLED,)),
     Transition("retried", (FAILED, CANCELLED), (*OUT, DUE)),

@@ -35,7 +35,8 @@ class Changing:
 
     def take(self, hot: Hot, decided: Decision | Ignored) -> None:
         """Keep one decision about a task."""
-        task, lines, facts = decided if isinstance(decided, Decision) else (None, decided.audit, decided.facts)
+        task = decided.task if isinstance(decided, Decision) else None
+        lines, facts = decided.audit, decided.facts
         if task is not None:
             self._changed[task.id] = task
         number = hot.number

@@ -61,7 +61,11 @@ _EVENT: dict[UpdateKind, Callable[[WireUpdate, int, float], events.Report]] = {
     UpdateKind.COMPLETED: lambda update, at, _: events.Completed(_run(update, at), _ended_at(update, at)),
     UpdateKind.FAILED: _failed,
     UpdateKind.RELEASED: lambda update, at, _: events.Released(
-        _run(update, at), _ended_at(update, at), update.note or "", deleted=update.deleted
+        _run(update, at),
+        _ended_at(update, at),
+        update.note or "",
+        deleted=update.deleted,
+        begun=update.began is not None,
     ),
     UpdateKind.DRAINING: lambda update, at, _: events.Draining(_run(update, at)),
     UpdateKind.REFUSED: lambda update, at, jitter: events.Refused(
