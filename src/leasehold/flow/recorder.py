@@ -14,8 +14,8 @@ from leasehold.ports.ledger import Applied, Change, Ledger
 from leasehold.ports.queue import Delivery, Queue
 
 RECORDING = 20_000
-"""ms that a status message is hidden while it is recorded; a recorder that dies gives it back by silence. Short, because
-until then what it held looks like silence of the workers too; one that takes longer is only recorded twice."""
+"""ms that a status message is hidden while it is recorded; a recorder that dies gives it back by silence. Short, for
+until then what it held looks like silence of the workers too; one that takes longer only lets it be recorded twice."""
 
 UNREAD = 1 << 62
 """The lag (ms) of a recorder that has not read the status queue yet, or could not: silence proves nothing then."""
