@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
@@ -17,6 +17,8 @@ from leasehold.ports.queue import Delivery, Depth, Message, NotSent, QueueTraits
 T = TypeVar("T")
 SAFETY = 1_000
 """ms after which a long poll looks whether a ring was lost."""
+HELD = 20
+"""ms after which a long poll looks again at messages that another transaction holds: it may give them back."""
 FOURTEEN_DAYS = 14 * 86_400_000
 TRAITS = QueueTraits(shares_ledger=True, batch=1_000)
 RECEIPT = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
@@ -88,10 +90,11 @@ class DatabaseQueue:
                 received = self._transact(lambda tx: self.receive_within(tx, limit, visibility))
                 if received.deliveries:
                     return received
-            elif self._closed or not patience.left:
+            if self._closed or not patience.left:
                 return Received((), now)
-            else:
-                self._bell.wait(self._topic, min(patience.left, self._safety, visible_at - now))
+            self._bell.wait(
+                self._topic, min(patience.left, self._safety, visible_at - now if visible_at > now else HELD)
+            )
 
     def delete(self, receipts: Sequence[str]) -> list[bool]:
         """Delete by receipt; whether each delete was confirmed."""
@@ -99,7 +102,7 @@ class DatabaseQueue:
 
     def change_visibility(self, changes: Sequence[tuple[str, int]]) -> list[bool]:
         """(receipt, ms from now): hide longer, or give back at once with 0. Whether each change was confirmed."""
-        return self._transact(lambda tx: [self._change(tx, *change) for change in changes]) if changes else []
+        return self._transact(lambda tx: self._change(tx, changes)) if changes else []
 
     def depth(self) -> Depth:
         """How many are visible and how many in flight; counts stop at 10,000."""
@@ -125,18 +128,20 @@ class DatabaseQueue:
 
     def receive_within(self, tx: Transaction, limit: int, visibility: int) -> Received:
         """Receive as part of ``tx``."""
-        limit = min(limit, self.traits.batch)
-        front = tx.rows(self._sql["front"], {"name": self.name, "now": tx.now, "limit": max(0, limit)})
-        rows = self._without_removed(tx, front)
+        given = {"name": self.name, "now": tx.now, "limit": max(0, min(limit, self.traits.batch))}
+        rows: Sequence[Row] = ()
+        while not rows and (front := tx.rows(self._sql["front"], given)):
+            rows = self._without_removed(tx, front)
         if rows:
             tx.run(self._sql["hide"], {"ids": ids_of(tx, rows), "until": tx.now + visibility})
         return Received([delivery(*row) for row in rows], tx.now)
 
     def delete_within(self, tx: Transaction, receipts: Sequence[str]) -> list[bool]:
         """Delete as part of ``tx``."""
-        parsed = [parse(receipt) for receipt in receipts]
-        tx.run_many(self._sql["delete"], [(*receipt, self.name) for receipt in parsed if receipt is not None])
-        return [receipt is not None for receipt in parsed]
+        sound = [parsed for parsed in map(parse, receipts) if parsed is not None]
+        if sound:
+            tx.run(self._sql["delete"], {"name": self.name, **named(tx, sound)})
+        return [parse(receipt) is not None for receipt in receipts]
 
     # -- steps ---------------------------------------------------------------------------------------------------------
 
@@ -168,15 +173,23 @@ class DatabaseQueue:
         removed = {row[ID] for row in (*forgotten, *dead)}
         return [row for row in rows if row[ID] not in removed] if removed else rows
 
-    def _change(self, tx: Transaction, receipt: str, ms: int) -> bool:
-        parsed = parse(receipt)
-        if parsed is None or not 0 <= ms <= self.traits.max_visibility:
-            return False
-        given = {"id": parsed[0], "receive": parsed[1], "name": self.name, "now": tx.now, "until": tx.now + ms}
-        changed = tx.run(self._sql["change"], given) > 0
-        if changed and not ms:
+    def _change(self, tx: Transaction, changes: Sequence[tuple[str, int]]) -> list[bool]:
+        """Change all that are hidden for the same time in one statement, in the order in which they are asked for."""
+        alike: dict[int, dict[str, tuple[int, int]]] = {}
+        for receipt, ms in changes:
+            parsed = parse(receipt)
+            if parsed is not None and 0 <= ms <= self.traits.max_visibility:
+                alike.setdefault(ms, {})[receipt] = parsed
+        changed = {(receipt, ms) for ms, sound in alike.items() for receipt in self._hide_until(tx, sound, tx.now + ms)}
+        if any(ms == 0 for _, ms in changed):
             self._ring_after(tx)
-        return changed
+        return [change in changed for change in changes]
+
+    def _hide_until(self, tx: Transaction, sound: Mapping[str, tuple[int, int]], until: int) -> list[str]:
+        """The receipts of those that were in flight, and are now until then."""
+        given = {"name": self.name, "now": tx.now, "until": until, **named(tx, sound.values())}
+        found = {row[0] for row in tx.rows(self._sql["change"], given)}
+        return [receipt for receipt, parsed in sound.items() if written(*parsed) in found]
 
     def _ring_after(self, tx: Transaction) -> None:
         tx.after_commit(lambda: self._bell.ring(self._topic))
@@ -200,13 +213,25 @@ ID, BODY, RECEIVES, SENT_AT = range(4)
 
 def delivery(id: int, body: str, receives: int, sent_at: int) -> Delivery:
     """The next receive of a row at the front of the line."""
-    return Delivery(str(id), body, f"{id}-{receives + 1}", receives + 1, sent_at)
+    return Delivery(str(id), body, written(id, receives + 1), receives + 1, sent_at)
+
+
+def written(id: int, receive: int) -> str:
+    """The receipt of a receive."""
+    return f"{id}-{receive}"
 
 
 def parse(receipt: str) -> tuple[int, int] | None:
     """Message id and receive."""
     match = RECEIPT.fullmatch(receipt)
     return (int(match[1]), int(match[2])) if match else None
+
+
+def named(tx: Transaction, sound: Iterable[tuple[int, int]]) -> dict[str, object]:
+    """Messages by their ids and receipts, each as one value."""
+    receives = tuple(sound)
+    ids = tx.array([str(id) for id, _ in receives])
+    return {"ids": ids, "receipts": tx.array([written(*each) for each in receives])}
 
 
 def ids_of(tx: Transaction, rows: Sequence[Row]) -> object:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from leasehold.adapters.database.elements import each_row, text_column
+from leasehold.adapters.database.elements import each, each_row, text_column
 from leasehold.adapters.database.queue_schema import queue_messages
 
 COUNTED = 10_000
@@ -33,12 +33,17 @@ now = bindparam("now", type_=BigInteger)
 here = message.queue == name
 visible = message.visible_at <= now
 hidden = message.visible_at > now
-received = (message.id == bindparam("id")) & (message.receives == bindparam("receive")) & here
 
 
 def ids() -> Select[int]:
     """The ids bound under ``ids``, as texts."""
     return select(cast(text_column("value"), BigInteger)).select_from(each_row("ids"))
+
+
+listed = message.id.in_(ids())
+receipt = cast(message.id, Text) + literal_column("'-'", Text) + cast(message.receives, Text)
+received = listed & receipt.in_(each("receipts")) & here
+"""Messages whose newest receipts are given. Their ids are given too: an index leads to an id, and to no receipt."""
 
 
 def counted(condition: ColumnElement[bool]) -> Select[int]:
@@ -61,12 +66,12 @@ STATEMENTS: Mapping[str, Executable] = {
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True),
     "hide": update(queue_messages)
-    .where(message.id.in_(ids()))
+    .where(listed)
     .values(visible_at=bindparam("until"), receives=message.receives + literal_column("1", Integer)),
-    "bury": update(queue_messages).where(message.id.in_(ids())).values(queue=bindparam("dead_letters"), visible_at=now),
-    "forget": delete(queue_messages).where(message.id.in_(ids())),
+    "bury": update(queue_messages).where(listed).values(queue=bindparam("dead_letters"), visible_at=now),
+    "forget": delete(queue_messages).where(listed),
     "delete": delete(queue_messages).where(received),
-    "change": update(queue_messages).where(received, hidden).values(visible_at=bindparam("until")),
+    "change": update(queue_messages).where(received, hidden).values(visible_at=bindparam("until")).returning(receipt),
     "visible": counted(visible),
     "in_flight": counted(hidden),
 }
