@@ -22,10 +22,10 @@ TRIES = 200
 
 
 @contextmanager
-def ministack() -> Iterator[str]:
-    """Run a server for as long as the context lasts; its address."""
+def ministack(port: int | None = None) -> Iterator[str]:
+    """Run a server for as long as the context lasts, on this port or a free one; its address. It remembers nothing."""
     assert PROGRAM.exists(), f"{PROGRAM} is missing: run scripts/set-up dev, which makes it (make test does)"
-    port = free_port()
+    port = port or free_port()
     with tempfile.TemporaryDirectory(prefix="leasehold-ministack-") as folder:
         server = subprocess.Popen(
             [PROGRAM],

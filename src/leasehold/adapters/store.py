@@ -12,21 +12,24 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore
+from obstore.store import LocalStore, from_url
 from obstore.store import ObjectStore as Backend
 
 from leasehold.adapters.keys import checked, is_key
 from leasehold.core.errors import BadSettings, StoreUnavailable
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
+    from obstore import GetResult, ObjectMeta
+
+Call = Literal["create", "get", "exists", "keys", "delete"]
+"""What was asked of a store."""
 
 STAGING = ".staging"
 """Where a local object is written before it is shown. No key begins with a dot."""
@@ -46,6 +49,8 @@ ADVICE = {
     errno.ENOTDIR: "a file stands where a folder should be. Move it away, or name another folder.",
     errno.EMFILE: "this process has too many files open. Raise its limit (ulimit -n).",
 }
+ELSEWHERE = frozenset({"gs", "az"})
+"""Schemes that obstore knows and that nobody has tested here."""
 LIST: Callable[[Backend, str], Iterable[Sequence[ObjectMeta]]] = vars(obstore)["list"]
 """``obstore.list``, whose own type names an Arrow package that is not installed."""
 
@@ -56,15 +61,25 @@ class ObjectStore:
     def __init__(self, open_backend: Callable[[], Backend], url: str) -> None:
         self._open = open_backend
         self.url = url
+        self._opened: Backend | None = None
+        self._opening = Lock()
 
-    @cached_property
+    @property
     def _backend(self) -> Backend:
         """Opened at the first use."""
-        return self._open()
+        with self._opening:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _forget_backend(self) -> None:
+        """Open it anew at the next use."""
+        with self._opening:
+            self._opened = None
 
     def create(self, key: str, value: bytes) -> bool:
         """Write durably unless the key exists; whether this call wrote it."""
-        with self._speaking():
+        with self._speaking("create", key):
             try:
                 self._put(checked(key), value)
             except AlreadyExistsError:
@@ -73,19 +88,17 @@ class ObjectStore:
 
     def get(self, key: str) -> bytes | None:
         """The object, or ``None``: also for what can be no key."""
-        if not is_key(key):
+        found = self._opened_object(key)
+        if found is None:
             return None
-        with self._speaking():
-            try:
-                return bytes(obstore.get(self._backend, key).bytes())
-            except FileNotFoundError:
-                return None
+        with self._speaking("get", key):
+            return bytes(found.bytes())
 
     def exists(self, key: str) -> bool:
         """Whether the key exists, without reading it."""
         if not is_key(key):
             return False
-        with self._speaking():
+        with self._speaking("exists", key):
             try:
                 obstore.head(self._backend, key)
             except FileNotFoundError:
@@ -95,25 +108,47 @@ class ObjectStore:
     def keys(self, prefix: str) -> list[str]:
         """All keys below ``prefix/``, sorted."""
         checked(prefix)
-        with self._speaking():
+        with self._speaking("keys", prefix):
             return sorted(found["path"] for page in LIST(self._backend, prefix) for found in page)
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete; keys that do not exist are no error."""
         there = [key for key in keys if is_key(key)]
-        with self._speaking():
+        with self._speaking("delete", there[0] if there else ""):
             if there:
                 obstore.delete(self._backend, there)
 
     def _put(self, key: str, value: bytes) -> None:
         obstore.put(self._backend, key, value, mode="create", use_multipart=False)
 
+    def _opened_object(self, key: str) -> GetResult | None:
+        """An object whose bytes have not been read yet, or ``None``."""
+        if not is_key(key):
+            return None
+        with self._speaking("get", key):
+            try:
+                return obstore.get(self._backend, key)
+            except FileNotFoundError as error:
+                if not self._absent(error):
+                    raise
+                return None
+
+    def _absent(self, error: FileNotFoundError) -> bool:
+        """Whether it is the object that is missing, not all that it should be in."""
+        del error
+        return True
+
+    def _failure(self, error: Exception, call: Call, key: str) -> StoreUnavailable:
+        """The error in words."""
+        del call, key
+        return StoreUnavailable(f"store {self.url}: {advice(error)}")
+
     @contextmanager
-    def _speaking(self) -> Generator[None]:
+    def _speaking(self, call: Call, key: str) -> Generator[None]:
         try:
             yield
         except (BaseError, OSError) as error:
-            raise StoreUnavailable(f"store {self.url}: {advice(error)}") from error
+            raise self._failure(error, call, key) from error
 
 
 class FolderStore(ObjectStore):
@@ -132,7 +167,7 @@ class FolderStore(ObjectStore):
         """Delete, and the folders that are empty then; keys that do not exist are no error."""
         for key in keys:
             if is_key(key):
-                with self._speaking(), suppress(FileNotFoundError):
+                with self._speaking("delete", key), suppress(FileNotFoundError):
                     obstore.delete(self._backend, key)
                 self._remove_empty_folders(key)
 
@@ -196,8 +231,28 @@ def advice(error: BaseException) -> str:
 
 
 def open_store(url: str) -> ObjectStore:
-    """The store at ``file:///FOLDER``. Raises ``BadSettings`` for an address that is none."""
+    """The store at ``file:///FOLDER`` or ``s3://BUCKET/PREFIX``; ``gs://`` and ``az://`` as obstore takes them.
+
+    Raises ``BadSettings`` for an address that is none, and where what it needs is not installed.
+    """
     parts = urlsplit(url)
-    if parts.scheme != "file":
-        raise BadSettings(f"store {url!r}: this version keeps objects in a folder only; name one, or file:///FOLDER")
-    return FolderStore(Path(unquote(parts.path)))
+    if parts.scheme == "file":
+        return FolderStore(Path(unquote(parts.path)))
+    if parts.query or parts.fragment or not parts.netloc or not is_key(parts.path.strip("/") or "-"):
+        raise BadSettings(f"store {url!r} is no address of a store: write s3://BUCKET/PREFIX or file:///FOLDER")
+    if parts.scheme == "s3":
+        return open_s3(parts.netloc, parts.path.strip("/"))
+    if parts.scheme in ELSEWHERE:
+        return ObjectStore(lambda: from_url(url), url)
+    raise BadSettings(f"store {url!r}: there are stores at file:///FOLDER, s3://, gs:// and az://")
+
+
+def open_s3(bucket: str, prefix: str) -> ObjectStore:
+    """The store in this bucket."""
+    try:
+        from leasehold.adapters.s3 import S3Store  # noqa: PLC0415 - an extra: a folder needs no boto3
+    except ModuleNotFoundError as error:
+        raise BadSettings(
+            f"store s3://{bucket}/{prefix} needs {error.name}, which is not installed: pip install 'leasehold[aws]'"
+        ) from error
+    return S3Store(bucket, prefix)
