@@ -4,42 +4,121 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 
+from sqlalchemy import ARRAY, BindParameter, Delete, Insert, Select, String, Table, Text, Update, cast, column, func, select
+from sqlalchemy import bindparam as place
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import Compiled, SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.types import TypeEngine
 
 from leasehold.adapters.database import sql
+from leasehold.adapters.database.connection import Sql
+from leasehold.adapters.database.elements import EACH, TELLS
 
 DIALECTS: Mapping[str, Callable[[], Dialect]] = {
     "sqlite": lambda: sqlite.dialect(paramstyle="qmark"),
+    "postgresql": lambda: psycopg.dialect(paramstyle="numeric_dollar"),
 }
-PLACE = "?"
+PLACE = re.compile(r"\?|\$(\d+)(::[A-Z]+)?")
+"""SQLite's, and PostgreSQL's with the type that it is cast to."""
 
 
-def compile_book(book: str, dialect: str) -> dict[str, tuple[str, list[str]]]:
-    """Text and names of every statement of the book."""
+def compile_book(book: str, dialect: str) -> dict[str, Sql]:
+    """Every statement of the book."""
     module = importlib.import_module(f"leasehold.adapters.database.statements.{book}")
     statements: dict[str, ClauseElement] = module.STATEMENTS
     made = DIALECTS[dialect]()
-    return {name: text_of(statement.compile(dialect=made)) for name, statement in statements.items()}
+    compiler = in_sets if dialect == "postgresql" else one_by_one
+    return {name: compiler(statement, made) for name, statement in statements.items()}
 
 
-def text_of(compiled: Compiled) -> tuple[str, list[str]]:
+def one_by_one(statement: ClauseElement, dialect: Dialect) -> Sql:
+    """A statement that is run once for each row of values."""
+    if isinstance(statement, Insert) and (names := each_of(statement)):
+        statement = statement.values({name: place(name) for name in names})
+    return text_of(statement.compile(dialect=dialect))
+
+
+def in_sets(statement: ClauseElement, dialect: Dialect) -> Sql:
+    """A statement that takes all rows at once, where it is one for many: an array for each column."""
+    names = each_of(statement)
+    if not isinstance(statement, Insert | Update | Delete) or not isinstance(statement.table, Table) or not names:
+        return text_of(statement.compile(dialect=dialect))
+    kinds = [kind_of(statement.table, name) for name in names]
+    rows = arrays(names, kinds)
+    made = text_of(among(statement, names, rows).compile(dialect=dialect))
+    copies = isinstance(statement, Insert) and " ON CONFLICT " not in made.text
+    start = made.text.partition(" SELECT ")[0].replace("INSERT INTO", "COPY", 1) + " FROM STDIN" if copies else ""
+    return made._replace(kinds=tuple(kind.compile(dialect) for kind in kinds), copy=start)
+
+
+def among(statement: Insert | Update | Delete, names: Sequence[str], rows: TableValuedAlias) -> ClauseElement:
+    """The statement over ``rows`` in place of the values of one."""
+    if isinstance(statement, Insert):
+        selected: Select[*tuple[object, ...]] = select(*(rows.c[name] for name in names))
+        inserted = statement.from_select(list(names), selected)
+        return inserted.returning(*statement.table.primary_key) if options(statement).get(TELLS) else inserted
+
+    def column_of(element: object, **_kw: object) -> object:
+        return rows.c[element.key] if isinstance(element, BindParameter) and element.required else None
+
+    return visitors.replacement_traverse(statement, {}, column_of)
+
+
+def arrays(names: Sequence[str], kinds: Sequence[TypeEngine[object]]) -> TableValuedAlias:
+    """Rows from one array for each column."""
+    given = [cast(place(name), ARRAY(kind)) for name, kind in zip(names, kinds, strict=True)]
+    columns = [column(name, kind) for name, kind in zip(names, kinds, strict=True)]
+    return func.unnest(*given).table_valued(*columns).render_derived("given")
+
+
+def kind_of(table: Table, name: str) -> TypeEngine[object]:
+    """The type of a column, or of a value that is called after one (with ``_`` behind, where it looks for the row)."""
+    kind = table.c[name.removesuffix("_")].type
+    return Text() if isinstance(kind, String) else kind
+
+
+def each_of(statement: ClauseElement) -> tuple[str, ...]:
+    """The values that it takes for each of many rows; none where it is run once."""
+    return options(statement).get(EACH, ())
+
+
+def options(statement: ClauseElement) -> Mapping[str, tuple[str, ...]]:
+    """What ``elements.py`` says of it."""
+    return statement.get_execution_options() if isinstance(statement, Insert | Update | Delete) else {}
+
+
+def text_of(compiled: Compiled) -> Sql:
     """One line of SQL and the names of its places; values that stand in the statement become literals.
 
     Literals, because a partial index serves a query only where the planner sees the value.
     """
     text = " ".join(str(compiled).split())
     if not isinstance(compiled, SQLCompiler):
-        return text, []
-    places = list(compiled.positiontup or ())
-    first, *rest = text.split(PLACE)
-    named = [name for name in places if compiled.binds[name].required]
-    signs = [PLACE if name in named else literal(compiled, name) for name in places]
-    return first + "".join(sign + part for sign, part in zip(signs, rest, strict=True)), named
+        return Sql(text, ())
+    places, names = list(compiled.positiontup or ()), list[str]()
+    left = iter(places)
+
+    def sign(found: re.Match[str]) -> str:
+        name = places[int(found[1]) - 1] if found[1] else next(left)
+        if not compiled.binds[name].required:
+            return literal(compiled, name)
+        if not found[1]:
+            names.append(name)
+            return found[0]
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}{found[2] or ''}"
+
+    text = PLACE.sub(sign, text)
+    return Sql(text, tuple(names))
 
 
 def literal(compiled: SQLCompiler, name: str) -> str:

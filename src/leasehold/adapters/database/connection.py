@@ -21,11 +21,21 @@ class Contended(LedgerUnavailable):
     """Another writer was in the way; the whole transaction may be tried again."""
 
 
+class InDoubt(Contended):
+    """The connection was lost while it committed: the transaction may have been committed, or not."""
+
+
 class Sql(NamedTuple):
-    """One statement as its driver takes it: the text, and the names of its values in the order of their places."""
+    """One statement as its driver takes it: the text, and the names of its values in the order of their places.
+
+    Where PostgreSQL takes a whole set of rows at once, each value is an array of the type in ``kinds``, and ``copy``
+    (if any) begins the ``COPY`` that does the same for large sets.
+    """
 
     text: str
     names: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    copy: str = ""
 
     def values(self, given: Mapping[str, object]) -> tuple[object, ...]:
         """``given`` in the order of the places."""
@@ -57,13 +67,15 @@ class Transaction:
     """One open transaction. ``now`` is the database's clock, read once: all that happens here happens at one instant.
 
     Drivers' errors are translated by whoever opened it. ``after_commit`` is for hints (bells): what it is given runs
-    when the commit is done and the writer lock released, and must not fail.
+    when the commit is done and the writer lock released, and must not fail. ``in_doubt``: this very work was done
+    before, in a transaction of which nobody knows whether it was committed.
     """
 
-    __slots__ = ("_array", "_cursor", "hooks", "now")
+    __slots__ = ("_array", "_cursor", "hooks", "in_doubt", "now")
 
     def __init__(self, cursor: Cursor, now: int, array: Callable[[Sequence[str]], object]) -> None:
         self.now = now
+        self.in_doubt = False
         self.hooks: list[Callable[[], None]] = []
         self._cursor = cursor
         self._array = array
@@ -85,18 +97,15 @@ class Transaction:
         self._cursor.executemany(sql.text, rows)
         return self._cursor.rowcount
 
-    def mark(self) -> None:
-        """Remember this point: ``undo`` goes back to the last one, ``keep`` forgets it."""
-        self._cursor.execute("SAVEPOINT mark")
-
-    def undo(self) -> None:
-        """Take back everything since the mark."""
-        self._cursor.execute("ROLLBACK TO SAVEPOINT mark")
-        self.keep()
-
-    def keep(self) -> None:
-        """Keep everything since the mark."""
-        self._cursor.execute("RELEASE SAVEPOINT mark")
+    def new_of(self, sql: Sql, rows: Sequence[tuple[object, ...]]) -> list[bool]:
+        """Insert those rows whose key is free (``new_alone``); of each row whether it was."""
+        self._cursor.execute("SAVEPOINT here")
+        if self.run_many(sql, rows) == len(rows):
+            self._cursor.execute("RELEASE SAVEPOINT here")
+            return [True] * len(rows)
+        self._cursor.execute("ROLLBACK TO SAVEPOINT here")  # some are old: now one by one, to learn which
+        self._cursor.execute("RELEASE SAVEPOINT here")
+        return [self.run_many(sql, [row]) > 0 for row in rows]
 
     def array(self, texts: Sequence[str]) -> object:
         """Texts as one value, for ``each(...)`` in a statement."""
@@ -148,8 +157,11 @@ class Database(Protocol):
         """A reading transaction: one snapshot, never in a writer's way."""
         ...
 
-    def transact(self, work: Callable[[Transaction], T]) -> T:
-        """``work`` in a writing transaction, all of it again when another writer was in the way."""
+    def transact(self, work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:
+        """``work`` in a writing transaction, all of it again when another writer was in the way.
+
+        ``repeatable``: it may be done again after a commit of which nobody knows whether it happened (``in_doubt``).
+        """
         ...
 
     def close(self) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnClause,
+    ColumnElement,
+    Delete,
     Select,
     Table,
     TableClause,
     Text,
+    Update,
     bindparam,
     cast,
     column,
@@ -82,17 +87,34 @@ def text_column(name: str) -> ColumnClause[str]:
     return column(name, Text)
 
 
+EACH, TELLS = "each", "tells"
+"""Options of statements for ``compile.py``: run for each row of these values; tell the keys of the rows written."""
+
+
 def added(into: Table, *names: str) -> Insert:
     """An insert of rows with these columns (all of them, where none is named), each bound under its name.
 
     Both databases take PostgreSQL's ``ON CONFLICT`` clauses.
     """
-    return postgresql.insert(into).values({name: bindparam(name) for name in names or into.columns.keys()})
+    return postgresql.insert(into).execution_options(**{EACH: names or tuple(into.columns.keys())})
 
 
 def unless_there(into: Table, *names: str) -> Insert:
     """As ``added``; a row whose key is taken is left out."""
     return added(into, *names).on_conflict_do_nothing()
+
+
+def new_alone(into: Table) -> Insert:
+    """As ``unless_there``, for ``Transaction.new_of``, which tells the keys that were free."""
+    return unless_there(into).execution_options(**{TELLS: True})
+
+
+Changes = TypeVar("Changes", Update, Delete)
+
+
+def each_of(statement: Changes, *names: str) -> Changes:
+    """A statement that is run for many rows of values, bound under these names, in this order."""
+    return statement.execution_options(**{EACH: names})
 
 
 def learned(into: Table, *lasting: str) -> Insert:
@@ -134,3 +156,33 @@ def beside_sqlite(element: Beside, compiler: SQLCompiler, **kw: object) -> str:
 def beside_postgresql(element: Beside, compiler: SQLCompiler, **kw: object) -> str:
     """PostgreSQL knows its tables better."""
     return f"({compiler.process(element.clauses, **kw)})"
+
+
+class NextNumber(FunctionElement[int]):
+    """A number that no task has had; its argument counts from 1 within the statement."""
+
+    name = "next_number"
+    inherit_cache = True
+    type = BigInteger()
+
+
+@compiles(NextNumber, "sqlite")
+def next_number_sqlite(element: NextNumber, compiler: SQLCompiler, **kw: object) -> str:
+    """The writer is alone."""
+    return f"(SELECT coalesce(max(number), 0) FROM tasks) + {compiler.process(element.clauses, **kw)}"
+
+
+@compiles(NextNumber, "postgresql")
+def next_number_postgresql(_element: NextNumber, _compiler: SQLCompiler, **_kw: object) -> str:
+    """Writers take turns at the sequence, and wait for nobody's commit."""
+    return "nextval('tasks_number_seq')"
+
+
+def next_numbers(nths: str) -> Select[int]:
+    """As many numbers for new tasks as texts are bound: 1, 2, 3 and so on."""
+    return select(NextNumber(cast(text_column("value"), BigInteger))).select_from(each_row(nths))
+
+
+def total(of: ColumnElement[int]) -> ColumnElement[int]:
+    """A sum as a whole number: PostgreSQL's own is a decimal."""
+    return cast(func.coalesce(func.sum(of), 0), BigInteger)

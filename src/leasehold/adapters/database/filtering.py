@@ -13,6 +13,8 @@ from leasehold.core.filters import NO_GROUP, STATES, Choice, Filter
 
 FIRST, LAST = 0, 2**62
 """No task has such a number."""
+DISORDER = 10_000
+"""ms by which a task may have a lower number than one that was submitted before it (``submitting.LATE``)."""
 MOST = 1_000
 """Tasks that a filter may name by their ids, and groups that it may name by their beginnings."""
 IN_TROUBLE = frozenset({"failed", "cancelled", "pending/scheduled", "pending/lapsed", "pending/blocked"})
@@ -185,14 +187,22 @@ def beginning_with(beginning: str) -> dict[str, str]:
 
 
 def bounds_of(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter) -> Bounds:
-    """Ages as numbers: tasks are numbered in the order of the instants at which they were submitted."""
-    above = FIRST if filter_.younger is None else first_since(tx, sql, tx.now - filter_.younger) - 1
-    below = first_since(tx, sql, tx.now - filter_.older + 1) if filter_.older else LAST
+    """Ages as numbers: tasks are numbered in the order of the instants at which they were submitted, give or take.
+
+    With numbers at most ``DISORDER`` out of order, the bounds hold all that is asked for, and a little more on either
+    side, which the conditions on the instants themselves leave out.
+    """
+    above = FIRST if filter_.younger is None else first_since(tx, sql, tx.now - filter_.younger - DISORDER) - 1
+    below = first_since(tx, sql, tx.now - filter_.older + 1 + DISORDER) if filter_.older else LAST
     return Bounds(above, below)
 
 
 def first_since(tx: Transaction, sql: Mapping[str, Sql], instant: int) -> int:
-    """The number of the first task submitted at or after ``instant``; one above all others if there is none."""
+    """The number of the first task submitted at or after ``instant``; one above all others if there is none.
+
+    Where they are not quite in order: all below it were submitted before ``instant`` + ``DISORDER``, and all from it on
+    after ``instant`` - ``DISORDER``.
+    """
     ((newest,),) = tx.rows(sql["newest number"])
     low, high = 1, newest + 1
     while low < high:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from leasehold.adapters.database import counting, dispatching, operating, recording, submitting
 from leasehold.adapters.database.connection import Database, Transaction
@@ -27,6 +28,7 @@ from leasehold.ports.ledger import (
 )
 from leasehold.ports.queue import Queue
 
+T = TypeVar("T")
 SECRET_BYTES = 32
 
 
@@ -46,7 +48,7 @@ class DatabaseLedger:
 
     def submit(self, tasks: Sequence[NewTask]) -> list[Accepted | Existing | KeyConflict]:
         """Write them in one transaction."""
-        return self.database.transact(lambda tx: submitting.submit(tx, self._sql, tasks)) if tasks else []
+        return self._repeat(lambda tx: submitting.submit(tx, self._sql, tasks)) if tasks else []
 
     def dispatch(self, queue: str, limit: int, terms: Terms, compose: Compose, into: Queue | None) -> list[Outgoing]:
         """Give up to ``limit`` due tasks their next dispatch; sent in the same transaction if ``into`` is given."""
@@ -57,13 +59,13 @@ class DatabaseLedger:
                 dispatching.send(tx, into, compose(outgoing))
             return outgoing
 
-        return self.database.transact(work)
+        return self._repeat(work)
 
     def apply(self, changes: Sequence[Change], malformed: Sequence[Malformed] = ()) -> list[Applied]:
         """Decide and save; one answer per change, in order."""
         if not changes and not malformed:
             return []
-        return self.database.transact(lambda tx: recording.apply(tx, self._sql, changes, malformed))
+        return self._repeat(lambda tx: recording.apply(tx, self._sql, changes, malformed))
 
     def alarms(self, need: Need, limit: int) -> list[tuple[str, Event]]:
         """What the clock owes, oldest debt first."""
@@ -80,15 +82,15 @@ class DatabaseLedger:
 
     def fold_counters(self) -> int:
         """Fold counter deltas; how many rows were folded."""
-        return self.database.transact(lambda tx: counting.fold(tx, self._sql))
+        return self._repeat(lambda tx: counting.fold(tx, self._sql))
 
     def prune(self, before: int, limit: int) -> int:
         """Forget status_ids seen before that instant; how many."""
-        return self.database.transact(lambda tx: self._forget(tx, before, limit))
+        return self._repeat(lambda tx: self._forget(tx, before, limit))
 
     def pause(self, queue: str, *, paused: bool, by: str) -> None:
         """Stop or resume dispatching of one queue."""
-        self.database.transact(
+        self._repeat(
             lambda tx: tx.run(
                 self._sql["pause"], {"name": queue, "paused": paused, "paused_by": by, "paused_at": tx.now}
             )
@@ -96,7 +98,7 @@ class DatabaseLedger:
 
     def start_operation(self, operation: Operation) -> None:
         """Write a bulk operation."""
-        self.database.transact(lambda tx: operating.start(tx, self._sql, operation))
+        self._repeat(lambda tx: operating.start(tx, self._sql, operation))
 
     def next_operation(self, limit: int) -> tuple[Operation, list[str]] | None:
         """The oldest unfinished operation and the next task ids it covers."""
@@ -105,21 +107,32 @@ class DatabaseLedger:
 
     def advance_operation(self, operation: Operation) -> None:
         """Save cursor, counts and end, unless it was cancelled meanwhile."""
-        self.database.transact(lambda tx: operating.advance(tx, self._sql, operation))
+        self._repeat(lambda tx: operating.advance(tx, self._sql, operation))
 
     def cancel_operation(self, operation_id: str) -> bool:
         """Stop an unfinished operation; whether there was one."""
-        return self.database.transact(lambda tx: operating.cancel(tx, self._sql, operation_id))
+        return self._repeat(lambda tx: operating.cancel(tx, self._sql, operation_id))
 
     def secret(self, name: str) -> bytes:
         """A 32-byte key kept in the ledger, made at first use."""
         with self.database.read() as tx:
             found = tx.rows(self._sql["secret"], {"name": name})
-        return found[0][0] if found else self.database.transact(lambda tx: self._made(tx, name))
+        return found[0][0] if found else self._repeat(lambda tx: self._made(tx, name))
 
     def close(self) -> None:
         """Release connections."""
         self.database.close()
+
+    def _repeat(self, work: Callable[[Transaction], T]) -> T:
+        """``work`` in one transaction; again also where nobody knows whether a first commit happened.
+
+        That is right for all that a ledger writes. *Submit* finds its own ids. *Apply* finds its changes made: a
+        status_id is applied once, and an event without one is decided anew on the task as it now stands, which ignores
+        what has happened already. *Dispatch* gives out other tasks; those of the lost answer are queued under a number
+        that is never sent again, and come due again when it is void (R7), unless their messages were part of that very
+        transaction. Folding and forgetting go on where they are; the rest writes the same row twice.
+        """
+        return self.database.transact(work, repeatable=True)
 
     def _forget(self, tx: Transaction, before: int, limit: int) -> int:
         old = tx.rows(self._sql["old status ids"], {"before": before, "limit": limit})

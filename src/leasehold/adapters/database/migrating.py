@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import create_engine, event
 from sqlalchemy.pool import StaticPool
 
+from leasehold.adapters.database.connection import Database
 from leasehold.adapters.database.open import connect, mismatch, schema_version
 from leasehold.adapters.database.sqlite import SqliteDatabase
 from leasehold.adapters.database.version import SCHEMA_VERSION
 from leasehold.core.errors import SchemaMismatch
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+ENGINES = {
+    "sqlite": ("sqlite://", "BEGIN IMMEDIATE"),  # the driver leaves it to us
+    "postgresql": ("postgresql+psycopg://", "SET LOCAL lock_timeout = '60s'"),  # the driver has begun by then
+}
+"""How SQLAlchemy reaches each database, and the first statement of the transaction."""
 
 
 def check(url: str) -> str | None:
@@ -26,13 +31,13 @@ def check(url: str) -> str | None:
     """
     database = connect(url)
     try:
-        if not Path(database.path).exists():
+        if isinstance(database, SqliteDatabase) and not Path(database.path).exists():
             return None
         version = version_of(database)
     finally:
         database.close()
     if version not in {None, SCHEMA_VERSION}:
-        raise mismatch(url, str(version))
+        raise mismatch(database.url, str(version))
     return version
 
 
@@ -47,21 +52,22 @@ def migrate(url: str) -> tuple[str | None, str]:
         with database.alone() as raw:
             before = version_of(database)
             if before is not None and before > SCHEMA_VERSION:
-                raise mismatch(url, before)
-            upgrade(raw)
+                raise mismatch(database.url, before)
+            upgrade(*ENGINES[database.dialect], raw)
     except CommandError as error:
         raise SchemaMismatch(
-            f"ledger {url}: no step leads from its schema to {SCHEMA_VERSION} ({error}). Restore a backup of it"
+            f"ledger {database.url}: no step leads from its schema to {SCHEMA_VERSION} ({error}). "
+            "Restore a backup of it"
         ) from error
     finally:
         database.close()
     return before, SCHEMA_VERSION
 
 
-def upgrade(raw: sqlite3.Connection) -> None:
+def upgrade(engine_url: str, begin: str, raw: object) -> None:
     """Let Alembic make what is missing, all of it or nothing."""
-    engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
-    event.listen(engine, "begin", begin)
+    engine = create_engine(engine_url, creator=lambda: raw, poolclass=StaticPool)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
@@ -69,12 +75,7 @@ def upgrade(raw: sqlite3.Connection) -> None:
         command.upgrade(config, "head")
 
 
-def begin(connection: Connection) -> None:
-    """The driver leaves it to us."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def version_of(database: SqliteDatabase) -> str | None:
+def version_of(database: Database) -> str | None:
     """The version of the schema; ``None`` where there is none."""
     with database.read() as tx:
         return schema_version(database, tx)

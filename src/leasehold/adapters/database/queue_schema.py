@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Table
 
-from leasehold.adapters.database.schema import METADATA
+from leasehold.adapters.database.schema import METADATA, TEXT
 
 __all__ = ["METADATA", "queue_messages"]
 
 queue_messages = Table(
     "queue_messages",
     METADATA,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("queue", Text, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
+    Column("queue", TEXT, nullable=False),
+    Column("body", TEXT, nullable=False),
     Column("sent_at", BigInteger, nullable=False),
     Column("visible_at", BigInteger, nullable=False),
     Column("receives", Integer, nullable=False),

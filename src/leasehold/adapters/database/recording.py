@@ -45,14 +45,8 @@ def heard_before(
         for change in changes
         if change.status_id is not None and change.task_id in hots
     }
-    tx.mark()
-    if tx.run_many(sql["add status id"], [(*heard, tx.now) for heard in noted]) == len(noted):
-        tx.keep()
-        return set()
-    tx.undo()  # some are old: now one by one, to learn which
-    return {
-        heard for heard in noted if not tx.run(sql["add status id"], {"task": heard[0], "id": heard[1], "at": tx.now})
-    }
+    rows = [(*heard, tx.now) for heard in noted]
+    return {heard for heard, new in zip(noted, tx.new_of(sql["add status id"], rows), strict=True) if not new}
 
 
 class Recording:

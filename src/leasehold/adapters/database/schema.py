@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Float,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -34,12 +35,15 @@ from sqlalchemy.types import TypeEngine
 
 METADATA = MetaData()
 NUMBER = BigInteger().with_variant(Integer, "sqlite")
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+"""Compared byte by byte in both databases: ranges of texts mean the same in each, and no update of a library moves an
+index's order."""
 ZERO = text("0")
 
 
 def number(name: str = "number") -> Column[int]:
     """A primary key that the database counts up."""
-    return Column(name, NUMBER, primary_key=True, autoincrement=True)
+    return Column(name, NUMBER, Identity(), primary_key=True)
 
 
 def task_key() -> Column[int]:
@@ -71,10 +75,10 @@ tasks = Table(
     "tasks",
     METADATA,
     number(),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", TEXT, nullable=False, unique=True),
     # what never changes
-    some("name", Text),
-    some("queue", Text),
+    some("name", TEXT),
+    some("queue", TEXT),
     some("lease", BigInteger),
     some("max_attempts", Integer),
     some("max_losses", Integer),
@@ -82,36 +86,37 @@ tasks = Table(
     some("backoff_cap", BigInteger),
     some("created_at", BigInteger),
     some("priority", Integer),
-    Column("batch", Text),
+    Column("batch", TEXT),
     # the state
     some("due_at", BigInteger),
-    some("state", Text),
+    some("state", TEXT),
     some("version", Integer),
     zero("n"),
     no("open"),
     zero("not_after"),
     zero("void_at"),
     zero("r"),
-    Column("run_id", Text),
+    Column("run_id", TEXT),
     no("run_open"),
-    Column("worker", Text),
-    Column("receipt", Text),
+    Column("worker", TEXT),
+    Column("receipt", TEXT),
     zero("lease_until"),
     no("run_charged"),
     zero("seen"),
     zero("attempts"),
     zero("losses"),
-    Column("charged", Text),
+    Column("charged", TEXT),
     no("inferred"),
-    Column("reason", Text),
-    Column("error_group", Text),
-    Column("cancelled_by", Text),
+    Column("reason", TEXT),
+    Column("error_group", TEXT),
+    Column("cancelled_by", TEXT),
     some("updated_at", BigInteger),
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
     # what only the ledger needs to know
     Column("alarm", BigInteger),
     Column("ended_no", BigInteger),
+    postgresql_with={"fillfactor": 85},  # room for a task's next version beside it
 )
 
 IN_TROUBLE = ("failed", "cancelled", "pending/scheduled", "pending/lapsed", "pending/blocked")
@@ -143,40 +148,40 @@ bodies = Table(
     "bodies",
     METADATA,
     task_key(),
-    Column("arguments", Text),
-    Column("arguments_ref", Text),
-    Column("key", Text),
-    Column("tenant", Text),
-    Column("trace", Text),
+    Column("arguments", TEXT),
+    Column("arguments_ref", TEXT),
+    Column("key", TEXT),
+    Column("tenant", TEXT),
+    Column("trace", TEXT),
 )
 
 task_keys = table(
     "task_keys",
     # A task without a batch has the batch '': null would be equal to nothing, and the key not unique.
-    Column("key", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("batch", Text, primary_key=True),
+    Column("key", TEXT, primary_key=True),
+    Column("name", TEXT, primary_key=True),
+    Column("batch", TEXT, primary_key=True),
     some("task", NUMBER),
-    some("fingerprint", Text),
+    some("fingerprint", TEXT),
 )
 
-results = Table("results", METADATA, task_key(), Column("result", Text), Column("result_ref", Text))
+results = Table("results", METADATA, task_key(), Column("result", TEXT), Column("result_ref", TEXT))
 
 runs = table(
     "runs",
     task_key(),
     Column("n", BigInteger, primary_key=True),
     Column("r", BigInteger, primary_key=True),
-    Column("run_id", Text, primary_key=True),
-    Column("worker", Text),
+    Column("run_id", TEXT, primary_key=True),
+    Column("worker", TEXT),
     Column("started_at", BigInteger),
     Column("lease_until", BigInteger),
     Column("ended_at", BigInteger),
-    Column("outcome", Text),
+    Column("outcome", TEXT),
     Column("lost_at", BigInteger),
     Column("fraction", Float),
-    Column("note", Text),
-    Column("failure", Text),
+    Column("note", TEXT),
+    Column("failure", TEXT),
 )
 
 run_outputs = Table(
@@ -185,13 +190,13 @@ run_outputs = Table(
     task_key(),
     Column("n", BigInteger, primary_key=True),
     Column("r", BigInteger, primary_key=True),
-    Column("run_id", Text, primary_key=True),
-    Column("log", Text),
-    Column("log_ref", Text),
+    Column("run_id", TEXT, primary_key=True),
+    Column("log", TEXT),
+    Column("log_ref", TEXT),
     Column("log_bytes", BigInteger),
     # a result that came too late to be the task's
-    Column("result", Text),
-    Column("result_ref", Text),
+    Column("result", TEXT),
+    Column("result_ref", TEXT),
 )
 
 audit = table(
@@ -199,30 +204,30 @@ audit = table(
     task_key(),
     Column("seq", Integer, primary_key=True),
     some("at", BigInteger),
-    some("kind", Text),
-    some("before", Text),
-    some("after", Text),
+    some("kind", TEXT),
+    some("before", TEXT),
+    some("after", TEXT),
     zero("n"),
     zero("r"),
-    Column("run_id", Text),
-    Column("detail", Text),
+    Column("run_id", TEXT),
+    Column("detail", TEXT),
 )
 
 status_ids = table(
     "status_ids",
     task_key(),
-    Column("id", Text, primary_key=True),
+    Column("id", TEXT, primary_key=True),
     some("at", BigInteger),
 )
 Index("status_ids_by_age", status_ids.c.at)
 
 error_groups = table(
     "error_groups",
-    Column("id", Text, primary_key=True),
-    some("name", Text),
-    some("type", Text),
-    some("message", Text),
-    some("frame", Text),
+    Column("id", TEXT, primary_key=True),
+    some("name", TEXT),
+    some("type", TEXT),
+    some("message", TEXT),
+    some("frame", TEXT),
     some("first_at", BigInteger),
     some("last_at", BigInteger),
 )
@@ -234,7 +239,7 @@ CELL = ("queue", "state", "name", "batch", "error_group")
 
 counters = table(
     "counters",
-    *(Column(name, Text, primary_key=True) for name in CELL),
+    *(Column(name, TEXT, primary_key=True) for name in CELL),
     some("tasks", BigInteger),
 )
 Index("counters_by_batch", counters.c.batch, counters.c.state)
@@ -243,7 +248,7 @@ counter_deltas = Table(
     "counter_deltas",
     METADATA,
     number(),
-    *(some(name, Text) for name in CELL),
+    *(some(name, TEXT) for name in CELL),
     some("tasks", BigInteger),
 )
 
@@ -251,16 +256,16 @@ batches = Table(
     "batches",
     METADATA,
     number(),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False, unique=True),
     some("created_at", BigInteger),
     zero("ended"),
 )
 
 queues = table(
     "queues",
-    Column("name", Text, primary_key=True),
+    Column("name", TEXT, primary_key=True),
     no("paused"),
-    Column("paused_by", Text),
+    Column("paused_by", TEXT),
     Column("paused_at", BigInteger),
 )
 
@@ -268,17 +273,17 @@ operations = Table(
     "operations",
     METADATA,
     number(),
-    Column("id", Text, nullable=False, unique=True),
-    some("kind", Text),
-    some("filter", Text),
-    some("ceiling", Text),
-    some("by", Text),
-    some("reason", Text),
+    Column("id", TEXT, nullable=False, unique=True),
+    some("kind", TEXT),
+    some("filter", TEXT),
+    some("ceiling", TEXT),
+    some("by", TEXT),
+    some("reason", TEXT),
     some("created_at", BigInteger),
-    some("cursor", Text),
+    some("cursor", TEXT),
     some("matched", BigInteger),
     some("changed", BigInteger),
-    some("finished", Text),
+    some("finished", TEXT),
     Column("finished_at", BigInteger),
 )
 
@@ -287,10 +292,10 @@ quarantine = Table(
     METADATA,
     number(),
     some("at", BigInteger),
-    some("source", Text),
-    some("digest", Text),
-    some("body", Text),
-    some("reason", Text),
+    some("source", TEXT),
+    some("digest", TEXT),
+    some("body", TEXT),
+    some("reason", TEXT),
     UniqueConstraint("source", "digest"),
 )
 
@@ -302,4 +307,4 @@ schema_version = Table(
 )
 """The number of the newest migration that was made here: one row, as Alembic keeps it."""
 
-secrets = table("secrets", Column("name", Text, primary_key=True), some("value", LargeBinary))
+secrets = table("secrets", Column("name", TEXT, primary_key=True), some("value", LargeBinary))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from leasehold.adapters.database.connection import Sql
 
@@ -22,7 +23,8 @@ class Compiled(TypedDict):
     """A compiled book as it is kept: each statement's text and the names of its values."""
 
     sources: str
-    statements: dict[str, tuple[str, list[str]]]
+    statements: dict[str, list[Any]]
+    """The parts of each ``Sql`` that are not empty, in its order."""
 
 
 def load(book: str, dialect: str) -> dict[str, Sql]:
@@ -30,7 +32,12 @@ def load(book: str, dialect: str) -> dict[str, Sql]:
     compiled = saved(book, dialect)
     if compiled is None or compiled["sources"] != digest(book):
         compiled = compile_now(book, dialect)
-    return {name: Sql(text, tuple(names)) for name, (text, names) in compiled["statements"].items()}
+    return {name: sql_of(*parts) for name, parts in compiled["statements"].items()}
+
+
+def sql_of(text: str, names: Sequence[str], kinds: Sequence[str] = (), copy: str = "") -> Sql:
+    """One statement, as it was kept."""
+    return Sql(text, tuple(names), tuple(kinds), copy)
 
 
 def saved(book: str, dialect: str) -> Compiled | None:
@@ -58,4 +65,5 @@ def compile_now(book: str, dialect: str) -> Compiled:
     """Compile with SQLAlchemy."""
     from leasehold.adapters.database.compile import compile_book  # noqa: PLC0415 - the import is what we avoid
 
-    return Compiled(sources=digest(book), statements=compile_book(book, dialect))
+    made = {name: [part for part in each if part] for name, each in compile_book(book, dialect).items()}
+    return Compiled(sources=digest(book), statements=made)

@@ -140,7 +140,7 @@ class SqliteDatabase:
                 raise
             pool.readers.append(connection)
 
-    def transact(self, work: Callable[[Transaction], T]) -> T:
+    def transact(self, work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:  # noqa: ARG002 - no doubts
         """``work`` in a writing transaction, all of it again when another program was in the way."""
         for _ in range(TRIES - 1):
             with suppress(Contended), self.write() as tx:

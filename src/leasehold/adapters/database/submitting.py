@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from leasehold.adapters.database.changing import audit_values
-from leasehold.adapters.database.connection import Sql, Transaction
+from leasehold.adapters.database.connection import Contended, Sql, Transaction
 from leasehold.adapters.database.rows import STATES, submitted_values
 from leasehold.adapters.database.tally import Cell, Tally, cell_of
 from leasehold.core.events import Submitted
@@ -36,11 +37,23 @@ class Shape(NamedTuple):
 
 
 def submit(tx: Transaction, sql: Mapping[str, Sql], new: Sequence[NewTask]) -> list[Answer]:
-    """Write those whose keys are free; say of the others who has their keys."""
+    """Write those whose keys are free; say of the others who has their keys.
+
+    May be repeated after a commit of which nobody knows whether it happened: ids are fixed before, so what is there
+    with its id is what that commit wrote, all of it or nothing, and is not written twice.
+    """
+    there = there_already(tx, sql, new) if tx.in_doubt else frozenset[str]()
     holders = holders_of(tx, sql, new)
-    answers = [claim(each, holders) for each in new]
-    Submission(tx, sql).write([each for each, answer in zip(new, answers, strict=True) if type(answer) is Accepted])
+    answers = [Accepted(each.task.id) if each.task.id in there else claim(each, holders) for each in new]
+    accepted = [each for each, answer in zip(new, answers, strict=True) if type(answer) is Accepted]
+    if fresh := [each for each in accepted if each.task.id not in there]:
+        Submission(tx, sql, len(fresh)).write(fresh)
     return answers
+
+
+def there_already(tx: Transaction, sql: Mapping[str, Sql], new: Sequence[NewTask]) -> frozenset[str]:
+    """The ids of those that an earlier try has written after all."""
+    return frozenset(row[0] for row in tx.rows(sql["there"], {"ids": tx.array([each.task.id for each in new])}))
 
 
 def holders_of(tx: Transaction, sql: Mapping[str, Sql], new: Sequence[NewTask]) -> dict[Key, Holder]:
@@ -68,32 +81,40 @@ def claim(new: NewTask, holders: dict[Key, Holder]) -> Answer:
 class Submission:
     """Rows of new tasks. Each *shape* of task is decided once, however many tasks have it."""
 
-    def __init__(self, tx: Transaction, sql: Mapping[str, Sql]) -> None:
+    def __init__(self, tx: Transaction, sql: Mapping[str, Sql], tasks: int) -> None:
         self._tx = tx
         self._sql = sql
         last = tx.rows(sql["last"])
-        self._number, newest = last[0] if last else (0, 0)
-        # Numbers and instants rise together, whatever the clock does: pages by age are ranges of numbers.
-        self._now = max(tx.now, newest)
+        # Numbers and instants rise together, whatever the clock does: pages by age are ranges of numbers. Of writers
+        # at once one may begin first and number last, so that they do so within ``DISORDER`` only.
+        self._now = max(tx.now, last[0][1] if last else 0)
+        nths = tx.array([str(nth) for nth in range(1, tasks + 1)])
+        self._numbers = [number for (number,) in tx.rows(sql["numbers"], {"nths": nths})]
         self._shapes: dict[tuple[object, ...], Shape] = {}
 
     def write(self, new: Sequence[NewTask]) -> None:
         """Insert them all, with bodies, keys, audit lines and counts."""
+        run_many, sql, numbered = self._tx.run_many, self._sql, list(zip(self._numbers, new, strict=True))
+        self._write_keys([key_values(number, each) for number, each in numbered if each.key is not None])
         tasks: list[tuple[object, ...]] = []
         lines: list[tuple[object, ...]] = []
         tally = Tally()
-        for number, each in enumerate(new, self._number + 1):
+        for number, each in numbered:
             shape = self._shape(each.task)
             tasks.append((number, each.task.id, *shape.values))
             lines += [audit_values(number, line) for line in shape.lines]
             tally.add(shape.cell, 1)
-        self._write_places(new)
-        run_many, sql, numbered = self._tx.run_many, self._sql, list(enumerate(new, self._number + 1))
         run_many(sql["add task"], tasks)
         run_many(sql["add body"], [body_values(number, each) for number, each in numbered])
-        run_many(sql["add key"], [key_values(number, each) for number, each in numbered if each.key is not None])
         run_many(sql["add audit"], lines)
+        self._write_places(new)
         tally.save(self._tx, sql)
+
+    def _write_keys(self, keys: list[tuple[object, ...]]) -> None:
+        """In one order, so that two who submit the same keys at once wait for each other and not both for ever."""
+        keys.sort(key=itemgetter(0, 1, 2))
+        if self._tx.run_many(self._sql["add key"], keys) < len(keys):
+            raise Contended("another submit has taken a key of this one a moment ago.")
 
     def _write_places(self, new: Sequence[NewTask]) -> None:
         batches = {each.task.batch for each in new if each.task.batch is not None}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Executable, Integer, and_, bindparam, delete, func, or_, select, union_all, update
+from sqlalchemy import Executable, Integer, and_, bindparam, delete, or_, select, union_all, update
 
-from leasehold.adapters.database.elements import added, each_number, unless_there
+from leasehold.adapters.database.elements import added, each_number, each_of, total, unless_there
 from leasehold.adapters.database.rows import STATES
 from leasehold.adapters.database.schema import (
     CELL,
@@ -44,7 +44,7 @@ old_ids = (
 
 STATEMENTS: Mapping[str, Executable] = {
     # counters
-    "flights": select(in_flight.c.queue, in_flight.c.state, func.sum(in_flight.c.tasks)).group_by(
+    "flights": select(in_flight.c.queue, in_flight.c.state, total(in_flight.c.tasks)).group_by(
         in_flight.c.queue, in_flight.c.state
     ),
     "paused queues": select(queues.c.name).where(queues.c.paused),
@@ -55,8 +55,9 @@ STATEMENTS: Mapping[str, Executable] = {
     "fold cell": fold_cell.on_conflict_do_update(
         index_elements=list(CELL), set_={"tasks": counters.c.tasks + fold_cell.excluded.tasks}
     ),
-    "drop empty cell": delete(counters).where(
-        and_(*(counters.c[name] == bindparam(name) for name in CELL)), counters.c.tasks == 0
+    "drop empty cell": each_of(
+        delete(counters).where(and_(*(counters.c[name] == bindparam(name) for name in CELL)), counters.c.tasks == 0),
+        *CELL,
     ),
     "drop deltas": delete(counter_deltas).where(counter_deltas.c.number.in_(each_number("numbers"))),
     # queues
@@ -68,11 +69,13 @@ STATEMENTS: Mapping[str, Executable] = {
     "add secret": unless_there(secrets),
     # forgetting
     "old status ids": old_ids,
-    "drop status id": delete(status_ids).where(
-        status_ids.c.task == bindparam("task"), status_ids.c.id == bindparam("id")
+    "drop status id": each_of(
+        delete(status_ids).where(status_ids.c.task == bindparam("task"), status_ids.c.id == bindparam("id")),
+        "task",
+        "id",
     ),
     # bulk operations
-    "add operation": added(operations, *(column.name for column in (*OPERATION, *PROGRESS))),
+    "add operation": unless_there(operations, *(column.name for column in (*OPERATION, *PROGRESS))),
     "next operation": select(*OPERATION, *PROGRESS).where(unfinished).order_by(operations.c.number).limit(1),
     "advance operation": update(operations)
     .where(operations.c.id == bindparam("id_"), unfinished)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import BigInteger, Executable, Integer, bindparam, select, update
+from sqlalchemy import Executable, Integer, bindparam, select, update
 
-from leasehold.adapters.database.elements import added, each, learned, unless_there
+from leasehold.adapters.database.elements import added, each, each_of, learned, new_alone, next_numbers, unless_there
 from leasehold.adapters.database.rows import CHANGING, SUBMITTED, TASK_COLUMNS
 from leasehold.adapters.database.schema import (
     audit,
@@ -34,6 +34,7 @@ FAILED_AGAIN = added(error_groups)
 
 STATEMENTS: Mapping[str, Executable] = {
     # submit
+    "numbers": next_numbers("nths"),
     "last": select(tasks.c.number, tasks.c.created_at).order_by(tasks.c.number.desc()).limit(1),
     "add task": added(tasks, *SUBMITTED),
     "add body": added(bodies),
@@ -43,6 +44,7 @@ STATEMENTS: Mapping[str, Executable] = {
     )
     .select_from(task_keys.join(tasks, tasks.c.number == task_keys.c.task))
     .where(task_keys.c.key.in_(each("keys"))),
+    "there": select(tasks.c.id).where(tasks.c.id.in_(each("ids"))),
     "add batch": unless_there(batches, "name", "created_at"),
     "add queue": unless_there(queues, "name"),
     # dispatch
@@ -55,13 +57,14 @@ STATEMENTS: Mapping[str, Executable] = {
     "paused": select(queues.c.paused).where(queues.c.name == bindparam("queue")),
     # apply
     "read": select(*HOT).where(tasks.c.id.in_(each("ids"))).order_by(tasks.c.number).with_for_update(of=tasks),
-    "heard": select(status_ids.c.id).where(
-        status_ids.c.task == bindparam("task", type_=BigInteger), status_ids.c.id.in_(each("ids"))
+    "add status id": new_alone(status_ids),
+    "change task": each_of(
+        update(tasks)
+        .where(tasks.c.number == bindparam("number_"))
+        .values({name: bindparam(name) for name in CHANGING}),
+        *CHANGING,
+        "number_",
     ),
-    "add status id": unless_there(status_ids),
-    "change task": update(tasks)
-    .where(tasks.c.number == bindparam("number_"))
-    .values({name: bindparam(name) for name in CHANGING}),
     "add audit": added(audit),
     "learn run": learned(runs, "started_at"),
     "learn output": learned(run_outputs),

@@ -24,7 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from leasehold.adapters.database.elements import Beside, each, each_number
+from leasehold.adapters.database.elements import Beside, each, each_number, total
 from leasehold.adapters.database.schema import (
     CELL,
     IN_TROUBLE,
@@ -113,12 +113,12 @@ in_cell: Mapping[str, ColumnElement[str]] = {
 
 def counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
     """How many tasks are in the cells for which this holds."""
-    return func.coalesce(func.sum(case((condition, cells.c.tasks), else_=0)), 0)
+    return total(case((condition, cells.c.tasks), else_=0))
 
 
 STATEMENTS: Mapping[str, Executable] = {
     **dict(walks()),
-    "counted": select(func.coalesce(func.sum(cells.c.tasks), 0)).where(
+    "counted": select(total(cells.c.tasks)).where(
         func.substr(cells.c.state, 1, 1) != HAPPENED,
         *(one_of(column, plural) for plural, column in in_cell.items()),
         *(none_of(column, f"not_{plural}") for plural, column in in_cell.items() if plural != "states"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Executable, Integer, Select, and_, bindparam, func, select, union_all
 
-from leasehold.adapters.database.elements import each, each_number
+from leasehold.adapters.database.elements import each, each_number, total
 from leasehold.adapters.database.rows import TASK_COLUMNS
 from leasehold.adapters.database.schema import (
     CELL,
@@ -73,7 +73,7 @@ def cells(*conditions: str) -> Select[str, str, str, str, str, int]:
     ]
     both = union_all(*parts).subquery()
     cell = [both.c[name] for name in CELL]
-    return select(*cell, func.sum(both.c.tasks)).group_by(*cell).having(func.sum(both.c.tasks) != 0)
+    return select(*cell, total(both.c.tasks)).group_by(*cell).having(total(both.c.tasks) != 0)
 
 
 true_cell = [tasks.c.queue, tasks.c.state, tasks.c.name, tasks.c.batch, tasks.c.error_group]
