@@ -47,7 +47,7 @@ class Watched:
         self.reads += 1
         return self._database.read()
 
-    def transact(self, work: Callable[[Transaction], T]) -> T:
+    def transact(self, work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:
         self.writes += 1
         return self._database.transact(work)
 

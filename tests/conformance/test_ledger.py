@@ -1,4 +1,4 @@
-"""The ledger on SQLite keeps what every ledger owes."""
+"""The ledger keeps what every ledger owes, on SQLite and on two versions of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from leasehold.testing.ledger_bench import LedgerBench
 from leasehold.testing.ledger_chores_suite import LedgerChoresSuite
 from leasehold.testing.ledger_suite import LedgerSuite
 from leasehold.testing.views_suite import ViewsSuite
+from tests.database.postgres_bench import PostgresBench
 from tests.database.sqlite_bench import SqliteBench
 
 
@@ -19,5 +20,13 @@ class TestSqliteLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, FilterSuite):
     @pytest.fixture
     def bench(self, tmp_path: Path) -> Iterator[LedgerBench]:
         bench = SqliteBench(tmp_path)
+        yield bench
+        bench.close()
+
+
+class TestPostgresLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, FilterSuite):
+    @pytest.fixture
+    def bench(self, postgres_url: str) -> Iterator[LedgerBench]:
+        bench = PostgresBench(postgres_url)
         yield bench
         bench.close()

@@ -325,15 +325,11 @@ def test_many_readers_at_once_have_a_connection_each(bench: SqliteBench) -> None
     assert len(bench.database._pool.readers) == 2
 
 
-def test_a_mark_takes_back_what_came_after_it(bench: SqliteBench) -> None:
-    chores = bench.database.sql("chores")
+def test_of_many_keys_it_is_told_which_were_free(bench: SqliteBench) -> None:
+    one, two, three = (1, "a", 0), (1, "b", 0), (2, "a", 0)
+    add = bench.database.sql("ledger")["add status id"]
     with bench.database.write() as tx:
-        tx.run(chores["add secret"], {"name": "before", "value": b"x"})
-        tx.mark()
-        tx.run(chores["add secret"], {"name": "after", "value": b"x"})
-        tx.undo()
-        tx.mark()
-        tx.run(chores["add secret"], {"name": "kept", "value": b"x"})
-        tx.keep()
-    with bench.database.read() as tx:
-        assert [len(tx.rows(chores["secret"], {"name": name})) for name in ("before", "after", "kept")] == [1, 0, 1]
+        assert tx.new_of(add, []) == []
+        assert tx.new_of(add, [one, two]) == [True, True]
+        assert tx.new_of(add, [two, three, one]) == [False, True, False]
+        assert tx.new_of(add, [two, three]) == [False, False]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.adapters.database.compile import books, compile_book
+from leasehold.adapters.database.compile import DIALECTS, books, compile_book
 from leasehold.adapters.database.connection import Sql
 from leasehold.adapters.database.sql import digest, load, saved
 from tests.database.sqlite_bench import SqliteBench
@@ -91,15 +91,14 @@ def test_each_way_through_the_tasks_has_its_index(bench: SqliteBench, book: str,
     assert index in plan(bench, bench.database.sql(book)[name])[0]
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("book", books())
-def test_the_compiled_statements_are_those_of_the_sources(book: str) -> None:
+def test_the_compiled_statements_are_those_of_the_sources(book: str, dialect: str) -> None:
     """A stale file would cost every process most of a second: python -m leasehold.adapters.database.compile."""
-    kept = saved(book, "sqlite")
+    kept = saved(book, dialect)
     assert kept is not None
     assert kept["sources"] == digest(book)
-    assert {name: Sql(text, tuple(names)) for name, (text, names) in compile_book(book, "sqlite").items()} == load(
-        book, "sqlite"
-    )
+    assert compile_book(book, dialect) == load(book, dialect)
 
 
 def test_a_book_whose_sources_have_changed_is_compiled_on_the_spot(

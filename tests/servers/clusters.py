@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from itertools import count
 
-from leasehold.adapters.database.open import open_database
+from leasehold.adapters.database.open import create_schema
 from leasehold.testing.postgres import INSTALL, Binaries, PostgresServer, installed
 
 TEMPLATE = "ledger_template"
@@ -29,7 +29,7 @@ class Cluster(PostgresServer):
     def fresh(self) -> str:
         """The name of a database with the newest schema and no task."""
         if not self._made:
-            open_database(self.url(self.create(TEMPLATE))).close()
+            create_schema(self.url(self.create(TEMPLATE)))
             self._made = True
         return self.create(next(self._names), TEMPLATE)
 

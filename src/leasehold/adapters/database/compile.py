@@ -6,9 +6,23 @@ import importlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
-from sqlalchemy import ARRAY, BindParameter, Delete, Insert, Select, String, Table, Text, Update, cast, column, func, select
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    Delete,
+    Insert,
+    String,
+    Table,
+    Text,
+    Update,
+    column,
+    func,
+    select,
+)
 from sqlalchemy import bindparam as place
+from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.engine import Dialect
@@ -16,6 +30,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import Compiled, SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.sql.visitors import ExternallyTraversible
 from sqlalchemy.types import TypeEngine
 
 from leasehold.adapters.database import sql
@@ -51,30 +66,36 @@ def in_sets(statement: ClauseElement, dialect: Dialect) -> Sql:
     names = each_of(statement)
     if not isinstance(statement, Insert | Update | Delete) or not isinstance(statement.table, Table) or not names:
         return text_of(statement.compile(dialect=dialect))
-    kinds = [kind_of(statement.table, name) for name in names]
+    table = cast("Table", statement.table)
+    kinds = [kind_of(table, name) for name in names]
     rows = arrays(names, kinds)
     made = text_of(among(statement, names, rows).compile(dialect=dialect))
     copies = isinstance(statement, Insert) and " ON CONFLICT " not in made.text
-    start = made.text.partition(" SELECT ")[0].replace("INSERT INTO", "COPY", 1) + " FROM STDIN" if copies else ""
-    return made._replace(kinds=tuple(kind.compile(dialect) for kind in kinds), copy=start)
+    kept = made._replace(kinds=tuple(kind.compile(dialect) for kind in kinds))
+    return kept._replace(copy=copy_of(made.text)) if copies else kept
+
+
+def copy_of(insert: str) -> str:
+    """The ``COPY`` that does what an insert does."""
+    into, _, _ = insert.removeprefix("INSERT INTO ").partition(" SELECT ")
+    return f"COPY {into} FROM STDIN"
 
 
 def among(statement: Insert | Update | Delete, names: Sequence[str], rows: TableValuedAlias) -> ClauseElement:
     """The statement over ``rows`` in place of the values of one."""
     if isinstance(statement, Insert):
-        selected: Select[*tuple[object, ...]] = select(*(rows.c[name] for name in names))
-        inserted = statement.from_select(list(names), selected)
+        inserted = statement.from_select(list(names), select(*(rows.c[name] for name in names)))
         return inserted.returning(*statement.table.primary_key) if options(statement).get(TELLS) else inserted
 
-    def column_of(element: object, **_kw: object) -> object:
+    def column_of(element: ExternallyTraversible, **_kw: object) -> ExternallyTraversible | None:
         return rows.c[element.key] if isinstance(element, BindParameter) and element.required else None
 
-    return visitors.replacement_traverse(statement, {}, column_of)
+    return cast("Update | Delete", visitors.replacement_traverse(statement, {}, column_of))
 
 
 def arrays(names: Sequence[str], kinds: Sequence[TypeEngine[object]]) -> TableValuedAlias:
     """Rows from one array for each column."""
-    given = [cast(place(name), ARRAY(kind)) for name, kind in zip(names, kinds, strict=True)]
+    given = [as_type(place(name), ARRAY(kind)) for name, kind in zip(names, kinds, strict=True)]
     columns = [column(name, kind) for name, kind in zip(names, kinds, strict=True)]
     return func.unnest(*given).table_valued(*columns).render_derived("given")
 

@@ -169,7 +169,8 @@ class NextNumber(FunctionElement[int]):
 @compiles(NextNumber, "sqlite")
 def next_number_sqlite(element: NextNumber, compiler: SQLCompiler, **kw: object) -> str:
     """The writer is alone."""
-    return f"(SELECT coalesce(max(number), 0) FROM tasks) + {compiler.process(element.clauses, **kw)}"
+    newest = "(SELECT coalesce(max(number), 0) FROM tasks)"
+    return f"{newest} + {compiler.process(element.clauses, **kw)}"
 
 
 @compiles(NextNumber, "postgresql")

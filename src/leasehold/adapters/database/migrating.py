@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import create_engine, event
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from leasehold.adapters.database.connection import Database
@@ -67,7 +67,11 @@ def migrate(url: str) -> tuple[str | None, str]:
 def upgrade(engine_url: str, begin: str, raw: object) -> None:
     """Let Alembic make what is missing, all of it or nothing."""
     engine = create_engine(engine_url, creator=lambda: raw, poolclass=StaticPool)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+
+    def first(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "begin", first)
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))

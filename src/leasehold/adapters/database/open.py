@@ -35,7 +35,8 @@ def connect(url: str, *, clock: Clock | None = None, patience: int | None = None
     """
     parts = urlsplit(url)
     if parts.scheme in {"postgresql", "postgres"}:
-        return postgres()(url, clock=clock, **({} if patience is None else {"patience": patience}))
+        made = postgres()
+        return made(url, clock=clock) if patience is None else made(url, clock=clock, patience=patience)
     if parts.scheme != "sqlite":
         raise BadSettings(
             f"ledger {parts.scheme or url!r}: its address must begin with sqlite:/// (a file, such as "

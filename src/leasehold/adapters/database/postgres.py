@@ -18,7 +18,7 @@ from psycopg.types.numeric import Int8Dumper
 from leasehold.adapters.database import sql
 from leasehold.adapters.database.connection import Contended, InDoubt, Row, Sql, Transaction
 from leasehold.adapters.database.postgres_address import conninfo_of, shown
-from leasehold.adapters.database.postgres_errors import READ_ONLY, Lost, Taken, refusal, translate
+from leasehold.adapters.database.postgres_errors import Lost, Taken, refusal, said_by, translate
 from leasehold.adapters.database.postgres_transaction import NOW, PostgresTransaction
 from leasehold.adapters.database.version import SCHEMA_LOCK
 from leasehold.core.errors import LedgerUnavailable
@@ -52,7 +52,9 @@ SESSION = (
     "SET enable_seqscan = off",
     "SET enable_hashjoin = off",
     "SET enable_mergejoin = off",
-    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')",
+    # a commit survives the loss of power (S1), whatever the database's own default
+    """SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') IN ('off', 'local')""",
 )
 """What each connection begins with."""
 
@@ -209,7 +211,8 @@ class PostgresDatabase:
             if not connection.closed:
                 raise
             raise InDoubt(
-                f"ledger {self.url}: the connection was lost during a commit ({error}); nobody knows whether it happened."
+                f"ledger {self.url}: the connection was lost during a commit ({said_by(error)}); nobody knows whether "
+                "it happened. Look before you do it again."
             ) from error
         if cursor.statusmessage != "COMMIT":
             raise LedgerUnavailable(f"ledger {self.url}: a statement had failed, so that nothing was committed.")

@@ -29,13 +29,13 @@ ALWAYS: dict[str, str] = {
 def conninfo_of(url: str) -> str:
     """What psycopg connects with. Raises ``BadSettings``."""
     try:
-        given = conninfo_to_dict(url)
+        given: dict[str, str | int | None] = dict(conninfo_to_dict(url))
     except (ProgrammingError, UnicodeError):  # what they say may hold the password
         raise BadSettings(
             f"ledger {shown(url)!r}: libpq cannot read this address. It looks like "
             "postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full"
         ) from None
-    return make_conninfo(**{**UNLESS_GIVEN, **given, **ALWAYS})
+    return make_conninfo("", **{**UNLESS_GIVEN, **given, **ALWAYS})
 
 
 def shown(url: str) -> str:

@@ -3,54 +3,61 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import psycopg
 
 from leasehold.adapters.database.connection import Contended
 from leasehold.core.errors import LeaseholdError, LedgerUnavailable, SchemaMismatch
 
-REFUSED: tuple[tuple[str, str], ...] = (
-    ("password authentication failed|no password supplied|authentication failed",
-     "it refuses the password. Check the user and the password (in the address, PGPASSWORD or the password file)."),
-    ("database .* does not exist", "there is no such database on that server. Create it, or correct its name."),
-    ("role .* does not exist|role .* is not permitted to log in",
-     "there is no such role, or it may not log in. Create it, or correct the user's name."),
-    ("starting up|recovery mode|not yet accepting", "it is starting up; it will be tried again."),
-    ("shutting down", "it is shutting down; it will be tried again."),
-    ("too many clients|remaining connection slots|too many connections",
-     "it has no connection left. Raise max_connections, or start fewer processes."),
-    ("session is read-only|cannot set transaction read-write",
-     "that server can only be read: it is a standby. Name the writer's address; after a failover the other server "
-     "will be tried again."),
-    ("no pg_hba.conf entry", "it does not let this user in from this machine ({said}). Add a line to pg_hba.conf."),
-    ("SSL|certificate|TLS", "no encrypted connection came about ({said}). Check sslmode and sslrootcert."),
-    ("could not translate host name|Name or service not known|No address associated|Temporary failure in name|"
-     "failed to resolve host", "its host has no address ({said}). Check the name."),
-    ("refused|No such file or directory", "nobody answers there. Start the server, or correct host and port."),
-    ("timeout|timed out|No route|unreachable",
-     "it cannot be reached ({said}). Check the network and the security groups between here and there."),
-)  # fmt: skip
+READ_ONLY_HERE = (
+    "that server can only be read: it is a standby. Name the writer's address; after a failover it will be found again."
+)
+NO_ADDRESS = "translate host name|Name or service not known|No address associated|failure in name|resolve host"
+REFUSED: Mapping[str, str] = {
+    "password|authentication failed": (
+        "it refuses the password. Check user and password (in the address, in PGPASSWORD or in the password file)."
+    ),
+    "database .* does not exist": "there is no such database on that server. Create it, or correct its name.",
+    "role .* does not exist|not permitted to log in": (
+        "there is no such role, or it may not log in. Create it, or correct the user's name."
+    ),
+    "starting up|recovery mode|not yet accepting": "it is starting up; it will be tried again.",
+    "shutting down": "it is shutting down; it will be tried again.",
+    "too many clients|remaining connection slots|too many connections": (
+        "it has no connection left. Raise max_connections, or start fewer processes."
+    ),
+    "read-only": READ_ONLY_HERE,
+    "no pg_hba.conf entry": "it does not let this user in from this machine ({said}). Add a line to its pg_hba.conf.",
+    "SSL|certificate|TLS": "no encrypted connection came about ({said}). Check sslmode and sslrootcert.",
+    NO_ADDRESS: "its host has no address ({said}). Check the name.",
+    "refused|No such file or directory": "nobody answers there. Start the server, or correct host and port.",
+    "timeout|timed out|No route|unreachable": (
+        "it cannot be reached ({said}). Check the network and the security groups between here and there."
+    ),
+}
 """What a server (or libpq) says when no connection comes about: libpq passes on no code."""
 
-STATES: tuple[tuple[str, str], ...] = (
-    ("53100", "its disk is full. Free some space there; nothing that was accepted is lost."),
-    ("53200", "it has no memory left ({said})."),
-    ("53300", "it has no connection left. Raise max_connections, or start fewer processes."),
-    ("53", "it has not enough of something ({said})."),
-    ("57014", "a statement took too long and was stopped ({said}). Look for locks and for missing memory there."),
-    ("57P03", "it is starting up or shutting down; it will be tried again."),
-    ("25P03", "a transaction stood still for too long and was ended."),
-    ("58", "its disk reported an error ({said}). Look into the server's log."),
-    ("XX", "it reported damage or a fault of its own ({said}). Look into the server's log."),
-    ("0A000", "its schema was changed a moment ago ({said}); it will be tried again."),
-)
+READ_ONLY = "25006"
+CHANGED = ("0A000", "26000")
+"""A prepared statement that no longer fits its tables, or is gone."""
+STATES: Mapping[str, str] = {
+    "53100": "its disk is full. Free some space there; nothing that was accepted is lost.",
+    "53200": "it has no memory left ({said}).",
+    "53300": "it has no connection left. Raise max_connections, or start fewer processes.",
+    "53": "it has not enough of something ({said}).",
+    "54": "a value is larger than PostgreSQL can store ({said}). Put it into object storage and pass its address.",
+    "57014": "a statement took too long and was stopped ({said}). Look for what keeps the server busy.",
+    "58": "its disk reported an error ({said}). Look into the server's log.",
+    "XX": "it reported damage or a fault of its own ({said}). Look into the server's log.",
+    READ_ONLY: READ_ONLY_HERE,
+    **dict.fromkeys(CHANGED, "its schema was changed a moment ago ({said})."),
+}
+"""What to do, by the (beginning of the) code."""
 CONTENDED = ("40001", "40P01", "55P03")
 """Serialisation failure, deadlock, lock timeout."""
 TAKEN = "23505"
 DENIED = "42501"
-READ_ONLY = "25006"
-CHANGED = ("0A000", "26000")
-"""A prepared statement that no longer fits its tables, or is gone."""
 MISSING = ("42P01", "42703", "3F000")
 """A table, column or schema that is not there."""
 
@@ -86,18 +93,13 @@ def translate(error: psycopg.Error, url: str, *, lost: bool) -> LeaseholdError |
 
 def advice_for(state: str, said: str) -> str:
     """What to do, by the code; empty where there is nothing to say."""
-    if state == READ_ONLY:
-        return REFUSED_READ_ONLY
-    return next((advice.format(said=said) for code, advice in STATES if state.startswith(code)), "")
-
-
-REFUSED_READ_ONLY = next(advice for sign, advice in REFUSED if "read-only" in sign)
+    return next((advice.format(said=said) for code, advice in STATES.items() if state.startswith(code)), "")
 
 
 def refusal(error: psycopg.Error, url: str) -> LedgerUnavailable:
     """Why no connection came about."""
     said = said_by(error)
-    for pattern, advice in REFUSED:
+    for pattern, advice in REFUSED.items():
         if re.search(pattern, said):
             return LedgerUnavailable(f"ledger {url}: {advice.format(said=said)}")
     return LedgerUnavailable(f"ledger {url}: no connection comes about ({said}).")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar, cast
+from typing import Any, cast
 
 from psycopg import Connection, RawCursor
+from psycopg.rows import tuple_row
 from psycopg.types.numeric import Int8Dumper
 
 from leasehold.adapters.database.connection import Cursor, Row, Sql, Transaction
@@ -15,7 +16,6 @@ MANY = 100
 """Rows from which ``COPY`` is faster than an insert from arrays."""
 NOW = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 """The database's clock, in ms."""
-R = TypeVar("R")
 
 
 class PostgresTransaction(Transaction):
@@ -70,11 +70,11 @@ class PostgresTransaction(Transaction):
         self._cursor.execute(sql.text, [array_of(*column) for column in zip(sql.kinds, columns, strict=True)])
 
 
-def cursor_on(connection: Connection[R]) -> RawCursor[Row]:
+def cursor_on(connection: Connection[Any]) -> RawCursor[Row]:
     """A cursor for ``PostgresTransaction`` on any connection: numbered places, tuples, and all integers alike.
 
     psycopg sends a whole number as the smallest type that holds it, and so prepares one statement many times.
     """
-    cursor: RawCursor[Row] = RawCursor(connection)
+    cursor = RawCursor(connection, row_factory=tuple_row)
     cursor.adapters.register_dumper(int, Int8Dumper)
     return cursor

@@ -35,7 +35,7 @@ def load(book: str, dialect: str) -> dict[str, Sql]:
     return {name: sql_of(*parts) for name, parts in compiled["statements"].items()}
 
 
-def sql_of(text: str, names: Sequence[str], kinds: Sequence[str] = (), copy: str = "") -> Sql:
+def sql_of(text: str, names: Sequence[str] = (), kinds: Sequence[str] = (), copy: str = "") -> Sql:
     """One statement, as it was kept."""
     return Sql(text, tuple(names), tuple(kinds), copy)
 
