@@ -49,7 +49,7 @@ class Watched:
 
     def transact(self, work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:
         self.writes += 1
-        return self._database.transact(work)
+        return self._database.transact(work, repeatable=repeatable)
 
 
 class Sleeper:
