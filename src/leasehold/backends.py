@@ -16,7 +16,6 @@ from leasehold.adapters.database.open import open_database
 from leasehold.adapters.database.queue import DatabaseQueue
 from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.presence import Elsewhere, Presence
-from leasehold.core.errors import BadSettings
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Ledger
 from leasehold.ports.queue import Queue
@@ -120,8 +119,11 @@ class Backends:
         """Wakes the other processes that use this ledger."""
         path = self.settings.ledger_path
         if path is None:
-            raise BadSettings("this version has no bell on PostgreSQL")
-        bell = FifoBell(path.with_name(f"{path.name}-bell"))
+            from leasehold.adapters.database.postgres_bell import PostgresBell
+
+            bell: Bell = PostgresBell(self.settings.ledger)
+        else:
+            bell = FifoBell(path.with_name(f"{path.name}-bell"))
         self._open.callback(bell.close)
         return bell
 

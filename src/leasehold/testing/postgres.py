@@ -237,6 +237,11 @@ class Server:
         """Let a standby become a server that can be written."""
         self._control("promote")
 
+    @property
+    def pid(self) -> int:
+        """The process that starts all others; raises ``FileNotFoundError`` while the server does not run."""
+        return int((self._cluster / "postmaster.pid").read_text().split()[0])
+
     def log(self) -> str:
         """What the server wrote to its log."""
         return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
