@@ -7,7 +7,8 @@
 """
 
 from leasehold.testing.sqs_server.faults import KINDS, Fault, FaultBook
+from leasehold.testing.sqs_server.process import SqsServerProcess
 from leasehold.testing.sqs_server.requests import Requests, Tally
 from leasehold.testing.sqs_server.server import SqsServer
 
-__all__ = ["KINDS", "Fault", "FaultBook", "Requests", "SqsServer", "Tally"]
+__all__ = ["KINDS", "Fault", "FaultBook", "Requests", "SqsServer", "SqsServerProcess", "Tally"]

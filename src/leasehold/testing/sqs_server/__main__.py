@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from threading import Event
+import sys
+from threading import Event, Thread
 
 import click
 
@@ -16,7 +17,8 @@ from leasehold.testing.sqs_server import Fault, SqsServer
 @click.option("--region", default="us-east-1", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Of the faults.")
 @click.option("--fault", "faults", multiple=True, metavar="KIND[=RATE][,NAME=VALUE...]", help="May be given often.")
-def main(port: int, host: str, region: str, seed: int, faults: tuple[str, ...]) -> None:
+@click.option("--leash", is_flag=True, help="End when standard input ends.")
+def main(*, port: int, host: str, region: str, seed: int, faults: tuple[str, ...], leash: bool) -> None:
     """Serve SQS's protocol until interrupted. Nothing is kept on disk, and no signature is checked."""
     try:
         server = SqsServer(port, host=host, region=region, seed=seed, faults=[Fault.parse(fault) for fault in faults])
@@ -26,6 +28,8 @@ def main(port: int, host: str, region: str, seed: int, faults: tuple[str, ...]) 
     ended = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())
+    if leash:
+        Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     click.echo("\n".join(f"export {name}={value}" for name, value in server.environment().items()))
     ended.wait()
     server.stop()

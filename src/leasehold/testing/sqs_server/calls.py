@@ -53,11 +53,11 @@ class Waiting:
     """Makes the poll, given whom to answer."""
 
 
-def each_entry(call: Call, kind: str, act: Callable[[Fields], Reply]) -> Reply:
+def each_entry(call: Call, found: list[Fields], act: Callable[[Fields], Reply]) -> Reply:
     """Do each entry of a batch; what is wrong with one does not stop the others."""
     done: list[Reply] = []
     failed: list[Reply] = []
-    for entry in entries(call.fields, kind):
+    for entry in found:
         entry_id = str(entry["Id"])
         try:
             if call.faults.strikes("fail_entry"):
@@ -79,11 +79,13 @@ def _failure(entry_id: str, code: str, message: str, *, sender: bool) -> Reply:
     return {"Id": entry_id, "SenderFault": sender, "Code": code, "Message": message}
 
 
-def entries(fields: Fields, kind: str) -> list[Fields]:
+def entries(call: Call) -> list[Fields]:
     """The entries of a batch, which as a whole must be sound."""
-    found = objects(fields, "Entries")
+    found = objects(call.fields, "Entries")
     if not found:
-        raise SqsError("EmptyBatchRequest", f"There should be at least one {kind} in the request.")
+        raise SqsError(
+            "EmptyBatchRequest", f"There should be at least one {call.scope.action}RequestEntry in the request."
+        )
     if len(found) > BATCH:
         raise SqsError(
             "TooManyEntriesInBatchRequest",

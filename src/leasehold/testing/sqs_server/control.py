@@ -52,8 +52,8 @@ class Control:
         return Response(json.dumps(done).encode())
 
     def _add_faults(self, given: object) -> None:
-        faults = cast("list[dict[str, Any]]", given if isinstance(given, list) else [given])
-        self._faults.add(*[Fault.read(fault) for fault in faults])
+        faults = cast("list[object]", given) if isinstance(given, list) else [given]
+        self._faults.add(*[_fault(fault) for fault in faults])
 
     def _advance(self, given: dict[str, int]) -> object:
         clock = self._account.clock
@@ -64,6 +64,12 @@ class Control:
 
     def _queues(self) -> object:
         return {name: queue.shelf.counts()._asdict() for name, queue in self._account.queues.items()}
+
+
+def _fault(given: object) -> Fault:
+    if not isinstance(given, dict):
+        raise TypeError('a fault is an object: {"kind": "throttle", "rate": 0.1}')
+    return Fault.read(cast("dict[str, Any]", given))
 
 
 def _problem(status: int, message: str) -> Response:

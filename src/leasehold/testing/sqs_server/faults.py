@@ -52,6 +52,10 @@ class Fault:
         if not 0 <= self.rate <= 1:
             raise ValueError(f"a fault's rate is a probability from 0 to 1, not {self.rate}")
 
+    def written(self) -> dict[str, Any]:
+        """As JSON has it; ``read`` reads it."""
+        return asdict(self)
+
     @classmethod
     def parse(cls, value: str) -> Fault:
         """From ``KIND[=RATE][,name=value ...]``, as the command line has it."""
@@ -125,7 +129,7 @@ class FaultBook(Faults):
 
     def listed(self) -> list[dict[str, Any]]:
         """The faults in force, as JSON has them."""
-        return [asdict(fault) for faults in self._by_kind.values() for fault in faults]
+        return [fault.written() for faults in self._by_kind.values() for fault in faults]
 
     def strikes(self, fault: str) -> bool:
         """Throw the dice for one kind, in the present scope."""

@@ -8,7 +8,7 @@ from typing import cast
 from leasehold.adapters.memory import Answer, Copy
 from leasehold.adapters.patience import Patience
 from leasehold.testing.sqs_server.account import StoredQueue
-from leasehold.testing.sqs_server.calls import BATCH, Call, Reply, Waiting, each_entry, expired_handle, needed
+from leasehold.testing.sqs_server.calls import BATCH, Call, Reply, Waiting, each_entry, entries, expired_handle, needed
 from leasehold.testing.sqs_server.errors import SqsError, invalid, missing
 from leasehold.testing.sqs_server.fields import Fields, number, texts
 from leasehold.testing.sqs_server.polls import Poll
@@ -102,7 +102,7 @@ def delete_message(call: Call) -> Reply:
 def delete_message_batch(call: Call) -> Reply:
     """Delete up to ten."""
     queue = call.queue()
-    return each_entry(call, "DeleteMessageBatchRequestEntry", lambda entry: _delete(queue, entry))
+    return each_entry(call, entries(call), lambda entry: _delete(queue, entry))
 
 
 def _delete(queue: StoredQueue, entry: Fields) -> Reply:
@@ -129,7 +129,7 @@ def change_message_visibility(call: Call) -> Reply:
 def change_message_visibility_batch(call: Call) -> Reply:
     """Change up to ten."""
     queue = call.queue()
-    return each_entry(call, "ChangeMessageVisibilityBatchRequestEntry", lambda entry: _change(queue, entry))
+    return each_entry(call, entries(call), lambda entry: _change(queue, entry))
 
 
 def _change(queue: StoredQueue, entry: Fields) -> Reply:

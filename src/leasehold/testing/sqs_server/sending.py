@@ -43,31 +43,27 @@ def send_message(call: Call) -> Reply:
     queue = call.queue()
     if call.faults.strikes("fail_entry"):
         raise SqsError("InternalFailure", "We encountered an internal error. Please try again.")
+    call.size = _size(needed(call.fields, "MessageBody"), mapping(call.fields, "MessageAttributes"))
     return _send(call, queue, call.fields)
 
 
 def send_message_batch(call: Call) -> Reply:
     """Send up to ten, of 1 MiB in all."""
     queue = call.queue()
-    sizes = [_size(needed(entry, "MessageBody"), mapping(entry, "MessageAttributes")) for entry in _entries(call)]
-    if (total := sum(sizes)) > LARGEST_BODY:
-        call.size += total
+    found = entries(call)
+    call.size = total = sum(_size(needed(entry, "MessageBody"), mapping(entry, "MessageAttributes")) for entry in found)
+    if total > LARGEST_BODY:
         raise SqsError(
             "BatchRequestTooLong",
             f"Batch requests cannot be longer than {LARGEST_BODY} bytes. You have sent {total} bytes.",
         )
-    return each_entry(call, "SendMessageBatchRequestEntry", lambda entry: _send(call, queue, entry))
-
-
-def _entries(call: Call) -> list[Fields]:
-    return entries(call.fields, "SendMessageBatchRequestEntry")
+    return each_entry(call, found, lambda entry: _send(call, queue, entry))
 
 
 def _send(call: Call, queue: StoredQueue, entry: Fields) -> Reply:
     body = needed(entry, "MessageBody")
     attributes = mapping(entry, "MessageAttributes")
     size = _size(body, attributes)
-    call.size += size
     _check_body(body, size, queue.setting("MaximumMessageSize"))
     group, dedup = text(entry, "MessageGroupId"), text(entry, "MessageDeduplicationId")
     if queue.fifo:

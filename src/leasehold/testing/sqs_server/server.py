@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from threading import Thread
@@ -23,6 +24,20 @@ HERE = "127.0.0.1"
 BACKLOG = 512
 BOUND = 30.0
 """Seconds in which a thread starts, ends or answers."""
+
+
+def environment(url: str, region: str) -> dict[str, str]:
+    """The variables by which boto3 finds a server and nothing else: no profile of the user, no instance's role."""
+    return {
+        "AWS_ENDPOINT_URL_SQS": url,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 class SqsServer:
@@ -52,6 +67,7 @@ class SqsServer:
         self._port = port
         self._in_flight_limit = in_flight_limit
         self._account = self._new_account()
+        self._connections: set[Connection] = set()
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
@@ -114,20 +130,21 @@ class SqsServer:
 
     def environment(self) -> dict[str, str]:
         """The variables by which boto3, in another process too, finds this server and nothing else."""
-        return {
-            "AWS_ENDPOINT_URL_SQS": self.url,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        return environment(self.url, self.region)
 
     # -- for tests -----------------------------------------------------------------------------------------------------
 
     def peek(self, name: str) -> list[Copy]:
         """Every message of a queue, without receiving it, in the order in which they came."""
         return self._ask(lambda: list(self._account.find(name).shelf.copies.values()))
+
+    def drop_connections(self) -> None:
+        """End every connection without an answer, as a load balancer or a lost network does; the server goes on."""
+        self._ask(self._drop)
+
+    def _drop(self) -> None:
+        for connection in [*self._connections]:
+            connection.drop()
 
     def _ask(self, question: Callable[[], T]) -> T:
         """Ask in the event loop's thread, which alone touches the queues."""
@@ -150,11 +167,10 @@ class SqsServer:
 
     async def _serve(self, ready: Future[int]) -> None:
         loop = asyncio.get_running_loop()
-        connections: set[Connection] = set()
         services: list[Service] = []
         stamper = Stamper(self.clock)
         listener = await loop.create_server(
-            lambda: Connection(services[0], stamper, connections), HERE, self._port, backlog=BACKLOG
+            lambda: Connection(services[0], stamper, self._connections), HERE, self._port, backlog=BACKLOG
         )
         port = int(listener.sockets[0].getsockname()[1])
         services.append(Service(loop, self._account, self.requests, self.faults, f"http://{HERE}:{port}"))
@@ -162,8 +178,7 @@ class SqsServer:
         ready.set_result(port)
         await self._ended.wait()
         listener.close()
-        for connection in [*connections]:
-            connection.drop()
+        self._drop()
         await listener.wait_closed()
 
 
