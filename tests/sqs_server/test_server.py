@@ -24,7 +24,7 @@ from tests.sqs_server.conftest import Moves, settled
 BOUND = 60
 
 
-def control(url: str, method: str, path: str, given: object = None) -> Any:  # noqa: ANN401 - JSON
+def control(url: str, method: str, path: str, given: object = None) -> Any:  # noqa: ANN401 - any JSON
     body = None if given is None else json.dumps(given).encode()
     with urlopen(Request(f"{url}/_leasehold/{path}", body, method=method), timeout=BOUND) as reply:  # noqa: S310 - http, on this machine
         return json.load(reply)
