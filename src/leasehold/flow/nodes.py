@@ -13,6 +13,7 @@ from leasehold.flow.reporter import Reporter
 from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.service import Loop, Service, Stop
 from leasehold.flow.sweeper import Sweeper
+from leasehold.flow.watchdog import Watchdog
 from leasehold.flow.worker import Worker
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.slots import Slots
@@ -98,6 +99,7 @@ class Orchestrator:
             ],
             stop,
             random,
+            Watchdog(self._clock),
         )
         stop.on_ask(self._bell.close)
         service.start()
@@ -143,6 +145,7 @@ class WorkerNode:
             ],
             over,
             random,
+            Watchdog(self._clock),
         )
         stop.on_ask(self._slots.wake)
         over.on_ask(self._reporter.wake)

@@ -9,6 +9,7 @@ from threading import Event, RLock, Thread
 from typing import NamedTuple
 
 from leasehold.core.errors import Unavailable
+from leasehold.flow.watchdog import LOOK, Beat, Watchdog
 
 log = logging.getLogger("leasehold.service")
 
@@ -70,15 +71,21 @@ class Service:
     """Runs loops, each in a thread of its own, until it is stopped. No loop ends silently.
 
     What is unavailable is tried again with a growing pause. Any other error is a defect: it stops the whole service,
-    and ``join`` raises it, so that the process ends with a message and whoever supervises it starts a new one.
+    and ``join`` raises it, so that the process ends with a message and whoever supervises it starts a new one. What
+    hangs is ended by the watchdog, with the whole process.
     """
 
-    def __init__(self, loops: Sequence[Loop], stop: Stop, random: Random) -> None:
+    def __init__(self, loops: Sequence[Loop], stop: Stop, random: Random, watchdog: Watchdog | None = None) -> None:
         self._stop = stop
         self._random = random
         self._error: BaseException | None = None
+        beating = [(loop, Beat(loop.name)) for loop in loops]
+        if watchdog is not None:
+            watchdog.watch([beat for _, beat in beating])
+            beating.append((Loop("watchdog", watchdog.look, lambda: stop.wait(LOOK)), Beat("watchdog")))
         self._threads = [
-            Thread(target=self._run, args=(loop,), name=f"leasehold-{loop.name}", daemon=True) for loop in loops
+            Thread(target=self._run, args=(loop, beat), name=f"leasehold-{loop.name}", daemon=True)
+            for loop, beat in beating
         ]
         """Daemons, because Python waits for all others before it ends: one that is abandoned would keep the process."""
 
@@ -97,22 +104,27 @@ class Service:
         if self._error is not None:
             raise self._error
 
-    def _run(self, loop: Loop) -> None:
+    def _run(self, loop: Loop, beat: Beat) -> None:
         try:
-            self._turn(loop)
+            self._turn(loop, beat)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it must end the process, not only its thread
             log.critical("%s cannot go on: %r", loop.name, error)
             self._error = self._error or error  # what fails after it may well fail because of it
             self._stop.ask(f"{loop.name} failed: {error!r}")
+        finally:
+            beat.end()
 
-    def _turn(self, loop: Loop) -> None:
+    def _turn(self, loop: Loop, beat: Beat) -> None:
         pause = FIRST_PAUSE
         while not self._stop.asked:
+            beat.go_on()
             try:
                 if not loop.step():
+                    beat.go_on()
                     loop.rest()
                 pause = FIRST_PAUSE
             except Unavailable as error:
                 log.warning("%s: %s", loop.name, error)
+                beat.go_on()
                 self._stop.wait(int(self._random.uniform(0, pause)) + 1)
                 pause = min(LONGEST_PAUSE, pause * 2)
