@@ -66,7 +66,7 @@ def on_ministack(ministack_address: str, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def sqs_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqsServer]:
     """Our own SQS server, empty, with a manual clock; boto3 in this process talks to it."""
-    with SqsServer(clock=ManualClock()) as server:
+    with SqsServer(clock=ManualClock(), region=aws.REGION) as server:
         for name, value in aws.environment(server.url, tmp_path).items():
             monkeypatch.setenv(name, value)
         yield server

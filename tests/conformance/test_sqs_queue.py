@@ -17,7 +17,7 @@ from leasehold.adapters.sqs.queue import SqsQueue
 from leasehold.adapters.sqs.queues import SqsQueues
 from leasehold.ports.queue import Queue
 from leasehold.testing.clock import ManualClock
-from leasehold.testing.queue_bench import QueueBench
+from leasehold.testing.queue_bench import QueueBench, given, take_one
 from leasehold.testing.queue_suite import QueueSuite
 from leasehold.testing.sqs_server import SqsServer
 
@@ -85,6 +85,12 @@ class TestStandardQueueOnOurServer(QueueSuite):
         bench = SqsBench(fifo=False, clock=clock_of(sqs_server))
         yield bench
         bench.queues.close()
+
+    def test_a_delete_is_confirmed_again_when_it_is_repeated(self, bench: QueueBench) -> None:
+        queue = bench.queue()
+        given(queue, "a")
+        receipt = take_one(queue).receipt
+        assert queue.delete([receipt]) == queue.delete([receipt]) == [True]
 
 
 class TestFifoQueueOnOurServer(QueueSuite):

@@ -54,6 +54,12 @@ UNKNOWN_LOGIN = frozenset(
         "AuthFailure",
     }
 )
+TURNED_AWAY = GONE | DENIED | THROTTLED | EXPIRED | UNKNOWN_LOGIN | {"InvalidAction", "UnknownOperationException"}
+"""Codes with which SQS did not look at what was asked, or may not have."""
+
+ELSEWHERE = "Credential should be scoped to a valid region"
+"""What SQS says of a request that was signed for another region than its own."""
+
 SKEWED = ("Signature expired", "Signature not yet current")
 """What SQS says of a request that a machine with a wrong clock has signed."""
 
@@ -95,6 +101,8 @@ def _refused(error: sdk.ClientError, place: Place) -> SqsFailure:
         sentence or f"queue '{place.queue}': SQS refused {place.action}: {code}: {message}",
         code=code,
         unknown=broken and code not in THROTTLED,
+        denied=code in DENIED,
+        examined=not broken and code not in TURNED_AWAY,
         forget_url=code in GONE or code == "InvalidAddress",
         forget_login=code in EXPIRED or code in UNKNOWN_LOGIN,
     )
@@ -118,6 +126,11 @@ def _sentence(code: str, message: str, place: Place) -> str | None:
         )
     if code == "RequestTimeTooSkewed" or any(sign in message for sign in SKEWED):
         return f"queue '{queue}': SQS takes no request from this machine because its clock is wrong. Set the clock"
+    if ELSEWHERE in message:
+        return (
+            f"queue '{queue}': the endpoint {place.endpoint} is not in region {region}. "
+            "Write the right region into the setting 'queues' (sqs://REGION/PREFIX)"
+        )
     if code in UNKNOWN_LOGIN:
         return (
             f"queue '{queue}': SQS does not know these AWS credentials ({code}). "
@@ -142,6 +155,8 @@ def _rare(code: str, message: str, place: Place) -> str | None:
             f"queue '{queue}' has as many messages in flight as SQS allows (120,000). Workers receive again once some "
             "are deleted or their visibility is over"
         )
+    if code == "QueueDeletedRecently":
+        return f"queue '{queue}' was deleted less than 60 seconds ago. Wait a minute, then try again"
     if code == "PurgeQueueInProgress":
         return f"queue '{queue}' was purged less than 60 seconds ago. Wait a minute, then try again"
     if code in {"ReceiptHandleIsInvalid", "InvalidIdFormat"}:

@@ -120,7 +120,7 @@ class SqsQueue:
             raise ValueError(f"SQS hides messages for 0 to {LONGEST_HIDING} ms, not {visibility}")
         if limit <= 0:
             return self._nothing()
-        seconds = min(LONGEST_POLL, max(wait // 1_000, wait > 0))
+        seconds = min(LONGEST_POLL, max(wait // 1_000, 1 if wait > 0 else 0))
         if not seconds:
             return self._receive(limit, 0, visibility)
         return self._polls.run(lambda: self._receive(limit, seconds, visibility), self._give_back) or self._nothing()

@@ -39,6 +39,7 @@ ALWAYS = Config(
     max_pool_connections=POOL,
     tcp_keepalive=True,  # a long poll is silent for 20 s, and some gateways forget such connections
     parameter_validation=False,  # a tenth of a request's CPU; the types are checked before it runs
+    user_agent=f"leasehold boto3/{boto3.__version__}",  # the SDK would put its own together anew for each request
 )
 
 
@@ -56,15 +57,24 @@ class Transport:
     def __init__(self, region: str | None) -> None:
         self._region = region
         self._lock = RLock()
+        self._session: Session | None = None
         self._clients: dict[bool, SQSClient] = {}
         self._urls: dict[str, str] = {}
 
     def ask(self, queue: str, action: str, request: Callable[[SQSClient, str], T], *, patient: bool = False) -> T:
         """The answer to ``request(client, url)``. ``action``: its name, as IAM spells it, for messages to people."""
         client = self._clients.get(patient) or self.client(queue, patient=patient)
-        url = self._urls.get(queue) or self._resolve(queue)
+        url = self.url(queue)
         try:
             return request(client, url)
+        except RAISED as error:
+            raise self._failed(error, queue, action) from error
+
+    def ask_for(self, queue: str, action: str, request: Callable[[SQSClient], T]) -> T:
+        """The answer to ``request(client)``: about a queue that need not exist, or none."""
+        client = self.client(queue)
+        try:
+            return request(client)
         except RAISED as error:
             raise self._failed(error, queue, action) from error
 
@@ -82,12 +92,20 @@ class Transport:
                     ) from error
             return self._clients[patient]
 
+    def url(self, queue: str) -> str:
+        """The queue's URL, looked up once."""
+        return self._urls.get(queue) or self._resolve(queue)
+
+    @property
+    def partition(self) -> str:
+        """The part of AWS that the region is in: ``aws``, ``aws-cn``, ``aws-us-gov``."""
+        return next((client.meta.partition for client in [*self._clients.values()]), "aws")
+
     def place(self, queue: str, action: str) -> Place:
         """What a request is about, for messages to people."""
-        client = next(iter(self._clients.values()), None)
-        if client is None:
-            return Place(queue, action, self._region or "unknown", "its endpoint")
-        return Place(queue, action, client.meta.region_name, client.meta.endpoint_url)
+        for client in [*self._clients.values()]:
+            return Place(queue, action, client.meta.region_name, client.meta.endpoint_url)
+        return Place(queue, action, self._region or "unknown", "its endpoint")
 
     def close(self) -> None:
         """Close every connection that is not in use."""
@@ -98,17 +116,19 @@ class Transport:
             client.close()
 
     def _connect(self, config: Config) -> SQSClient:
-        return session(self._region).client("sqs", config=ALWAYS.merge(config))
+        if self._session is None:
+            self._session = session(self._region)
+        return self._session.client("sqs", config=ALWAYS.merge(config))
 
     def _resolve(self, queue: str) -> str:
         with self._lock:
             if queue not in self._urls:
                 try:
-                    self._urls[queue] = self.client(queue).get_queue_url(QueueName=queue)["QueueUrl"]
-                except RAISED as error:
-                    found = self._failed(error, queue, "GetQueueUrl")
-                    found.unknown = False  # whatever became of this request, the one it was for was not made
-                    raise found from error
+                    found = self.ask_for(queue, "GetQueueUrl", lambda client: client.get_queue_url(QueueName=queue))
+                except SqsFailure as error:
+                    error.unknown = False  # whatever became of this request, the one it was for was not made
+                    raise
+                self._urls[queue] = found["QueueUrl"]
             return self._urls[queue]
 
     def _failed(self, error: Exception, queue: str, action: str) -> SqsFailure:
@@ -117,6 +137,7 @@ class Transport:
             if found.forget_url:
                 self._urls.pop(queue, None)
             if found.forget_login:
+                self._session = None
                 self._clients.clear()
         return found
 

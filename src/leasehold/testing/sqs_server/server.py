@@ -180,6 +180,7 @@ class SqsServer:
         listener.close()
         self._drop()
         await listener.wait_closed()
+        await asyncio.sleep(0)  # a dropped connection is closed in the loop's next turn
 
 
 def _fulfil(answer: Future[T], question: Callable[[], T]) -> None:
