@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from leasehold.core.errors import BadArguments, BadFilter, KeyTaken, NoSuchTask, TooLarge
+from leasehold.core.errors import BadArguments, BadFilter, KeyTaken, LedgerUnavailable, NoSuchTask, TooLarge
 from leasehold.core.model import Decision, Ignored, Status
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import INLINE_LIMIT
 from leasehold.flow.checkpoints import cancel_mark
 from leasehold.flow.client import CHUNK, LOOK, Order
 from leasehold.ports.ledger import Accepted, Existing, KeyConflict, Unknown
+from leasehold.ports.views import Count, Outcome
+from tests.fakes import FakeViews
 from tests.flow.orchestra import POLICY, Orchestra
 from tests.flow.scripted import BOOM, MINUTE
 
@@ -182,6 +184,46 @@ def test_who_waits_asks_now_and_then_whether_that_makes_sense(orchestra: Orchest
     orchestra.client.check = nobody_serves
     with pytest.raises(RuntimeError, match="nobody serves"):
         list(orchestra.client.wait(orchestra.submit()))
+
+
+@pytest.mark.parametrize("whole_batch", [False, True])
+def test_a_ledger_that_is_away_for_a_while_ends_no_waiting_that_has_begun(
+    orchestra: Orchestra, caplog: pytest.LogCaptureFixture, *, whole_batch: bool
+) -> None:
+    (id,) = orchestra.submit(batch="b")
+    client, views = orchestra.client, orchestra.client.views
+
+    def goes() -> None:
+        client.views = Away()
+
+    def comes_back() -> None:
+        client.views = views
+        complete(orchestra, id)
+
+    orchestra.bell.meanwhile = [goes, lambda: None, lambda: None, comes_back]
+    waiting = client.batch_outcomes("b") if whole_batch else client.wait([id])
+    assert [outcome.task_id for outcome in waiting] == [id]
+    assert caplog.messages == ["still waiting: the ledger is away"]
+
+
+def test_who_waits_at_a_ledger_that_cannot_be_reached_is_told_at_once(orchestra: Orchestra) -> None:
+    (id,) = orchestra.submit(batch="b")
+    orchestra.client.views = Away()
+    for waiting in (orchestra.client.wait([id]), orchestra.client.batch_outcomes("b")):
+        with pytest.raises(LedgerUnavailable, match="the ledger is away"):
+            next(waiting)
+
+
+class Away(FakeViews):
+    """The read side of a ledger that cannot be reached."""
+
+    def outcomes(self, task_ids: Sequence[str]) -> list[Outcome]:
+        del task_ids
+        raise LedgerUnavailable("the ledger is away")
+
+    def counts(self, *, queue: str | None = None, batch: str | None = None) -> list[Count]:
+        del queue, batch
+        raise LedgerUnavailable("the ledger is away")
 
 
 def test_more_tasks_than_fit_one_question_are_waited_for(orchestra: Orchestra) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from leasehold.core.errors import BadArguments, KeyTaken, MalformedMessage, NoSuchTask, TooLarge
+from leasehold.core.errors import BadArguments, KeyTaken, LedgerUnavailable, MalformedMessage, NoSuchTask, TooLarge
 from leasehold.core.events import Cancelled, Event, Retried
 from leasehold.core.model import Policy, Status, Task
 from leasehold.core.wire import DEPTH_LIMIT, INLINE_LIMIT, strict_json
@@ -16,7 +18,9 @@ from leasehold.flow.recorder import announce
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Accepted, Applied, Change, Existing, KeyConflict, Ledger, NewTask, Operation
 from leasehold.ports.store import Store
-from leasehold.ports.views import Outcome, Views
+from leasehold.ports.views import Outcome, Page, Views
+
+log = logging.getLogger("leasehold.client")
 
 CHUNK = 1_000
 """Tasks per submitting transaction."""
@@ -41,6 +45,7 @@ class Order(NamedTuple):
 
 
 Row = TypeVar("Row")
+Seen = TypeVar("Seen")
 Submission = Accepted | Existing | KeyConflict
 
 
@@ -156,11 +161,15 @@ class Client:
         return self.views.outcomes(task_ids)
 
     def wait(self, task_ids: Iterable[str], timeout: int | None = None) -> Iterator[Outcome]:
-        """Yield each task's outcome as it ends; stops when all have, or after ``timeout`` ms."""
+        """Yield each task's outcome as it ends; stops when all have, or after ``timeout`` ms.
+
+        A ledger that is away for a while ends no waiting that has begun.
+        """
         missing = dict.fromkeys(task_ids)
         until = None if timeout is None else self._clock.boot() + timeout
+        watch = Watch()
         while missing:
-            for outcome in self._ended_of(list(missing)):
+            for outcome in watch.look(lambda: list(self._ended_of(list(missing)))) or ():
                 del missing[outcome.task_id]
                 yield outcome
             left = LOOK if until is None else min(LOOK, until - self._clock.boot())
@@ -172,13 +181,14 @@ class Client:
     def batch_outcomes(self, batch: str, timeout: int | None = None) -> Iterator[Outcome]:
         """Yield each outcome of a batch once, as tasks end; stops when none is left without one.
 
-        In the order in which they were recorded. Raises ``TimeoutError`` after ``timeout`` ms.
+        In the order in which they were recorded. Raises ``TimeoutError`` after ``timeout`` ms. A ledger that is away
+        for a while ends no waiting that has begun.
         """
         until = None if timeout is None else self._clock.boot() + timeout
-        cursor = None
+        watch, cursor, alive = Watch(), None, 0
         while True:
-            alive = self.alive(batch)
-            page = self.views.ended(batch, cursor, CHUNK)
+            seen = watch.look(partial(self._further, batch, cursor))
+            alive, page = (alive or 1, Page[Outcome]((), cursor)) if seen is None else seen
             cursor = page.cursor
             yield from page.rows
             if len(page.rows) == CHUNK:
@@ -190,6 +200,10 @@ class Client:
             if not page.rows:
                 self.check()
                 self._bell.wait("ended", LOOK)
+
+    def _further(self, batch: str, cursor: str | None) -> tuple[int, Page[Outcome]]:
+        """How many tasks of a batch have no outcome, and the outcomes beyond the cursor."""
+        return self.alive(batch), self.views.ended(batch, cursor, CHUNK)
 
     def alive(self, batch: str) -> int:
         """How many tasks of a batch have no outcome."""
@@ -247,6 +261,28 @@ class Client:
         """Release what is held."""
         self._bell.close()
         self._ledger.close()
+
+
+class Watch:
+    """Looks at the ledger of somebody who waits: once one has succeeded, those that fail are only told of."""
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._away = False
+
+    def look(self, question: Callable[[], Seen]) -> Seen | None:
+        """The answer; ``None`` while the ledger is away. Raises ``LedgerUnavailable`` where the first look fails."""
+        try:
+            seen = question()
+        except LedgerUnavailable as error:
+            if not self._begun:
+                raise
+            if not self._away:
+                log.warning("still waiting: %s", error)
+            self._away = True
+            return None
+        self._begun, self._away = True, False
+        return seen
 
 
 def fingerprint(arguments: str) -> str:
