@@ -195,23 +195,35 @@ def migrate(settings: Settings) -> None:
     upgrade(settings.ledger)
 
 
-def run_orchestrator(settings: Settings, stop: Stop) -> None:
-    """Be an orchestrator until a stop is asked for."""
+def run_orchestrator(settings: Settings, stop: Stop, *, ready: Callable[[], None] = lambda: None) -> None:
+    """Be an orchestrator until a stop is asked for. ``ready`` is called when all that it needs could be opened."""
     parts = Parts(settings)
     try:
         with parts.presence.of("orchestrator"):
-            parts.orchestrator().serve(stop, parts.random)
+            orchestrator = parts.orchestrator()
+            ready()
+            orchestrator.serve(stop, parts.random)
     finally:
         parts.close()
 
 
 def run_worker(
-    settings: Settings, stop: Stop, *, name: str | None = None, at_once: Callable[[], bool] = lambda: False
-) -> None:
-    """Be a worker node until a stop is asked for and all that it holds is ended or given back."""
+    settings: Settings,
+    stop: Stop,
+    *,
+    name: str | None = None,
+    at_once: Callable[[], bool] = lambda: False,
+    ready: Callable[[], None] = lambda: None,
+) -> bool:
+    """Be a worker node until a stop is asked for and all that it holds is ended or given back; whether it was.
+
+    ``ready`` is called when all that it needs could be opened; ``at_once`` says whether to give up the rest.
+    """
     parts = Parts(settings)
     try:
         with parts.presence.of("worker", application(settings)):
-            parts.worker(name).serve(stop, parts.random, at_once=at_once)
+            worker = parts.worker(name)
+            ready()
+            return worker.serve(stop, parts.random, at_once=at_once)
     finally:
         parts.close()

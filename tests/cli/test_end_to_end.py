@@ -27,6 +27,12 @@ def transcribe(source: str, times: int = 1) -> str:
     return source.upper() * times
 
 @app.task(lease="60s")
+def deaf(source: str) -> str:
+    with open("began", "w") as fifo:
+        fifo.write(source)
+    return open("began").read()  # nobody writes
+
+@app.task(lease="60s")
 def endless(source: str) -> str:
     if os.path.exists("mended"):
         return "done"
@@ -139,6 +145,29 @@ def test_ctrl_c_stops_in_good_order_and_the_same_command_goes_on(shell: Shell) -
     (shell.folder / "mended").touch()
     assert shell.json("run", "jobs.py:endless", "rows.csv", "--ignore", "times")["completed"] == 4
     assert shell.json("audit")["ok"] is True
+
+
+def test_a_worker_that_is_stopped_twice_ends_at_once_and_says_what_becomes_of_what_it_held(shell: Shell) -> None:
+    os.mkfifo(shell.folder / "began")
+    shell.run("submit", "jobs.py:deaf", "source=a.wav")
+    with shell.start("orchestrator") as orchestrator, shell.start("worker", "--app", "jobs.py") as worker:
+        assert (shell.folder / "began").read_text(encoding="utf-8") == "a.wav"
+        for number in (signal.SIGINT, signal.SIGTERM):  # two of one kind at once would count as one
+            worker.send_signal(number)
+        _, err = worker.communicate(timeout=PATIENCE)
+        orchestrator.send_signal(signal.SIGINT)
+    assert worker.returncode == 130, err
+    assert "comes back when its lease ends. Nothing is lost." in err
+    assert orchestrator.returncode == 0
+
+
+@pytest.mark.parametrize(("words", "banner"), [(("worker", "--app", "jobs.py"), "Worker"), (("orchestrator",), "Orch")])
+def test_no_process_says_that_it_serves_what_it_cannot_open(shell: Shell, words: tuple[str, ...], banner: str) -> None:
+    (shell.folder / "leasehold.db").write_text("this is no database" * 100, encoding="utf-8")
+    with shell.start(*words) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 3, err
+    assert banner not in err
 
 
 def test_the_doctor_finds_everything_in_order(shell: Shell) -> None:

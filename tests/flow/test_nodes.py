@@ -55,7 +55,7 @@ def test_a_worker_asked_to_stop_drains_and_ends_when_nothing_is_held() -> None:
     stop = Stop()
     node = stopping(lambda: stop.ask("SIGTERM"))
     node.queue.put(a_message(1), a_message(2))
-    a_worker_node(node).serve(stop, Random(0))
+    assert a_worker_node(node).serve(stop, Random(0))
     assert node.worker.drained
     assert node.slots.closed
     assert node.queue.depth().visible == 2
@@ -76,7 +76,7 @@ def test_one_told_to_stop_at_once_leaves_its_runs_to_their_leases() -> None:
     node = stopping(lambda: stop.ask("Ctrl-C, twice"))
     node.outbox.down = True
     node.queue.put(a_message())
-    a_worker_node(node).serve(stop, Random(0), at_once=lambda: stop.asked)
+    assert not a_worker_node(node).serve(stop, Random(0), at_once=lambda: stop.asked)
     assert node.slots.closed
     assert node.queue.depth().in_flight == 1
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from leasehold.flow.service import Stop
     from leasehold.settings import Settings
 
+INTERRUPTED = 130
+"""Exit code of a worker that was stopped before it had drained."""
+
 
 @click.command(cls=Command)
 @with_app
@@ -45,8 +48,10 @@ def worker(
     stop, at_once = obeying_signals(settings.log_level)
     slots_are = f"{settings.worker_slots} slots" if settings.worker_slots > 1 else "1 slot"
     serves = f"{', '.join(settings.worker_queues)} of {place(settings)}"
-    note(f"Worker with {slots_are} on {serves}; Ctrl-C drains it.")
-    run_worker(settings, stop, name=name, at_once=at_once)
+    banner = f"Worker with {slots_are} on {serves}; Ctrl-C drains it."
+    if not run_worker(settings, stop, name=name, at_once=at_once, ready=lambda: note(banner)):
+        note("Stopped before everything was given back: what it held comes back when its lease ends. Nothing is lost.")
+        raise click.exceptions.Exit(INTERRUPTED)
 
 
 @click.command(cls=Command)
@@ -64,8 +69,7 @@ def orchestrator(tools: Tools, ledger: str | None) -> None:
 
     settings = tools.settings(ledger=ledger)
     stop, _ = obeying_signals(settings.log_level)
-    note(f"Orchestrator of {settings.ledger_shown}; Ctrl-C stops it.")
-    run_orchestrator(settings, stop)
+    run_orchestrator(settings, stop, ready=lambda: note(f"Orchestrator of {settings.ledger_shown}; Ctrl-C stops it."))
 
 
 def place(settings: Settings) -> str:

@@ -134,8 +134,11 @@ class WorkerNode:
         self._receiving: set[Intake] = set()
         self._draining = False
 
-    def serve(self, stop: Stop, random: Random, *, at_once: Callable[[], bool] = lambda: False) -> None:
-        """Work until a stop is asked for, then drain. ``at_once`` ends the drain early: the leases then lapse."""
+    def serve(self, stop: Stop, random: Random, *, at_once: Callable[[], bool] = lambda: False) -> bool:
+        """Work until a stop is asked for, then drain; whether nothing is held any more.
+
+        ``at_once`` ends the drain early: what is held then comes back when its lease ends.
+        """
         over = Stop()
         service = Service(
             [
@@ -152,6 +155,7 @@ class WorkerNode:
         service.start()
         try:
             service.join()
+            return self._empty()
         finally:
             self._worker.close()
             self._slots.close()
