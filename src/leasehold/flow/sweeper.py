@@ -68,7 +68,7 @@ class Sweeper:
         announce(self._bell, answers)
         self._told(answers)
         changed = sum(isinstance(answer, Decision) for answer in answers)
-        self._ledger.advance_operation(after(operation, task_ids, changed, self._ledger.now()))
+        self._ledger.advance_operation(operation, after(operation, task_ids, changed, self._ledger.now()))
         return max(1, len(task_ids))
 
     def _keep_house(self) -> None:

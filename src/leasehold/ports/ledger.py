@@ -187,8 +187,12 @@ class Ledger(Protocol):
         """The oldest unfinished operation and the next task ids it covers (empty: it is at its end)."""
         ...
 
-    def advance_operation(self, operation: Operation) -> None:
-        """Save cursor, counts and end, unless it was cancelled meanwhile."""
+    def advance_operation(self, before: Operation, after: Operation) -> None:
+        """Save cursor, counts and end after one batch, unless it was cancelled meanwhile.
+
+        Of several that worked on one batch the first moves the cursor. What each of them changed is counted all the
+        same: no task is changed by two of them.
+        """
         ...
 
     def cancel_operation(self, operation_id: str) -> bool:

@@ -147,7 +147,7 @@ class LedgerChoresSuite:
         assert decided(moves.ledger.apply([Change(task_id, Retried("bob")) for task_id in first])) == [False] * 3
         moves.dispatch(limit=4)
         moves.complete(ids[3])
-        moves.ledger.advance_operation(one._replace(cursor=first[-1]))
+        moves.ledger.advance_operation(one, one._replace(cursor=first[-1]))
         found = moves.ledger.next_operation(3)
         assert found is not None
         assert found[1] == ids[4:]
@@ -161,7 +161,8 @@ class LedgerChoresSuite:
         found = moves.ledger.next_operation(1)
         assert found is not None
         assert found[0].id == first.id
-        moves.ledger.advance_operation(found[0]._replace(finished="done", matched=1, changed=1, finished_at=7))
+        done = found[0]._replace(finished="done", matched=1, changed=1, finished_at=7)
+        moves.ledger.advance_operation(found[0], done)
         found = moves.ledger.next_operation(1)
         assert found is not None
         assert found[0].id == second.id
@@ -177,11 +178,28 @@ class LedgerChoresSuite:
         found = moves.ledger.next_operation(1)
         assert found is not None
         assert moves.ledger.cancel_operation(asked.id)
-        moves.ledger.advance_operation(found[0]._replace(cursor=found[1][-1], matched=1))
+        moves.ledger.advance_operation(found[0], found[0]._replace(cursor=found[1][-1], matched=1))
         assert moves.ledger.next_operation(1) is None
         assert moves.views.operations()[0].finished == "cancelled"
         assert not moves.ledger.cancel_operation(asked.id)
         assert not moves.ledger.cancel_operation("no-such-operation")
+
+    def test_two_sweepers_on_one_batch_move_on_once_and_count_what_each_has_changed(self, moves: Moves) -> None:
+        """The one that comes second, however late, neither sets the first one back nor takes its count away."""
+        ids = moves.given(4)
+        moves.ledger.start_operation(operation(moves, "cancel", ""))
+        found = moves.ledger.next_operation(2)
+        assert found is not None
+        one, first = found
+        moves.ledger.advance_operation(one, one._replace(cursor=first[-1], matched=2, changed=1))
+        found = moves.ledger.next_operation(2)
+        assert found is not None
+        two, second = found
+        assert second == ids[2:]
+        moves.ledger.advance_operation(two, two._replace(cursor=second[-1], matched=4, changed=two.changed + 2))
+        moves.ledger.advance_operation(one, one._replace(cursor=first[-1], matched=2, changed=1))
+        (shown,) = moves.views.operations()
+        assert (shown.cursor, shown.matched, shown.changed) == (ids[-1], 4, 4)
 
     def test_an_operations_ceiling_may_be_a_task(self, moves: Moves) -> None:
         """It is covered, and nothing newer."""
@@ -233,5 +251,5 @@ def walk(moves: Moves, limit: int = 10) -> list[list[str]]:
         one, ids = found
         steps.append(ids)
         after = one._replace(cursor=ids[-1]) if ids else one._replace(finished="done", finished_at=moves.ledger.now())
-        moves.ledger.advance_operation(after)
+        moves.ledger.advance_operation(one, after)
     return steps

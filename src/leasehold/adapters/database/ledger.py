@@ -105,9 +105,9 @@ class DatabaseLedger:
         with self.database.read() as tx:
             return operating.following(tx, self._sql, limit)
 
-    def advance_operation(self, operation: Operation) -> None:
-        """Save cursor, counts and end, unless it was cancelled meanwhile."""
-        self._repeat(lambda tx: operating.advance(tx, self._sql, operation))
+    def advance_operation(self, before: Operation, after: Operation) -> None:
+        """Save cursor, counts and end after one batch, unless it was cancelled meanwhile."""
+        self._repeat(lambda tx: operating.advance(tx, self._sql, before, after))
 
     def cancel_operation(self, operation_id: str) -> bool:
         """Stop an unfinished operation; whether there was one."""

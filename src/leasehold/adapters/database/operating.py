@@ -43,9 +43,16 @@ def number_of(tx: Transaction, sql: Mapping[str, Sql], task_id: str) -> int:
     return found[0][0] if found else FIRST
 
 
-def advance(tx: Transaction, sql: Mapping[str, Sql], operation: Operation) -> None:
-    """Save how far it has come, unless it was cancelled meanwhile."""
-    tx.run(sql["advance operation"], {**operation._asdict(), "id_": operation.id})
+def advance(tx: Transaction, sql: Mapping[str, Sql], before: Operation, after: Operation) -> None:
+    """Save how far it has come, unless it was cancelled or another has come as far meanwhile.
+
+    What was changed is counted in any case. Where the result of the commit is unknown, it may be counted twice.
+    """
+    matched, changed = after.matched - before.matched, after.changed - before.changed
+    progress = {"cursor": after.cursor, "finished": after.finished, "finished_at": after.finished_at}
+    where = {"id_": before.id, "since": before.cursor}
+    if not tx.run(sql["advance operation"], {**progress, **where, "more": matched, "moved": changed}) and changed:
+        tx.run(sql["count changed"], {"id_": before.id, "moved": changed})
 
 
 def cancel(tx: Transaction, sql: Mapping[str, Sql], operation_id: str) -> bool:

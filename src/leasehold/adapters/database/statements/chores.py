@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Executable, Integer, and_, bindparam, delete, or_, select, union_all, update
+from sqlalchemy import BigInteger, Executable, Integer, and_, bindparam, delete, or_, select, union_all, update
 
 from leasehold.adapters.database.elements import added, each_number, each_of, total, unless_there
 from leasehold.adapters.database.rows import STATES
@@ -78,8 +78,17 @@ STATEMENTS: Mapping[str, Executable] = {
     "add operation": unless_there(operations, *(column.name for column in (*OPERATION, *PROGRESS))),
     "next operation": select(*OPERATION, *PROGRESS).where(unfinished).order_by(operations.c.number).limit(1),
     "advance operation": update(operations)
-    .where(operations.c.id == bindparam("id_"), unfinished)
-    .values({column.name: bindparam(column.name) for column in PROGRESS}),
+    .where(operations.c.id == bindparam("id_"), operations.c.cursor == bindparam("since"), unfinished)
+    .values(
+        cursor=bindparam("cursor"),
+        matched=operations.c.matched + bindparam("more", type_=BigInteger),
+        changed=operations.c.changed + bindparam("moved", type_=BigInteger),
+        finished=bindparam("finished"),
+        finished_at=bindparam("finished_at"),
+    ),
+    "count changed": update(operations)
+    .where(operations.c.id == bindparam("id_"))
+    .values(changed=operations.c.changed + bindparam("moved", type_=BigInteger)),
     "cancel operation": update(operations)
     .where(operations.c.id == bindparam("id_"), unfinished)
     .values(finished="cancelled", finished_at=bindparam("finished_at")),
