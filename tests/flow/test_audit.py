@@ -147,6 +147,14 @@ def test_overlaps_and_damaged_messages_are_counted(views: FakeViews) -> None:
     assert verdict.notes[1] == "1 damaged message is in quarantine; to see what: leasehold queue quarantine"
 
 
+def test_an_overlap_is_counted_also_where_the_first_run_completed_the_task(views: FakeViews) -> None:
+    """One message that was delivered twice at once: the second run says nothing that the row would remember."""
+    first = RunView(a_task(4).id, 1, 1, "a", "w1", 10, 99, 50, "completed", None, None, None, None, None, None, 0)
+    views.run_rows = [first, first._replace(run_id="b", worker="w2", started_at=11, ended_at=51)]
+    assert views.rows[a_task(4).id].task.r <= 1
+    assert audit(views, NOW).overlaps == 1
+
+
 def test_of_many_tasks_trails_are_read_here_and_there(views: FakeViews) -> None:
     assert audit(views, NOW, trails=2).trails == 2
     assert audit(views, NOW, trails=None).trails == 6

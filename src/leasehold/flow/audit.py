@@ -93,7 +93,7 @@ def audit(views: Views, now: int, *, depths: Mapping[str, Depth] | None = None, 
     for position, task in enumerate(_every(views)):
         census.take(task)
         if position % step == 0:
-            story.read(task, views.audit(task.id), views.runs(task.id) if task.n > 1 or task.r > 1 else ())
+            story.read(task, views.audit(task.id), views.runs(task.id))
     quarantined = len(views.quarantine(QUARANTINED))
     return Verdict(
         tasks=sum(census.states.values()),
