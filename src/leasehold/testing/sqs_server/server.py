@@ -138,6 +138,10 @@ class SqsServer:
         """Every message of a queue, without receiving it, in the order in which they came."""
         return self._ask(lambda: list(self._account.find(name).shelf.copies.values()))
 
+    def polling(self, name: str) -> int:
+        """How many long polls wait on a queue."""
+        return self._ask(lambda: len(self._account.find(name).polls))
+
     def drop_connections(self) -> None:
         """End every connection without an answer, as a load balancer or a lost network does; the server goes on."""
         self._ask(self._drop)
