@@ -15,6 +15,7 @@ from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import decode_status_message, decode_task_message
 from leasehold.ports.run import Run
 from leasehold.settings import KEYS, read_settings
+from leasehold.testing.sqs_server import KINDS
 from tests.docs.pages import blocks, table, text_of
 from tests.docs.sandbox import Sandbox
 
@@ -91,11 +92,24 @@ def test_the_shown_messages_are_messages() -> None:
 
 
 def test_the_shown_tests_pass(tmp_path: Path) -> None:
-    (shown,) = [block.text for block in blocks(PAGE.split("## Testing your handlers", 1)[1])]
+    section = PAGE.split("## Testing your handlers", 1)[1].split("\n## ", 1)[0]
+    (shown,) = [block.text for block in blocks(section)]
     sandbox = Sandbox(tmp_path)
     sandbox.write("test_jobs.py", shown)
     said = sandbox.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_jobs.py")
     assert said[-1].startswith("2 passed")
+
+
+def test_the_shown_use_of_the_sqs_server_works(tmp_path: Path) -> None:
+    (shown,) = [block.text for block in blocks(PAGE.split("## Testing against SQS", 1)[1])]
+    sandbox = Sandbox(tmp_path)
+    sandbox.write("shown.py", shown)
+    sandbox.run(sys.executable, "-W", "error", "shown.py")
+
+
+def test_every_fault_of_the_sqs_server_is_listed() -> None:
+    section = PAGE.split("## Testing against SQS", 1)[1]
+    assert [kind for kind in KINDS if f"`{kind}`" not in section] == []
 
 
 def test_the_public_names_are_listed() -> None:
