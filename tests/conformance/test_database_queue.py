@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from leasehold.testing.queue_bench import QueueBench
 class DatabaseBench:
     plenty = 1_000
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, url: str) -> None:
         self.clock = ManualClock()
-        self.database = open_database(f"sqlite:///{folder}/jobs.db", clock=self.clock)
+        self.database = open_database(url, clock=self.clock)
         self.bell = LocalBell()
         self._names = (f"q{number}" for number in count(1))
 
@@ -39,7 +40,17 @@ class DatabaseBench:
         self.clock.advance(ms)
 
 
-class TestDatabaseQueue(LocalQueueSuite):
+class TestQueueOnSqlite(LocalQueueSuite):
     @pytest.fixture
-    def bench(self, tmp_path: Path) -> QueueBench:
-        return DatabaseBench(tmp_path)
+    def bench(self, tmp_path: Path) -> Iterator[QueueBench]:
+        bench = DatabaseBench(f"sqlite:///{tmp_path}/jobs.db")
+        yield bench
+        bench.database.close()
+
+
+class TestQueueOnPostgres(LocalQueueSuite):
+    @pytest.fixture
+    def bench(self, postgres_url: str) -> Iterator[QueueBench]:
+        bench = DatabaseBench(postgres_url)
+        yield bench
+        bench.database.close()

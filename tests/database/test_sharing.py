@@ -13,23 +13,32 @@ from leasehold.adapters.memory import MemoryQueue, MemoryTerms
 from leasehold.ports.ledger import Outgoing, Terms
 from leasehold.ports.queue import Message
 from leasehold.testing.ledger_bench import VALIDITY, Moves
+from tests.database.postgres_bench import PostgresBench
 from tests.database.sqlite_bench import SqliteBench
+from tests.servers.clusters import Clusters
+
+Bench = SqliteBench | PostgresBench
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[SqliteBench]:
-    bench = SqliteBench(tmp_path)
+@pytest.fixture(params=["sqlite", "oldest", "newest"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path, clusters: Clusters) -> Iterator[Bench]:
+    """A ledger on SQLite, and on each version of PostgreSQL."""
+    if request.param == "sqlite":
+        bench: Bench = SqliteBench(tmp_path)
+    else:
+        cluster = clusters[request.param]
+        bench = PostgresBench(cluster.url(cluster.fresh()))
     yield bench
     bench.close()
 
 
 @pytest.fixture
-def moves(bench: SqliteBench) -> Moves:
+def moves(bench: Bench) -> Moves:
     return Moves(bench)
 
 
 @pytest.fixture
-def queue(bench: SqliteBench) -> DatabaseQueue:
+def queue(bench: Bench) -> DatabaseQueue:
     return DatabaseQueue(
         "default", bench.database, clock=bench.clock, bell=LocalBell(), topic="tasks:default", terms=QueueTerms()
     )
@@ -68,7 +77,7 @@ def test_nothing_due_makes_no_messages(moves: Moves, queue: DatabaseQueue) -> No
     assert moves.ledger.dispatch("default", 10, Terms(VALIDITY), never, queue) == []
 
 
-def test_a_queue_elsewhere_is_refused(moves: Moves, bench: SqliteBench) -> None:
+def test_a_queue_elsewhere_is_refused(moves: Moves, bench: Bench) -> None:
     (task_id,) = moves.given()
     elsewhere = MemoryQueue("default", bench.clock, MemoryTerms())
     with pytest.raises(TypeError, match="'default' does not live in the ledger's database"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
@@ -138,10 +138,9 @@ class DatabaseQueue:
 
     def delete_within(self, tx: Transaction, receipts: Sequence[str]) -> list[bool]:
         """Delete as part of ``tx``."""
-        sound = [parsed for parsed in map(parse, receipts) if parsed is not None]
-        if sound:
-            tx.run(self._sql["delete"], {"name": self.name, **named(tx, sound)})
-        return [parse(receipt) is not None for receipt in receipts]
+        parsed = [parse(receipt) for receipt in receipts]
+        tx.run_many(self._sql["delete"], [(*receipt, self.name) for receipt in parsed if receipt is not None])
+        return [receipt is not None for receipt in parsed]
 
     # -- steps ---------------------------------------------------------------------------------------------------------
 
@@ -187,7 +186,9 @@ class DatabaseQueue:
 
     def _hide_until(self, tx: Transaction, sound: Mapping[str, tuple[int, int]], until: int) -> list[str]:
         """The receipts of those that were in flight, and are now until then."""
-        given = {"name": self.name, "now": tx.now, "until": until, **named(tx, sound.values())}
+        ids = tx.array([str(id) for id, _ in sound.values()])
+        receipts = tx.array([written(*each) for each in sound.values()])
+        given = {"name": self.name, "now": tx.now, "until": until, "ids": ids, "receipts": receipts}
         found = {row[0] for row in tx.rows(self._sql["change"], given)}
         return [receipt for receipt, parsed in sound.items() if written(*parsed) in found]
 
@@ -225,13 +226,6 @@ def parse(receipt: str) -> tuple[int, int] | None:
     """Message id and receive."""
     match = RECEIPT.fullmatch(receipt)
     return (int(match[1]), int(match[2])) if match else None
-
-
-def named(tx: Transaction, sound: Iterable[tuple[int, int]]) -> dict[str, object]:
-    """Messages by their ids and receipts, each as one value."""
-    receives = tuple(sound)
-    ids = tx.array([str(id) for id, _ in receives])
-    return {"ids": ids, "receipts": tx.array([written(*each) for each in receives])}
 
 
 def ids_of(tx: Transaction, rows: Sequence[Row]) -> object:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    and_,
     bindparam,
     cast,
     delete,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from leasehold.adapters.database.elements import each, each_row, text_column
+from leasehold.adapters.database.elements import each, each_of, each_row, text_column
 from leasehold.adapters.database.queue_schema import queue_messages
 
 COUNTED = 10_000
@@ -42,8 +43,11 @@ def ids() -> Select[int]:
 
 listed = message.id.in_(ids())
 receipt = cast(message.id, Text) + literal_column("'-'", Text) + cast(message.receives, Text)
-received = listed & receipt.in_(each("receipts")) & here
-"""Messages whose newest receipts are given. Their ids are given too: an index leads to an id, and to no receipt."""
+held = listed & receipt.in_(each("receipts")) & here & hidden
+"""Messages in flight by their newest receipts. The ids are given too: an index leads to an id, and to no receipt."""
+received = and_(
+    message.id == bindparam("id_"), message.receives == bindparam("receives_"), message.queue == bindparam("queue_")
+)
 
 
 def counted(condition: ColumnElement[bool]) -> Select[int]:
@@ -70,8 +74,8 @@ STATEMENTS: Mapping[str, Executable] = {
     .values(visible_at=bindparam("until"), receives=message.receives + literal_column("1", Integer)),
     "bury": update(queue_messages).where(listed).values(queue=bindparam("dead_letters"), visible_at=now),
     "forget": delete(queue_messages).where(listed),
-    "delete": delete(queue_messages).where(received),
-    "change": update(queue_messages).where(received, hidden).values(visible_at=bindparam("until")).returning(receipt),
+    "delete": each_of(delete(queue_messages).where(received), "id_", "receives_", "queue_"),
+    "change": update(queue_messages).where(held).values(visible_at=bindparam("until")).returning(receipt),
     "visible": counted(visible),
     "in_flight": counted(hidden),
 }

@@ -222,7 +222,15 @@ IN_ORDER_OF_THE_KEY = frozenset(
 )
 NUMBERED_ONCE = frozenset({"queue_messages"})
 
-ROOM = {"tasks": {"fillfactor": 85}}
+STORAGE = {
+    "tasks": {"fillfactor": 85},
+    "queue_messages": {
+        "autovacuum_vacuum_scale_factor": 0,
+        "autovacuum_vacuum_threshold": 5_000,
+        "autovacuum_vacuum_cost_delay": 0,
+        "vacuum_truncate": "false",
+    },
+}
 
 IN_TROUBLE = ("failed", "cancelled", "pending/scheduled", "pending/lapsed", "pending/blocked")
 
@@ -253,7 +261,7 @@ def upgrade() -> None:
             *items,
             sqlite_with_rowid=name not in IN_ORDER_OF_THE_KEY,
             sqlite_autoincrement=name in NUMBERED_ONCE,
-            postgresql_with=ROOM.get(name, {}),
+            postgresql_with=STORAGE.get(name, {}),
         )
     for name, (table, columns, where) in INDEXES.items():
         condition = None if where is None else sa.text(where)
