@@ -60,7 +60,8 @@ class ScriptedBell:
 
 
 class Orchestra:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, claims_before_run: bool = False) -> None:
+        self.claims_before_run = claims_before_run
         self.clock = ManualClock()
         self.random = Random(0)
         self.database = open_database(f"sqlite:///{folder / 'ledger.db'}", clock=self.clock)
@@ -78,7 +79,14 @@ class Orchestra:
         self.dispatcher = self.another_dispatcher()
         self.recorder = Recorder(self.status, self.ledger, self.bell, self.random, key=self.key)
         self.lag = 0
-        self.sweeper = Sweeper(self.ledger, self.clock, self.bell, lambda: self.lag, Marks(self.store).follow)
+        self.sweeper = Sweeper(
+            self.ledger,
+            self.clock,
+            self.bell,
+            lambda: self.lag,
+            Marks(self.store).follow,
+            claims_before_run=claims_before_run,
+        )
         self.scheduler = Scheduler(self.ledger, self.bell)
         self.outbox = StatusQueueOutbox(self.status, self.clock, ceiling=PACK_CEILING)
 
@@ -91,6 +99,7 @@ class Orchestra:
             validity=VALIDITY,
             largest_window=10_000,
             most_receives=10,
+            claims_before_run=self.claims_before_run,
         )
 
     def queue(self, name: str = "default") -> JournalQueue:

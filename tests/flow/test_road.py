@@ -27,8 +27,8 @@ def loses_nothing(world: World) -> None:
             assert task.status is not Status.COMPLETED or task.id in world.life.returned
 
 
-def lived(folder: Path, seed: int, **rates: float) -> World:
-    world = World(folder, seed, **rates)
+def lived(folder: Path, seed: int, *, claimed: bool = False, **rates: float) -> World:
+    world = World(folder, seed, claimed=claimed, **rates)
     work, poison = world.submit("work", 10), world.submit("poison", 2)
     world.chaos(1_200)
     work += world.submit("work", 3)
@@ -55,29 +55,54 @@ FAIR = {
 }
 """What a queue may do that never gives one task to two."""
 
+DOUBLING = {"duplicate": 0.4, "undeleted": 0.3, "stale_delete": 0.5, "lose_reply_send": 0.2, "reorder": 0.5}
+"""What gives one task to two, often."""
+
 FOUL = {**FAIR, "duplicate": 0.05, "undeleted": 0.05, "stale_delete": 0.2, "vanish": 0.03}
 """What a standard queue may do besides."""
 
 
+TOPOLOGIES = pytest.mark.parametrize("claimed", [False, True], ids=["two-queue", "single-queue"])
+
+
+@TOPOLOGIES
 @pytest.mark.parametrize("seed", range(4))
-def test_on_fair_queues_no_two_runs_of_a_task_ever_overlap(tmp_path: Path, seed: int) -> None:
-    world = lived(tmp_path, seed, **FAIR)
+def test_on_fair_queues_no_two_runs_of_a_task_ever_overlap(tmp_path: Path, seed: int, claimed: bool) -> None:
+    world = lived(tmp_path, seed, claimed=claimed, **FAIR)
     assert world.life.overlaps == []
 
 
+@TOPOLOGIES
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_queues_do_every_task_ends_and_completes_once(tmp_path: Path, seed: int) -> None:
-    world = lived(tmp_path, seed, **FOUL)
+def test_whatever_queues_do_every_task_ends_and_completes_once(tmp_path: Path, seed: int, claimed: bool) -> None:
+    world = lived(tmp_path, seed, claimed=claimed, **FOUL)
     assert len(world.struck) > 10
 
 
-def test_without_misfortune_every_task_runs_once(tmp_path: Path) -> None:
-    world = World(tmp_path, 0)
+@pytest.mark.parametrize("seed", range(4))
+def test_where_runs_are_claimed_no_two_ever_overlap_whatever_queues_do(tmp_path: Path, seed: int) -> None:
+    """Duplicates, deletes that do not stick, claims whose commit is unknown."""
+    world = lived(tmp_path, 50 + seed, claimed=True, **DOUBLING)
+    assert {"duplicate", "undeleted"} <= world.struck.keys()
+    assert world.flaky.failed
+    assert world.life.overlaps == []
+
+
+@TOPOLOGIES
+def test_without_misfortune_every_task_runs_once(tmp_path: Path, claimed: bool) -> None:
+    world = World(tmp_path, 0, claimed=claimed)
     ids = world.submit("work", 20)
     world.luck = 1.0
     world.peace()
     assert world.statuses(ids) == {Status.COMPLETED}
     loses_nothing(world)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("seed", SEEDS)
+def test_where_runs_are_claimed_no_two_ever_overlap_in_many_worlds(tmp_path: Path, seed: int) -> None:
+    rates = FOUL if seed % 2 else DOUBLING
+    assert lived(tmp_path, 3_000 + seed, claimed=True, **rates).life.overlaps == []
 
 
 @pytest.mark.prove

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import pytest
-
-from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.model import FailureKind
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import quarantined
 from leasehold.flow.held import Entry, Fate
 from leasehold.flow.worker import BACKLOG
-from leasehold.ports.reports import Busy, Grant, StaleRun, Start
 from leasehold.ports.slots import NEIGHBOUR, SIBLING
 from leasehold.testing.clock import START
 from tests.flow.node import MARGIN, Node
@@ -206,85 +200,6 @@ def test_a_checkpoint_that_tells_no_progress_reports_none() -> None:
     node.slots.save(fraction=0.5)
     node.work()
     assert [update.fraction for update in node.outbox.said] == [0.5]
-
-
-# ------------------------------------------------------------ claims
-
-
-class ScriptedClaims:
-    """Answers as told; grants when nothing is left to tell."""
-
-    def __init__(self, *answers: Grant | StaleRun | Busy | Exception) -> None:
-        self.answers = list(answers)
-        self.asked: list[Start] = []
-
-    def claim(self, starts: Sequence[Start]) -> list[Grant | StaleRun | Busy]:
-        self.asked.extend(starts)
-        found: list[Grant | StaleRun | Busy] = []
-        for _ in starts:
-            answer = self.answers.pop(0) if self.answers else Grant()
-            if isinstance(answer, Exception):
-                raise answer
-            found.append(answer)
-        return found
-
-
-def test_a_granted_run_starts() -> None:
-    claims = ScriptedClaims()
-    node = Node(claims=claims)
-    node.clock.advance(500)
-    node.queue.put(a_message(n=2))
-    node.turn()
-    assert len(node.slots.jobs) == 1
-    run_id = node.slots.run_of(1)
-    assert claims.asked == [Start(task_id(1), 2, 1, run_id, "w1", MINUTE)]
-
-
-def test_a_stale_run_is_deleted_and_not_spoken_of() -> None:
-    node = Node(claims=ScriptedClaims(StaleRun("it has ended")))
-    node.queue.put(a_message())
-    node.turn()
-    assert node.journal == ["delete"]
-    assert node.slots.handed_over == []
-
-
-def test_a_busy_task_is_hidden_until_its_run_is_over() -> None:
-    node = Node(claims=ScriptedClaims(Busy(17_000)))
-    node.queue.put(a_message())
-    node.turn()
-    assert node.journal == ["hide 17000"]
-    assert node.slots.handed_over == []
-
-
-def test_a_claim_that_nobody_answers_is_asked_again_for_the_same_run() -> None:
-    claims = ScriptedClaims(LedgerUnavailable("down"))
-    node = Node(claims=claims)
-    node.queue.put(a_message(1), a_message(2))
-    node.intake.step()
-    with pytest.raises(LedgerUnavailable):
-        node.worker.step()
-    node.work()
-    assert len(node.slots.jobs) == 2
-    assert [start.run_id for start in claims.asked[:2]] == [start.run_id for start in claims.asked[2:]]
-
-
-@pytest.mark.parametrize(("call", "answer"), [("delete", StaleRun("ended")), ("change", Busy(1_000))])
-def test_a_refusal_that_fails_loses_none_of_those_granted_with_it(call: str, answer: StaleRun | Busy) -> None:
-    node = Node(claims=ScriptedClaims(answer))
-    node.queue.down = {call}
-    node.queue.put(a_message(1), a_message(2))
-    node.turn()
-    assert [job.task_id for job in node.slots.jobs.values()] == [task_id(2)]
-
-
-def test_nothing_is_claimed_that_cannot_start_in_time() -> None:
-    claims = ScriptedClaims()
-    node = Node(claims=claims)
-    node.queue.put(a_message())
-    node.intake.step()
-    node.clock.advance(50_000)
-    node.work()
-    assert claims.asked == []
 
 
 # ------------------------------------------------------------ room

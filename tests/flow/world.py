@@ -7,16 +7,20 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Unpack
+from typing import Unpack, cast
 
 from leasehold.adapters.memory import Faults
 from leasehold.adapters.memory.faults import Rates
-from leasehold.core.errors import Unavailable
+from leasehold.core.errors import LedgerUnavailable, Unavailable
 from leasehold.core.model import Failure, FailureKind, Status
+from leasehold.core.reports import Malformed
+from leasehold.flow.claims import LedgerClaims, LedgerOutbox
 from leasehold.flow.dispatcher import Dispatcher
-from leasehold.flow.outbox import StatusQueueOutbox
+from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
 from leasehold.ports.clock import Clock
+from leasehold.ports.ledger import Applied, Change, Ledger
+from leasehold.ports.reports import Claims, Outbox
 from leasehold.ports.slots import Answer, Job, Raised, Returned, Saving, SlotEvent, Stopped
 from leasehold.testing.clock import ManualClock
 from tests.flow.node import Node
@@ -102,6 +106,30 @@ class LivingSlots(ScriptedSlots):
         self.line.clear()
 
 
+class FlakyLedger:
+    """At times it cannot be reached, at times only its answer is lost: who asks does not know which."""
+
+    def __init__(self, behind: Ledger, random: Random, *, rate: float) -> None:
+        self._behind = behind
+        self._random = random
+        self.rate = rate
+        self.failed = 0
+
+    def now(self) -> int:
+        return self._behind.now()
+
+    def apply(self, changes: Sequence[Change], malformed: Sequence[Malformed] = ()) -> list[Applied]:
+        self._fail()
+        answers = self._behind.apply(changes, malformed)
+        self._fail()
+        return answers
+
+    def _fail(self) -> None:
+        if self._random.random() < self.rate:
+            self.failed += 1
+            raise LedgerUnavailable("it is failing over")
+
+
 class SlowStoreNode(Node):
     """Its store answers in no order, and when the dice say."""
 
@@ -114,6 +142,7 @@ class SlowStoreNode(Node):
             name=name,
             slots=slots,
             outbox=world.outbox,
+            claims=world.claims,
             store=world.store,
             execute=self.later,
         )
@@ -131,26 +160,36 @@ class SlowStoreNode(Node):
 
 
 class World:
-    def __init__(self, folder: Path, seed: int, **rates: Unpack[Rates]) -> None:
+    """``claimed``: runs are claimed in the ledger and reported to it (``single-queue``), else to a queue."""
+
+    def __init__(self, folder: Path, seed: int, *, claimed: bool = False, **rates: Unpack[Rates]) -> None:
         self.random = Random(seed)
-        self.orchestra = Orchestra(folder)
+        self.orchestra = Orchestra(folder, claims_before_run=claimed)
         self.clock = self.orchestra.clock
         self.life = Life()
         self.luck = 0.7
         self.queue = self._misbehaving(self.orchestra.queue(), rates)
         self.status = self._misbehaving(self.orchestra.status, rates)
         self.store = ScriptedStore()
-        self.outbox = StatusQueueOutbox(self.status, self.clock, ceiling=2_000)
+        self.flaky = FlakyLedger(self.orchestra.ledger, self.random, rate=0.05 if rates else 0.0)
+        self.claims, self.outbox = self._claimed() if claimed else self._by_queue()
         self.born = 0
         self.nodes = [self._node(), self._node()]
         self.dispatchers: list[Dispatcher] = [self.orchestra.dispatcher, self.orchestra.another_dispatcher()]
-        self.recorders: list[Recorder] = [self.orchestra.recorder, self._recorder()]
+        self.recorders: list[Recorder] = [] if claimed else [self.orchestra.recorder, self._recorder()]
         self.struck: Counter[str] = Counter()
         """What went wrong on the way."""
 
     def _misbehaving(self, queue: JournalQueue, rates: Rates) -> JournalQueue:
         queue.faults = Faults(Random(self.random.random()), horizon=30_000, **rates)
         return queue
+
+    def _claimed(self) -> tuple[Claims, Outbox]:
+        ledger, bell = cast("Ledger", self.flaky), self.orchestra.bell
+        return LedgerClaims(ledger, bell), LedgerOutbox(ledger, bell, self.clock, self.random)
+
+    def _by_queue(self) -> tuple[Claims, Outbox]:
+        return GrantsAll(), StatusQueueOutbox(self.status, self.clock, ceiling=2_000)
 
     def _node(self) -> SlowStoreNode:
         self.born += 1
@@ -177,7 +216,7 @@ class World:
             self.random.choice(
                 [
                     self.random.choice(self.dispatchers).step,
-                    self.random.choice(self.recorders).step,
+                    *([self.random.choice(self.recorders).step] if self.recorders else []),
                     self.orchestra.sweeper.step,
                     self.orchestra.scheduler.step,
                     node.intake.step,
@@ -189,7 +228,7 @@ class World:
         )
 
     def _step(self, step: Callable[[], int]) -> int:
-        self.orchestra.lag = max(recorder.lag for recorder in self.recorders)
+        self.orchestra.lag = max((recorder.lag for recorder in self.recorders), default=0)
         with suppress(Unavailable):  # as the service does
             return step()
         return 0
@@ -211,7 +250,8 @@ class World:
             node.store_answers()
             self._step(node.worker.step)
             self._step(node.reporter.step)
-            self._step(self.recorders[0].step)
+            for recorder in self.recorders[:1]:
+                self._step(recorder.step)
             self.clock.advance(100)
             if node.worker.drained:
                 break
@@ -223,7 +263,8 @@ class World:
         self.struck["crash"] += 1
         at = self.random.randrange(2)
         self.dispatchers[at] = self.orchestra.another_dispatcher()
-        self.recorders[at] = self._recorder()
+        if self.recorders:
+            self.recorders[at] = self._recorder()
 
     @staticmethod
     def _slots(node: Node) -> LivingSlots:
@@ -237,6 +278,7 @@ class World:
         for queue in (self.queue, self.status):
             self.struck += queue.faults.fired
             queue.misbehave()
+        self.flaky.rate = 0.0
         self.luck = 1.0
         for _ in range(4_000):
             did = self._round()

@@ -75,7 +75,10 @@ class Completed(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The code failed. ``jitter``: random, in [0, 1), drawn by the caller; ``after`` (ms) overrides the backoff."""
+    """The code failed. ``jitter``: random, in [0, 1), drawn by the caller; ``after`` (ms) overrides the backoff.
+
+    Not ``begun``: there was nothing to run, its stored arguments are gone.
+    """
 
     run: Run
     ended_at: int
@@ -84,6 +87,7 @@ class Failed(NamedTuple):
     deleted: bool = False
     after: int | None = None
     jitter: float = 0.0
+    begun: bool = True
 
 
 class Released(NamedTuple):

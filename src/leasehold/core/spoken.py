@@ -83,6 +83,8 @@ def on_failed(step: Step, event: Failed) -> Decision | Ignored:
     if step.task.status is Status.COMPLETED:
         return step.ignored(SUCCEEDED)
     refund(step, run)
+    if not event.begun and held_by_another(step, run):
+        return stand_aside(step, run, deleted=event.deleted)
     if (reason := not_current(step, run)) is not None:
         return step.ignored(reason)
     was_open = step.task.open

@@ -276,7 +276,7 @@ def missing_arguments(held: Held, now: int) -> Update:
     """The report of a run whose stored arguments are gone: it can never start."""
     why = f"the stored arguments {held.task.arguments_ref!r} are gone"
     failure = Failure(FailureKind.ARGUMENTS, "ArgumentsMissing", why)
-    return held.update(UpdateKind.FAILED)._replace(ended_boot=now, began_boot=now, failure=failure, unrecoverable=True)
+    return held.update(UpdateKind.FAILED)._replace(ended_boot=now, failure=failure, unrecoverable=True)
 
 
 def too_short(held: Held, margin: int, now: int) -> Update:

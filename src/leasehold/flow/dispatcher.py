@@ -7,10 +7,11 @@ from functools import partial
 from typing import NamedTuple
 
 from leasehold.core.errors import QueueUnavailable
+from leasehold.core.model import Task
 from leasehold.core.wire import TaskMessage, WireTask, capability, encode_task_message
 from leasehold.flow.window import Window
 from leasehold.ports.clock import Clock
-from leasehold.ports.ledger import Flight, Ledger, Outgoing, Terms
+from leasehold.ports.ledger import Flight, Ledger, Outgoing, Terms, unsendable
 from leasehold.ports.queue import Message, NotSent, Queue
 
 CHUNK = 500
@@ -20,18 +21,29 @@ FAILING = 10
 """Unsent messages from which on nothing more is dispatched to a queue: a few may be what is wrong with themselves."""
 
 
+FIFO_MEMORY = 240_000
+"""ms for which a FIFO queue surely makes one message of two sends with one name: SQS does so for five minutes."""
+
+
 class Unsent(NamedTuple):
-    """A committed dispatch that is known not to be on the queue: the same number may still be sent."""
+    """A committed dispatch that is not known to be on the queue, and may still be sent under the same number."""
 
     message: Message
-    not_after: int
+    task: Task
+    tried_boot: int
+    """When it was sent first."""
+    doubtful: bool = False
+    """It may be on the queue all the same."""
 
 
 class Dispatcher:
     """Commits a dispatch, then sends it (R10); where the queue shares the ledger's database, in one transaction.
 
-    A send that is known to have failed is repeated under its own number. One whose fate is unknown is never repeated:
-    its dispatch is closed by the clock when nobody can hold it any more (R7).
+    A send that is known to have failed is repeated under its own number. One whose fate is unknown is repeated only
+    where two messages of one dispatch can do no harm: on a FIFO queue while that remembers the first, and where
+    ``claims_before_run`` (no run starts without a claim in the ledger, and the second of a token is refused). Else its
+    dispatch is closed by the clock when nobody can hold it any more (R7). A message that the queue will never take is
+    told to the ledger.
     """
 
     def __init__(
@@ -44,6 +56,7 @@ class Dispatcher:
         validity: int,
         largest_window: int,
         most_receives: int,
+        claims_before_run: bool = False,
     ) -> None:
         self._ledger = ledger
         self._queues = queues
@@ -52,6 +65,7 @@ class Dispatcher:
         self._terms = Terms(validity)
         self._largest = largest_window
         self._most_receives = most_receives
+        self._claims_before_run = claims_before_run
         self._windows: dict[str, Window] = {}
         self._unsent: dict[str, Sequence[Unsent]] = {}
 
@@ -85,8 +99,8 @@ class Dispatcher:
         outgoing = self._ledger.dispatch(name, min(room, CHUNK), self._terms, self._compose, into)
         if into is not None:
             return len(outgoing)
-        messages = self._compose(outgoing)
-        return self._send(name, [Unsent(m, o.task.not_after) for m, o in zip(messages, outgoing, strict=True)])
+        messages, now = self._compose(outgoing), self._clock.boot()
+        return self._send(name, [Unsent(m, o.task, now) for m, o in zip(messages, outgoing, strict=True)])
 
     def _compose(self, outgoing: Sequence[Outgoing]) -> list[Message]:
         return [self._message(each) for each in outgoing]
@@ -113,24 +127,43 @@ class Dispatcher:
 
     def _send_again(self, name: str) -> int:
         now = self._ledger.now()
-        return self._send(name, [unsent for unsent in self._unsent.pop(name) if unsent.not_after > now])
+        queue, waiting = self._queues(name), self._unsent.pop(name)
+        return self._send(name, [u for u in waiting if u.task.not_after > now and self._harmless(queue, u)])
 
     def _send(self, name: str, batch: Sequence[Unsent]) -> int:
         if not batch:
             return 0
+        queue = self._queues(name)
         try:
-            answers = self._queues(name).send([unsent.message for unsent in batch])
+            answers = queue.send([unsent.message for unsent in batch])
         except QueueUnavailable:
             self._keep(name, batch)  # a call that fails as a whole has sent none of them
             raise
-        again = [
-            unsent
-            for unsent, answer in zip(batch, answers, strict=True)
-            if isinstance(answer, NotSent) and not answer.unknown and not answer.refused
-        ]
+        failed = [(unsent, said) for unsent, said in zip(batch, answers, strict=True) if isinstance(said, NotSent)]
+        again = [each for unsent, said in failed if (each := self._repeatable(queue, unsent, said)) is not None]
         self._keep(name, again)
-        return len(batch) - len(again)
+        refused = [unsendable(unsent.task, queue.name, said) for unsent, said in failed if hopeless(unsent, said)]
+        if refused:
+            self._ledger.apply(refused)
+        return len(batch) - len(again) - len(refused)
+
+    def _repeatable(self, queue: Queue, unsent: Unsent, said: NotSent) -> Unsent | None:
+        """What may be sent again under its number."""
+        if said.refused:
+            return None
+        again = unsent._replace(doubtful=unsent.doubtful or said.unknown)
+        return again if self._harmless(queue, again) else None
+
+    def _harmless(self, queue: Queue, unsent: Unsent) -> bool:
+        """Whether one more send cannot lead to two runs."""
+        remembered = queue.traits.fifo and self._clock.boot() - unsent.tried_boot < FIFO_MEMORY
+        return remembered or self._claims_before_run or not unsent.doubtful
 
     def _keep(self, name: str, unsent: Sequence[Unsent]) -> None:
         if unsent:
             self._unsent[name] = [*self._unsent.get(name, ()), *unsent]
+
+
+def hopeless(unsent: Unsent, said: NotSent) -> bool:
+    """Whether nobody has its message, nor ever will. One that may be out already is left to the clock."""
+    return said.refused and not unsent.doubtful

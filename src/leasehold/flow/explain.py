@@ -93,14 +93,16 @@ def on_blocked(case: Case) -> Explanation:
 def on_scheduled(case: Case) -> Explanation:
     """A time has to come: the submitter's, a backoff's, or a refusal's."""
     due = case.at(case.task.due_at)
-    line = case.last("failed", "refused", "released", "retried", "submitted")
+    line = case.last("failed", "refused", "unsendable", "released", "retried", "submitted")
     if case.now - case.task.due_at > LATE:
         return _told(f"Its time came at {due}, but no orchestrator has made it due", orchestrate())
-    if line is None or line.kind not in ("failed", "refused"):
+    if line is None or line.kind not in ("failed", "refused", "unsendable"):
         return _told(f"It is not to start before {due}", cancel(case))
     if line.kind == "refused":
         return _told(f"{_sentence(line.detail)}. It will be offered again at {due}", teach(case))
     tries = f"attempt {case.task.attempts + 1} of {case.task.policy.attempts}"
+    if line.kind == "unsendable":
+        return _told(f"{_sentence(line.detail)}. It will be sent again at {due}, {tries}", cancel(case))
     return _told(f"Its last run failed: {_quoted(line.detail)}. It will be tried again at {due}, {tries}", cancel(case))
 
 

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import NamedTuple
 
-from leasehold.core.errors import QueueUnavailable
 from leasehold.core.model import Token
 from leasehold.core.reports import Malformed, Update, UpdateKind
 from leasehold.core.wire import TaskMessage, WireTask
 from leasehold.flow.lease import Hold
 from leasehold.ports.queue import Delivery, Queue
-from leasehold.ports.reports import Busy, StaleRun
 
 
 class Held:
@@ -28,6 +26,7 @@ class Held:
         "message",
         "new_id",
         "queue",
+        "recorded",
         "reported",
         "run_id",
         "touched",
@@ -61,6 +60,8 @@ class Held:
         self.arguments = message.tasks[0].arguments
         """JSON text; ``None`` where they are in the store and not fetched yet."""
         self.began: int | None = None
+        self.recorded = False
+        """Whether somebody has, or may have, recorded the run as begun when it was claimed: its end is owed then."""
         self.cancelled = False
         """Whether the run was told that its task is cancelled."""
         self.touched = False
@@ -85,6 +86,11 @@ class Held:
     def expired(self, now: int) -> bool:
         """Whether the dispatch is over: nobody may start it any more."""
         return now > self.valid_until
+
+    @property
+    def known(self) -> bool:
+        """Whether the ledger may hear, or have heard, that this run has the task."""
+        return self.recorded or self.began is not None
 
     def update(self, kind: UpdateKind) -> Update:
         """A report of this run; the caller adds what belongs to its kind."""
@@ -135,15 +141,3 @@ class Entry(NamedTuple):
 def entry(held: Held, update: Update, fate: Fate, done: Callable[[], None] | None = None) -> Entry:
     """The report of a held message."""
     return Entry(update, fate, held.queue, held.delivery.receipt, held.hold.ends, done)
-
-
-def refuse(held: Held, answer: StaleRun | Busy) -> None:
-    """Do not run it here. What fails now is done by the lease's end: the message comes back and is refused again."""
-    try:
-        if isinstance(answer, Busy):
-            remaining = min(answer.remaining, held.queue.traits.max_visibility)
-            held.queue.change_visibility([(held.delivery.receipt, remaining)])
-        else:  # another run has it, or it has ended: no silent drop (R12), but nothing to report either
-            held.queue.delete([held.delivery.receipt])
-    except QueueUnavailable:
-        return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from random import Random
 
@@ -24,15 +25,13 @@ LIMIT = 50
 """Status messages per step; each holds as many reports as fit."""
 
 
-class Recorder:
-    """Commit first, then delete (R8): recording twice is recording once."""
+class Recording(ABC):
+    """Takes a queue's messages into the ledger. Commit first, then delete (R8): recording twice is recording once."""
 
-    def __init__(self, reports: Queue, ledger: Ledger, bell: Bell, random: Random, *, key: bytes) -> None:
-        self._reports = reports
+    def __init__(self, queue: Queue, ledger: Ledger, bell: Bell) -> None:
+        self._queue = queue
         self._ledger = ledger
         self._bell = bell
-        self._random = random
-        self._key = key
         self._unrecorded: Sequence[Delivery] = ()
         """What was received and could not be recorded: it is hidden from everybody else, this one must try again."""
         self.lag = UNREAD
@@ -51,14 +50,27 @@ class Recorder:
             self.lag = UNREAD
             raise
         self._unrecorded = ()
-        self._reports.delete([d.receipt for d in deliveries])
+        self._queue.delete([d.receipt for d in deliveries])
         announce(self._bell, answers)
         return len(changes) + len(malformed)
 
     def _receive(self, wait: int) -> Sequence[Delivery]:
-        received = self._reports.receive(LIMIT, wait=wait, visibility=RECORDING)
+        received = self._queue.receive(LIMIT, wait=wait, visibility=RECORDING)
         self.lag = max((received.server_time - d.sent_at for d in received.deliveries), default=0)
         return received.deliveries
+
+    @abstractmethod
+    def read(self, deliveries: Sequence[Delivery]) -> tuple[list[Change], list[Malformed]]:
+        """What the messages say: changes to apply, and what could not be understood or trusted."""
+
+
+class Recorder(Recording):
+    """Records the status queue: what workers report becomes the state of their tasks."""
+
+    def __init__(self, reports: Queue, ledger: Ledger, bell: Bell, random: Random, *, key: bytes) -> None:
+        super().__init__(reports, ledger, bell)
+        self._random = random
+        self._key = key
 
     def read(self, deliveries: Sequence[Delivery]) -> tuple[list[Change], list[Malformed]]:
         """What the messages say: changes to apply, and what could not be understood or trusted."""
@@ -69,15 +81,16 @@ class Recorder:
             malformed.extend(message.malformed)
             for update in message.updates:
                 if verify(self._key, update.task_id, update.n, update.capability):
-                    changes.append(self._change(update, delivery.sent_at))
+                    changes.append(change_of(update, delivery.sent_at, self._random.random()))
                 else:
                     reason = f"its capability does not fit task {update.task_id}, dispatch {update.n}"
                     malformed.append(quarantined("status", delivery.body, reason))
         return changes, malformed
 
-    def _change(self, update: WireUpdate, sent_at: int) -> Change:
-        event = event_of(update, sent_at, self._random.random())
-        return Change(update.task_id, event, update.status_id, payload_of(update))
+
+def change_of(update: WireUpdate, sent_at: int, jitter: float) -> Change:
+    """A report as the change that it asks for. It was handed over at ``sent_at``; ``jitter`` is in [0, 1)."""
+    return Change(update.task_id, event_of(update, sent_at, jitter), update.status_id, payload_of(update))
 
 
 def announce(bell: Bell, answers: Sequence[Applied]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from leasehold.core.events import Cancelled, Event, Retried
+from leasehold.core.events import Cancelled, Event, Lapsed, Retried
 from leasehold.core.model import Decision
 from leasehold.flow.recorder import announce
 from leasehold.ports.clock import Bell, Clock
@@ -27,6 +27,8 @@ class Sweeper:
     """Applies what silence means, and carries out bulk operations batch by batch.
 
     ``lag``: how far the recorders are behind. ``told``: hears what became of tasks that people cancel or retry.
+    ``claims_before_run``: no run starts without a claim in the ledger, so a task whose lease ran out may go out again
+    at once (R7): whoever receives the old message is refused.
     """
 
     def __init__(
@@ -36,12 +38,15 @@ class Sweeper:
         bell: Bell,
         lag: Callable[[], int],
         told: Callable[[Sequence[Applied]], None] = lambda _: None,
+        *,
+        claims_before_run: bool = False,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._bell = bell
         self._lag = lag
         self._told = told
+        self._lapsed = Lapsed(redispatch=claims_before_run)
         self._fold_at = 0
         self._prune_at = 0
 
@@ -53,7 +58,8 @@ class Sweeper:
         return swept
 
     def _sweep(self) -> int:
-        changes = [Change(task_id, event) for task_id, event in self._ledger.alarms(Need.SWEEPER, LIMIT)]
+        owed = self._ledger.alarms(Need.SWEEPER, LIMIT)
+        changes = [Change(task_id, self._lapsed if isinstance(event, Lapsed) else event) for task_id, event in owed]
         if changes:
             announce(self._bell, self._ledger.apply(changes))
         return len(changes)

@@ -8,15 +8,15 @@ from functools import partial
 from threading import Condition
 from typing import NamedTuple
 
-from leasehold.core.errors import Unavailable
 from leasehold.core.reports import Update, UpdateKind
 from leasehold.flow.desk import CANCELLED, Desk, missing_arguments, too_short
-from leasehold.flow.held import Fate, Held, entry, refuse
+from leasehold.flow.gate import Gate
+from leasehold.flow.held import Fate, Held, entry
 from leasehold.flow.lobby import TOO_LATE, Lobby
 from leasehold.flow.pace import Pace
 from leasehold.flow.reporter import Reporter
 from leasehold.ports.clock import Clock
-from leasehold.ports.reports import Claims, Grant, Start
+from leasehold.ports.reports import Claims
 from leasehold.ports.slots import (
     NEIGHBOUR,
     Answer,
@@ -37,6 +37,8 @@ IN_LINE = 32
 
 BACKLOG = 5_000
 """Unreported outcomes beyond which nothing new is received: the outbox is down, and memory is not endless."""
+
+SLOW_CLAIM = "its claim was answered too late to start it"
 
 AT_STORE = 4
 """Calls per slot that the store may owe an answer; for each one more, one message less is received."""
@@ -69,7 +71,7 @@ class Worker:
     ) -> None:
         self._slots = slots
         self._reporter = reporter
-        self._claims = claims
+        self._gate = Gate(claims, clock)
         self._desk = desk
         self._clock = clock
         self._size = size
@@ -94,7 +96,7 @@ class Worker:
 
     def room(self) -> int:
         """How many messages may be received now (R2)."""
-        if self._drain is not None or self._reporter.backlog > BACKLOG:
+        if self._drain is not None or self._reporter.backlog > BACKLOG or self._gate.shut:
             return 0
         return self._room
 
@@ -113,7 +115,10 @@ class Worker:
     # ------------------------------------------------------------ the work
 
     def step(self, wait: int = 0) -> int:
-        """Handle what happened in the slots, waiting up to ``wait`` ms for it, and start what can be started."""
+        """Handle what happened in the slots, waiting up to ``wait`` ms for it, and start what can be started.
+
+        Raises ``Unavailable`` at its end, where nobody could say what may be started.
+        """
         events = self._slots.events(wait)
         for event in events:
             self._handle(event)
@@ -126,6 +131,7 @@ class Worker:
         started = self._start()
         self._give_back_waiting()
         self._make_room()
+        self._gate.complain()
         return len(events) + answered + started
 
     def begin_drain(self, reason: str, patience: int) -> None:
@@ -133,8 +139,8 @@ class Worker:
         with self._changed:
             self._drain = Drain(reason, self._clock.boot() + patience)
             self._changed.notify_all()
-        for held in self._running.values():
-            if held.began is not None:
+        for held in (*self._running.values(), *self._ready):
+            if held.known:
                 self._say_draining(held, reason)
         self._slots.interrupt(reason)
         self._slots.wake()
@@ -159,12 +165,19 @@ class Worker:
     # ------------------------------------------------------------ starting
 
     def _start(self) -> int:
+        if self._gate.shut:
+            return 0
         prepared = [(held, job) for held in self._next_batch() if (job := self._job(held)) is not None]
-        granted = self._granted(prepared)
-        self._running.update((held.run_id, held) for held, _ in granted)
-        if granted:
-            self._slots.start([job for _, job in granted])
-        return len(granted)
+        granted, unanswered = self._gate.ask(prepared)
+        self._ready.extendleft(held for held, _ in reversed(unanswered))
+        now = self._clock.boot()
+        for held, _ in (late := [each for each in granted if now > each[1].start_by_boot]):
+            self._turn_away(held, SLOW_CLAIM)
+        begun = [each for each in granted if each not in late] if late else granted
+        self._running.update((held.run_id, held) for held, _ in begun)
+        if begun:
+            self._slots.start([job for _, job in begun])
+        return len(begun)
 
     def _next_batch(self) -> list[Held]:
         """What may begin now, or stand in line behind runs known to be short."""
@@ -206,27 +219,6 @@ class Worker:
 
     def _arguments_gone(self, held: Held) -> None:
         self._report(held, missing_arguments(held, self._clock.boot()), Fate.DELETE_BEFORE)
-
-    def _granted(self, prepared: Sequence[tuple[Held, Job]]) -> list[tuple[Held, Job]]:
-        """Those that may run. A claim whose fate is unknown is asked again: it is the same run."""
-        if not prepared:
-            return []
-        try:
-            answers = self._claims.claim([self._claim(held) for held, _ in prepared])
-        except Unavailable:
-            self._ready.extendleft(held for held, _ in reversed(prepared))
-            raise
-        granted: list[tuple[Held, Job]] = []
-        for (held, job), answer in zip(prepared, answers, strict=True):
-            if isinstance(answer, Grant):
-                granted.append((held, job))
-            else:
-                refuse(held, answer)
-        return granted
-
-    def _claim(self, held: Held) -> Start:
-        left = held.hold.ends - self._clock.boot()
-        return Start(held.task.id, held.task.n, held.delivery.receive_count, held.run_id, held.worker, left)
 
     # ------------------------------------------------------------ what happened
 
@@ -305,12 +297,12 @@ class Worker:
     def _turn_away(self, held: Held, cause: str) -> None:
         """Give a message back that never began here, or drop it if nobody may start it any more (R6).
 
-        One whose beginning was told all the same is released by its own word: "expired" ends no run, so the ledger
-        would wait for its lease's end and charge it as lost.
+        One that was claimed, or whose beginning was told all the same, is released by its own word: "expired" ends no
+        run, so the ledger would wait for its lease's end and charge it as lost.
         """
         now = self._clock.boot()
         expired = held.expired(now)
-        if expired and held.began is None:
+        if expired and not held.known:
             self._report(held, held.update(UpdateKind.EXPIRED), Fate.DELETE_BEFORE)
             return
         said = held.update(UpdateKind.RELEASED)._replace(note=cause, ended_boot=now)

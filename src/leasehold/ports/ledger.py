@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from leasehold.core.events import Event
+from leasehold.core.events import Event, Unsendable
 from leasehold.core.model import Decision, Ignored, Status, Task
 from leasehold.core.reports import Malformed, Payload
-from leasehold.ports.queue import Message, Queue
+from leasehold.ports.queue import Message, NotSent, Queue
 
 
 class NewTask(NamedTuple):
@@ -74,6 +74,11 @@ class Change(NamedTuple):
     event: Event
     status_id: str | None = None
     payload: Payload | None = None
+
+
+def unsendable(task: Task, queue: str, refusal: NotSent) -> Change:
+    """What becomes of a dispatch whose message its queue will never take."""
+    return Change(task.id, Unsendable(task.n, f"queue {queue!r} does not take its message: {refusal.reason}"))
 
 
 class Unknown(NamedTuple):
@@ -151,7 +156,8 @@ class Ledger(Protocol):
         """Give up to ``limit`` due tasks of ``queue`` their next dispatch, highest priority first, then oldest.
 
         With ``into`` (a queue that ``shares_ledger``) the composed messages are sent in the same transaction; without,
-        the caller sends them after the commit. Paused queues give nothing.
+        the caller sends them after the commit. Paused queues give nothing. What ``into`` will never take is not among
+        what is returned: its task says so (``Unsendable``).
         """
         ...
 

@@ -9,18 +9,25 @@ from leasehold.core.reports import Malformed, Update
 
 
 class Start(NamedTuple):
-    """A run that a worker wants to begin."""
+    """A run that a worker wants to begin, on a message that it may hold for ``remaining`` ms yet."""
 
     task_id: str
     n: int
     r: int
     run_id: str
     worker: str
-    lease_until: int
+    remaining: int
+    receipt: str | None = None
 
 
 class Grant(NamedTuple):
-    """Go ahead."""
+    """Go ahead.
+
+    ``recorded``: the run counts as begun from here on. Whoever was granted it owes a report of its end, also where it
+    never begins.
+    """
+
+    recorded: bool = False
 
 
 class StaleRun(NamedTuple):
@@ -39,7 +46,7 @@ class Claims(Protocol):
     """Who grants a run. In ``two-queue`` always; in ``single-queue`` the ledger does."""
 
     def claim(self, starts: Sequence[Start]) -> list[Grant | StaleRun | Busy]:
-        """One answer per start, in order."""
+        """One answer per start, in order. Where the answer is lost (``Unavailable``), the same start is asked again."""
         ...
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from leasehold.adapters.database import recording
 from leasehold.adapters.database.changing import Changing
 from leasehold.adapters.database.connection import Sharing, Sql, Transaction
 from leasehold.adapters.database.rows import hot_of
 from leasehold.core.events import Dispatched
 from leasehold.core.machine import decide
 from leasehold.core.model import Decision
-from leasehold.ports.ledger import Outgoing, Terms
-from leasehold.ports.queue import Message, Queue
+from leasehold.ports.ledger import Outgoing, Terms, unsendable
+from leasehold.ports.queue import Message, NotSent, Queue
 
 HOT = 38
 """How many values of a row belong to ``hot_of``; those of the body follow."""
@@ -35,8 +36,12 @@ def dispatch(tx: Transaction, sql: Mapping[str, Sql], queue: str, limit: int, te
     return outgoing
 
 
-def send(tx: Transaction, into: Queue, messages: Sequence[Message]) -> None:
-    """Put the messages on a queue in this very transaction."""
+def send(
+    tx: Transaction, sql: Mapping[str, Sql], into: Queue, outgoing: Sequence[Outgoing], messages: Sequence[Message]
+) -> list[Outgoing]:
+    """Put the messages on a queue in this very transaction; those that it took."""
     if not isinstance(into, Sharing):
         raise TypeError(f"queue {into.name!r} does not live in the ledger's database: send after the commit")
-    into.send_within(tx, messages)
+    answers = list(zip(outgoing, into.send_within(tx, messages), strict=True))
+    recording.apply(tx, sql, [unsendable(o.task, into.name, a) for o, a in answers if isinstance(a, NotSent)], ())
+    return [each for each, answer in answers if not isinstance(answer, NotSent)]

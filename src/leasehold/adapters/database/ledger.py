@@ -56,7 +56,7 @@ class DatabaseLedger:
         def work(tx: Transaction) -> list[Outgoing]:
             outgoing = dispatching.dispatch(tx, self._sql, queue, limit, terms)
             if outgoing and into is not None:
-                dispatching.send(tx, into, compose(outgoing))
+                return dispatching.send(tx, self._sql, into, outgoing, compose(outgoing))
             return outgoing
 
         return self._repeat(work)

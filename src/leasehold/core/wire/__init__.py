@@ -15,6 +15,7 @@ from leasehold.core.wire.status import (
     encode_malformed,
     encode_update,
     pack,
+    told_directly,
 )
 from leasehold.core.wire.strict import BODY_LIMIT, DEPTH_LIMIT, INLINE_LIMIT, ascii_json, quarantined, strict_json
 from leasehold.core.wire.tasks import MOST_RECEIVES, TaskMessage, WireTask, decode_task_message, encode_task_message
@@ -42,5 +43,6 @@ __all__ = [
     "payload_of",
     "quarantined",
     "strict_json",
+    "told_directly",
     "verify",
 ]

@@ -52,6 +52,7 @@ def _failed(update: WireUpdate, sent_at: int, jitter: float) -> events.Failed:
         deleted=update.deleted,
         after=update.after,
         jitter=jitter,
+        begun=update.began is not None,
     )
 
 

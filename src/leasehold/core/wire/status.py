@@ -162,6 +162,21 @@ def encode_update(update: Update, now_boot: int) -> str:
     What cannot be stored in text is replaced, what is too long is cut (a log keeps its end), so that a report never
     fails for its decoration. Raises ``TooLarge`` for a result that belongs into the store.
     """
+    return compact(_written(update, now_boot))
+
+
+def told_directly(update: Update, now_boot: int) -> WireUpdate:
+    """A report as its reader would take it off the wire, held to the same format, where none lies between.
+
+    Raises ``MalformedMessage`` with the reason, and ``TooLarge`` as ``encode_update`` does.
+    """
+    try:
+        return _update(_report(_written(update, now_boot)))
+    except ValidationError as error:
+        raise MalformedMessage(reason_of(error)) from None
+
+
+def _written(update: Update, now_boot: int) -> dict[str, object]:
     report: dict[str, object] = {
         "status_id": update.status_id,
         "kind": update.kind.value,
@@ -178,7 +193,7 @@ def encode_update(update: Update, now_boot: int) -> str:
         value = _WRITE[name](update, now_boot)
         if value is not None and value is not False:
             report[name] = value
-    return compact(report)
+    return report
 
 
 def encode_malformed(malformed: Malformed) -> str:
