@@ -59,6 +59,11 @@ def unbegun(run: Run = RUN, *, deleted: bool = False) -> events.Released:
     return released(run, deleted=deleted)._replace(begun=False)
 
 
+def unstartable(run: Run = RUN, *, deleted: bool = False) -> events.Failed:
+    """The arguments are gone: it failed without having begun."""
+    return failed(run, deleted=deleted, begun=False, unrecoverable=True)
+
+
 def claimed(run: Run = RUN, remaining: int = LEASE) -> events.Claimed:
     """The worker of this run asks whether it may begin."""
     return events.Claimed(run.n, run.r, run.run_id, run.worker, remaining, run.receipt)

@@ -35,6 +35,7 @@ from tests.core.stories import (
     released,
     state,
     unbegun,
+    unstartable,
 )
 
 REDISPATCH = Lapsed(redispatch=True)
@@ -181,7 +182,7 @@ def test_while_a_run_may_be_alive_the_dispatch_stays_open_for_a_retry_to_find_it
 @pytest.mark.parametrize("run", [SECOND, TWIN], ids=["newer", "same token"])
 def test_what_was_never_begun_takes_the_task_from_nobody(run: Run, deleted: bool) -> None:
     held = granted(a_queued_task())
-    for report in (unbegun(run, deleted=deleted), refused(run, deleted=deleted)):
+    for report in (unbegun(run, deleted=deleted), refused(run, deleted=deleted), unstartable(run, deleted=deleted)):
         task = after(held, report)
         assert (state(task), task.run_id, task.open, task.losses, task.version) == (
             "in_progress",

@@ -34,6 +34,7 @@ from tests.core.stories import (
     refused,
     released,
     unbegun,
+    unstartable,
 )
 
 FIRST, TWIN, SECOND = a_run(1, 1, by="a"), a_run(1, 1, by="b"), a_run(1, 2, by="c")
@@ -149,6 +150,7 @@ def spoken(run: Run, *, granted: bool, alive: bool) -> Iterator[events.Event]:
         yield from (events.Expired(run.n, run.r), events.DeadLettered(run.n, run.r))
         for deleted in (False, True):
             yield from (unbegun(run, deleted=deleted), refused(run, deleted=deleted))
+            yield unstartable(run, deleted=deleted)
 
 
 def explored(world: ClaimedWorld, attempts: int = 1, losses: int = 1) -> ClaimedWorld:

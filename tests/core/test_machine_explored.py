@@ -36,6 +36,7 @@ def comes_to_its_end(task: Task, now: int) -> None:
     assert laws.where_workers_die_unheard(task, now).terminal
 
 
+@pytest.mark.timeout(600)  # under coverage on a busy machine
 def test_small_worlds_and_that_they_write_every_line_of_the_table() -> None:
     written = {line for line in ALLOWED if line[0] == "submitted"}
     for world, starts in (

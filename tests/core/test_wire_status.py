@@ -24,6 +24,7 @@ from leasehold.core.wire import (
     pack,
     payload_of,
     quarantined,
+    told_directly,
     verify,
 )
 from leasehold.core.wire.status import FIELDS
@@ -390,3 +391,18 @@ def test_reports_keep_their_order() -> None:
     kinds = list(UpdateKind)
     updates = sent(*(encode_update(an_update(kind), NOW) for kind in kinds)).updates
     assert [update.kind for update in updates] == kinds
+
+
+# --- where no wire lies between
+
+
+@given(updates(), instants)
+def test_what_is_told_directly_is_what_would_come_off_the_wire(update: Update, now: int) -> None:
+    assert told_directly(update, now) == over_the_wire(update, now)
+
+
+def test_what_is_told_directly_is_held_to_the_same_format() -> None:
+    broken = an_update(UpdateKind.STARTED, run_id="x")
+    with pytest.raises(MalformedMessage, match="run_id"):
+        told_directly(broken, NOW)
+    assert "run_id" in sent(encode_update(broken, NOW)).malformed[0].reason
