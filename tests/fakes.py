@@ -29,6 +29,8 @@ class FakeViews:
     groups: list[FailureGroup] = field(default_factory=list[FailureGroup])
     started: list[Operation] = field(default_factory=list[Operation])
     damaged: list[tuple[int, Malformed]] = field(default_factory=list[tuple[int, Malformed]])
+    mute: str = ""
+    """Why no queue says how full it is."""
     miscount: int = 0
     """Added to the first counter, for as long as it is not zero."""
 

@@ -14,6 +14,7 @@ import pytest
 from leasehold.assemble import Parts
 from leasehold.cli.program import outcome
 from leasehold.cli.tools import Tools
+from leasehold.core.errors import QueueUnavailable
 from leasehold.ports.queue import Depth
 from tests.fakes import NOW, FakeViews
 
@@ -41,8 +42,11 @@ class FakeQueue:
     """Says how full it is."""
 
     tasks: int
+    mute: str
 
     def depth(self) -> Depth:
+        if self.mute:
+            raise QueueUnavailable(self.mute)
         return Depth(self.tasks, 0)
 
 
@@ -59,7 +63,9 @@ class FakeSystem:
 
     def tasks(self, name: str) -> FakeQueue:
         del name
-        return FakeQueue(sum(view.task.open for view in self.views.rows.values() if not view.task.terminal))
+        return FakeQueue(
+            sum(view.task.open for view in self.views.rows.values() if not view.task.terminal), self.views.mute
+        )
 
     def close(self) -> None:
         self.closed = True

@@ -194,6 +194,14 @@ def test_an_audit_prints_its_verdict(run: Command) -> None:
     assert run("audit", "--json").json["ok"] is True
 
 
+def test_an_audit_says_which_queue_could_not_be_asked(run: Command, views: FakeViews) -> None:
+    views.mute = "the network is down"
+    said = run("audit")
+    assert said.code == 0
+    assert "Note: what is on queue 'default' is not known: the network is down." in said.out
+    assert said.out.splitlines()[-1].endswith("; counters, trails and leases agree.")
+
+
 def test_an_audit_that_finds_something_unexplained_exits_with_1(run: Command, views: FakeViews) -> None:
     views.miscount = 3
     said = run("audit")

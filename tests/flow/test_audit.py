@@ -38,7 +38,7 @@ def problems(verdict: Verdict) -> dict[str, int]:
 
 
 def test_every_task_is_completed_or_listed_with_its_reason(views: FakeViews) -> None:
-    verdict = audit(views, NOW)
+    verdict = audit(views, NOW, depths={"default": Depth(1, 1)})
     assert verdict.ok
     assert verdict.sentence == (
         "Nothing is lost: 6 tasks, 1 completed, 5 listed with their reason; counters, trails, leases and queues agree."
@@ -134,7 +134,19 @@ def test_a_row_that_no_rule_leads_to_is_a_problem(fields: dict[str, object], che
 def test_messages_too_few_and_too_many_are_explained(views: FakeViews) -> None:
     assert audit(views, NOW, depths={"default": Depth(1, 1)}).notes == []
     assert "holds 1 message for 2 tasks" in audit(views, NOW, depths={"default": Depth(1, 0)}).notes[0]
-    assert "holds 3 messages of tasks that have ended" in audit(views, NOW, depths={"default": Depth(4, 1)}).notes[0]
+    assert "holds 3 messages that no task waits for" in audit(views, NOW, depths={"default": Depth(4, 1)}).notes[0]
+
+
+def test_of_a_queue_that_cannot_be_asked_nothing_is_claimed(views: FakeViews) -> None:
+    verdict = audit(
+        views, NOW, depths={}, mute={"default": "queue 'default': SQS cannot be reached. Check the network"}
+    )
+    assert verdict.ok
+    assert verdict.sentence.endswith("; counters, trails and leases agree.")
+    assert verdict.notes == [
+        "what is on queue 'default' is not known: queue 'default': SQS cannot be reached. Check the network"
+    ]
+    assert not audit(views, NOW).queues_asked
 
 
 def test_overlaps_and_damaged_messages_are_counted(views: FakeViews) -> None:

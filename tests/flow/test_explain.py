@@ -88,6 +88,14 @@ def test_a_due_task_says_how_many_wait_with_it() -> None:
     assert "alone in queue 'media'" in why(task, counts={"pending/due": 1}).paragraph
 
 
+def test_a_due_task_behind_a_queue_that_nobody_serves_asks_for_a_worker() -> None:
+    story = why(TASK, counts={"pending/due": 3, "pending/queued": 8})
+    assert story.paragraph.endswith(
+        "for its turn: 8 tasks of that queue are sent out and none is running, so perhaps no worker serves it."
+    )
+    assert story.remedies[0].command == "worker --queues media"
+
+
 def test_a_task_that_is_due_for_long_while_nothing_is_sent_misses_an_orchestrator() -> None:
     story = why(TASK._replace(updated_at=NOW - 300_000), counts={"pending/due": 4})
     assert "no orchestrator seems to be running" in story.paragraph

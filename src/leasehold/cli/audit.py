@@ -44,7 +44,8 @@ def audit(tools: Tools, trails: int, ledger: str | None, *, full: bool, as_json:
       leasehold audit
     """
     with tools.system(ledger) as system:
-        verdict = find_out(system.views, tools.now(), depths=depths(system), trails=None if full else trails)
+        known, mute = depths(system)
+        verdict = find_out(system.views, tools.now(), depths=known, mute=mute, trails=None if full else trails)
     if as_json:
         emit(shapes.verdict(verdict))
     else:
@@ -53,15 +54,16 @@ def audit(tools: Tools, trails: int, ledger: str | None, *, full: bool, as_json:
         raise click.exceptions.Exit(UNEXPLAINED)
 
 
-def depths(system: Parts) -> dict[str, Depth]:
-    """How full each task queue is, where it can be asked."""
+def depths(system: Parts) -> tuple[dict[str, Depth], dict[str, str]]:
+    """How full each task queue is; and why those that cannot be asked cannot: the ledger is audited all the same."""
     found: dict[str, Depth] = {}
+    mute: dict[str, str] = {}
     for queue in system.views.queues():
         try:
             found[queue.name] = system.queues.tasks(queue.name).depth()
-        except QueueUnavailable:  # the ledger can be audited all the same
-            continue
-    return found
+        except QueueUnavailable as error:
+            mute[queue.name] = str(error)
+    return found, mute
 
 
 def tell(verdict: Verdict) -> None:

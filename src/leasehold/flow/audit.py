@@ -62,6 +62,8 @@ class Verdict:
     """Tasks whose audit trail was read line by line."""
     overlaps: int
     quarantined: int
+    queues_asked: bool = True
+    """Whether every task queue said how full it is."""
 
     @property
     def ok(self) -> bool:
@@ -78,14 +80,22 @@ class Verdict:
         left = self.tasks - done
         listed = f"{done:,} completed, {left:,} listed with {'its' if left == 1 else 'their'} reason"
         rest = listed if left else ("all completed" if done > 1 else "completed") if done else "nothing to do"
-        return f"Nothing is lost: {_tasks(self.tasks)}, {rest}; counters, trails, leases and queues agree."
+        agree = "counters, trails, leases and queues" if self.queues_asked else "counters, trails and leases"
+        return f"Nothing is lost: {_tasks(self.tasks)}, {rest}; {agree} agree."
 
 
-def audit(views: Views, now: int, *, depths: Mapping[str, Depth] | None = None, trails: int | None = TRAILS) -> Verdict:
+def audit(
+    views: Views,
+    now: int,
+    *,
+    depths: Mapping[str, Depth] | None = None,
+    mute: Mapping[str, str] | None = None,
+    trails: int | None = TRAILS,
+) -> Verdict:
     """Look at every task once and hold all that is said of it against each other.
 
-    ``depths``: the task queues by name, where they can be asked. ``trails``: how many tasks have their trail and runs
-    read line by line, spread evenly over all; ``None``: every task.
+    ``depths``: the task queues by name, where they are asked; ``mute``: why those that do not answer do not.
+    ``trails``: how many tasks have their trail and runs read line by line, spread evenly over all; ``None``: all.
     """
     total = sum(cell.tasks for cell in views.counts())
     step = 1 if trails is None or total <= trails else -(-total // trails)
@@ -100,10 +110,11 @@ def audit(views: Views, now: int, *, depths: Mapping[str, Depth] | None = None, 
         states=dict(sorted(census.states.items())),
         standings=census.listed(),
         problems=[*census.problems(), *story.problems(), *_counters(views)],
-        notes=[*_queue_notes(census, depths or {}), *_other_notes(story, quarantined)],
+        notes=[*_mute_notes(mute or {}), *_queue_notes(census, depths or {}), *_other_notes(story, quarantined)],
         trails=story.tasks,
         overlaps=story.overlaps,
         quarantined=quarantined,
+        queues_asked=depths is not None and not mute,
     )
 
 
@@ -291,8 +302,13 @@ def _cells(counts: Sequence[Count]) -> Counter[tuple[str | None, ...]]:
     return cells
 
 
+def _mute_notes(mute: Mapping[str, str]) -> Iterator[str]:
+    for queue, why in sorted(mute.items()):
+        yield f"what is on queue {queue!r} is not known: {why.rstrip('.')}"
+
+
 def _queue_notes(census: Census, depths: Mapping[str, Depth]) -> Iterator[str]:
-    """A message too few is a lost one, and sent again by the clock; one too many belongs to a task that has ended."""
+    """A message too few is a lost one, and sent again by the clock; one too many belongs to a closed dispatch."""
     for queue, depth in sorted(depths.items()):
         out, messages = census.out[queue], depth.visible + depth.in_flight
         if messages < out:
@@ -301,7 +317,10 @@ def _queue_notes(census: Census, depths: Mapping[str, Depth]) -> Iterator[str]:
                 "messages were lost, which are sent again when they are void"
             )
         elif messages > out:
-            yield f"queue {queue!r} holds {_messages(messages - out)} of tasks that have ended, gone before long"
+            yield (
+                f"queue {queue!r} holds {_messages(messages - out)} that no task waits for any more (it has ended, or "
+                "another message was sent for it): the next worker drops them"
+            )
 
 
 def _other_notes(story: Story, quarantined: int) -> Iterator[str]:

@@ -117,7 +117,11 @@ def on_due(case: Case) -> Explanation:
     if case.now - case.task.updated_at > LATE and not case.count(QUEUED) + case.count(IN_PROGRESS):
         idle = f"It has been due since {case.at(case.task.updated_at)}, but nothing of queue {queue!r} is sent out"
         return _told(f"{idle}: no orchestrator seems to be running", orchestrate())
-    return _told(f"It is due since {case.at(case.task.updated_at)} and waits in the ledger, {ahead}, for its turn")
+    due = f"It is due since {case.at(case.task.updated_at)} and waits in the ledger, {ahead}, for its turn"
+    if case.count(QUEUED) and not case.count(IN_PROGRESS):
+        stuck = f"{_tasks(case.count(QUEUED))} of that queue {_are(case.count(QUEUED))} sent out and none is running"
+        return _told(f"{due}: {stuck}, so perhaps no worker serves it", serve(queue))
+    return _told(due)
 
 
 def on_queued(case: Case) -> Explanation:
@@ -133,7 +137,7 @@ def on_queued(case: Case) -> Explanation:
     since = f"It is on queue {queue!r} since {case.at(case.task.updated_at)}"
     if not running:
         idle = f"{since}, but nothing of that queue is running: perhaps no worker serves it.{given_back}"
-        return _told(idle, Remedy("start a worker for it", f"worker --queues {queue}"))
+        return _told(idle, serve(queue))
     crowd = (
         f"{_tasks(running)} of that queue {_are(running)} running, {_tasks(waiting, 'other')} {_are(waiting)} queued"
     )
@@ -249,6 +253,11 @@ def teach(case: Case) -> Remedy:
     """Start a worker that has the handler."""
     worker = f"worker --queues {case.task.queue} --app MODULE:APP"
     return Remedy(f"start a worker whose application has {case.task.name!r}", worker)
+
+
+def serve(queue: str) -> Remedy:
+    """Start a worker."""
+    return Remedy("start a worker for it", f"worker --queues {queue}")
 
 
 def orchestrate() -> Remedy:
