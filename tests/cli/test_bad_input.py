@@ -253,8 +253,8 @@ def test_tasks_are_changed_by_filter_as_an_operation(run: Command) -> None:
 
 
 def test_init_can_be_repeated(run: Command, tmp_path: Path) -> None:
-    assert run("init", "--ledger", "a.db").out.startswith(f"Made the ledger at {tmp_path}/a.db.")
-    assert run("init", "--ledger", "a.db").out.startswith(f"There was a ledger at {tmp_path}/a.db.")
+    assert run("init", "--ledger", "a.db").out.startswith(f"made     ledger {tmp_path}/a.db: ")
+    assert run("init", "--ledger", "a.db").out.startswith(f"ok       ledger {tmp_path}/a.db: ")
     assert run("init", "--ledger", "a.db", "--json").json["made"] is False
 
 

@@ -40,7 +40,7 @@ class Program(LazyGroup):
             "operations": Lazy("operations:operations", "Bulk cancels and retries: what was asked, how far it is."),
         },
         "Keep": {
-            "init": Lazy("keep:init", "Make the ledger and the store."),
+            "init": Lazy("keep:init", "Make what a deployment stands on: schema, key, queues."),
             "migrate": Lazy("keep:migrate", "Bring the ledger to this version's schema."),
             "doctor": Lazy("doctor:doctor", "Check that everything is set up and works."),
             "audit": Lazy("audit:audit", "Prove that nothing is lost."),

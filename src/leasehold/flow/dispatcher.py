@@ -84,11 +84,20 @@ class Dispatcher:
             raise trouble
         return sent
 
+    def fill(self, name: str) -> int:
+        """Dispatch what is due on this queue and on no other, even while it is paused; how many messages were sent."""
+        flight = self._ledger.flights().get(name)
+        if flight is None:
+            return 0
+        return self._fill(name, flight._replace(paused=False), self._terms._replace(despite_pause=True))
+
     def _work(self) -> list[Callable[[], int]]:
         again = [partial(self._send_again, name) for name in self._unsent]
-        return again + [partial(self._fill, name, flight) for name, flight in self._ledger.flights().items()]
+        return again + [
+            partial(self._fill, name, flight, self._terms) for name, flight in self._ledger.flights().items()
+        ]
 
-    def _fill(self, name: str, flight: Flight) -> int:
+    def _fill(self, name: str, flight: Flight, terms: Terms) -> int:
         if flight.paused or len(self._unsent.get(name, ())) >= FAILING:
             return 0
         room = self._windows.setdefault(name, Window(self._largest)).room(flight, self._clock.boot())
@@ -96,7 +105,7 @@ class Dispatcher:
             return 0
         queue = self._queues(name)
         into = queue if queue.traits.shares_ledger else None
-        outgoing = self._ledger.dispatch(name, min(room, CHUNK), self._terms, self._compose, into)
+        outgoing = self._ledger.dispatch(name, min(room, CHUNK), terms, self._compose, into)
         if into is not None:
             return len(outgoing)
         messages, now = self._compose(outgoing), self._clock.boot()

@@ -61,6 +61,8 @@ class Terms(NamedTuple):
     """What one dispatching transaction fixes: validity (ms from the database's now)."""
 
     validity: int
+    despite_pause: bool = False
+    """Whether a paused queue is dispatched all the same: for whoever paused it to have it alone."""
 
 
 Compose = Callable[[Sequence[Outgoing]], Sequence[Message]]

@@ -20,7 +20,8 @@ HOT = 38
 
 def dispatch(tx: Transaction, sql: Mapping[str, Sql], queue: str, limit: int, terms: Terms) -> list[Outgoing]:
     """Decide and save; what goes out, in the order of the line."""
-    if any(paused for (paused,) in tx.rows(sql["paused"], {"queue": queue})):
+    paused = any(paused for (paused,) in tx.rows(sql["paused"], {"queue": queue}))
+    if paused and not terms.despite_pause:
         return []
     rows = tx.rows(sql["due"], {"queue": queue, "limit": limit})
     hots = [hot_of(row[:HOT]) for row in rows]

@@ -17,8 +17,9 @@ There is no harmless request for PurgeQueue and DeleteQueue; who may do everythi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from leasehold.adapters.sqs.failure import SqsFailure
@@ -77,9 +78,16 @@ class Verdict(NamedTuple):
     unknown: list[str]
 
 
-def probe(transport: Transport, queue: str) -> list[Probed]:
-    """Ask for every action in turn. Raises nothing: what cannot be asked is ``UNKNOWN``, with a sentence."""
-    return [_probed(action, lambda ask=ask: ask(transport, queue)) for action, ask in PROBES.items()]
+def probe(transport: Transport, queue: str, actions: Container[str] | None = None) -> list[Probed]:
+    """Ask for every action in turn, or for these. What cannot be asked is ``UNKNOWN``, with a sentence.
+
+    Raises ``BadSettings`` only.
+    """
+    return [
+        _probed(action, partial(ask, transport, queue))
+        for action, ask in PROBES.items()
+        if actions is None or action in actions
+    ]
 
 
 def judge(role: str, kind: str, probed: list[Probed]) -> Verdict:

@@ -1,0 +1,1 @@
+"""What ``leasehold doctor`` looks at: a deployment, from this machine, for the role that this machine plays."""
