@@ -237,3 +237,11 @@ def test_a_worker_in_two_queue_needs_no_ledger(run: Command, deployed: SqsServer
 def test_short_looks_at_sqs_show_on_the_bill(run: Command, deployed: SqsServer) -> None:
     del deployed
     assert any(sentence.startswith("long_poll is 0 ms: ") for sentence in doctor(run, long_poll="0s").of("settings"))
+
+
+def test_a_worker_in_single_queue_opens_the_ledger_and_writes_nothing(
+    run: Command, deployed: SqsServer, tmp_path: Path
+) -> None:
+    del deployed
+    told = doctor(run, "--role", "worker", topology="single-queue")
+    assert told.of("ledger", "ok") == [f"{tmp_path}/leasehold.db opens"]

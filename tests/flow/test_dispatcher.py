@@ -104,6 +104,16 @@ def test_a_paused_queue_gets_nothing_until_it_is_resumed(orchestra: Orchestra) -
     assert orchestra.dispatcher.step() == 2
 
 
+def test_one_queue_is_filled_alone_even_while_it_is_paused(orchestra: Orchestra) -> None:
+    orchestra.submit(2, queue="a")
+    orchestra.submit(3, queue="b")
+    orchestra.client.pause("a", paused=True, by="ann")
+    assert orchestra.dispatcher.fill("a") == 2
+    assert orchestra.dispatcher.fill("a") == 0
+    assert orchestra.dispatcher.fill("nowhere") == 0
+    assert orchestra.dispatcher.step() == 3
+
+
 def test_a_paused_queue_costs_no_transaction(orchestra: Orchestra) -> None:
     orchestra.submit()
     orchestra.client.pause("default", paused=True, by="ann")

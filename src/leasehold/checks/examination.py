@@ -12,7 +12,14 @@ from leasehold.checks import queues, trip
 from leasehold.checks.application import app_loads
 from leasehold.checks.contradictions import SINGLE, contradictions
 from leasehold.checks.finding import OK, WRONG, Finding, Look, Role, Said, attempt
-from leasehold.checks.surroundings import clock_agrees, disk_has_room, ledger_works, settings_told, store_works
+from leasehold.checks.surroundings import (
+    clock_agrees,
+    disk_has_room,
+    ledger_answers,
+    ledger_works,
+    settings_told,
+    store_works,
+)
 from leasehold.core.errors import LeaseholdError
 from leasehold.flow.registry import Handler, Registry
 from leasehold.settings import Settings
@@ -111,7 +118,10 @@ def handlers_of(case: Case) -> list[Handler]:
 
 def ledger_of(case: Case) -> Iterator[Said]:
     """The ledger, where this machine needs one."""
-    if case.needs_ledger:
-        yield from ledger_works(case.system, case.settings)
-    elif case.settings.ledger_path is not None:
+    settings = case.settings
+    if case.role is Role.WORKER and case.needs_ledger and settings.sqs is not None:
+        yield from ledger_answers(case.system, settings)  # a worker's role may not write what an orchestrator does
+    elif case.needs_ledger:
+        yield from ledger_works(case.system, settings)
+    elif settings.ledger_path is not None:
         yield Said(OK, "this worker needs none, and none is set")

@@ -41,6 +41,12 @@ def ledger_works(system: Parts, settings: Settings) -> Iterator[Said]:
     yield Said(OK, f"{where} opens and can be written; it holds {tasks}")
 
 
+def ledger_answers(system: Parts, settings: Settings) -> Iterator[Said]:
+    """It opens, and its schema fits."""
+    system.ledger.now()
+    yield Said(OK, f"{settings.ledger_path or settings.ledger_shown} opens")
+
+
 def store_works(system: Parts, settings: Settings) -> Iterator[Said]:
     """An object can be written durably, read back and deleted."""
     key = f"{PROBE}-{os.getpid()}-{system.random.randbytes(4).hex()}"

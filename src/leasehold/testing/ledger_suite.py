@@ -147,6 +147,15 @@ class LedgerSuite:
         moves.ledger.pause("default", paused=False, by="ada")
         assert len(moves.dispatch()) == 1
 
+    def test_a_paused_queue_is_dispatched_by_whoever_has_it_alone(self, moves: Moves) -> None:
+        """What is asked for despite the pause goes out; the pause stays."""
+        (mine,) = moves.given()
+        moves.ledger.pause("default", paused=True, by="ada")
+        despite = Terms(VALIDITY, despite_pause=True)
+        assert [each.task.id for each in moves.ledger.dispatch("default", 1, despite, no_messages, None)] == [mine]
+        moves.given()
+        assert moves.dispatch() == []
+
     def test_dispatchers_at_once_never_share_a_task(self, moves: Moves, bench: LedgerBench) -> None:
         """Every task goes out once, by whichever comes first."""
         ids = moves.given(200)
