@@ -16,14 +16,16 @@ from leasehold.adapters.slots.pool import Recycling, SlotPool
 from leasehold.backends import Backends
 from leasehold.core.errors import BadSettings
 from leasehold.core.wire import PACK_CEILING
+from leasehold.flow.claims import LedgerClaims, LedgerOutbox
 from leasehold.flow.client import Client
+from leasehold.flow.dead_letters import DeadLetters
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.errands import Errands, Threads
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.marks import Marks
-from leasehold.flow.nodes import Orchestrator, WorkerNode
+from leasehold.flow.nodes import Orchestrator, Reader, WorkerNode
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
 from leasehold.flow.reporter import Reporter
@@ -32,6 +34,7 @@ from leasehold.flow.service import Stop
 from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
 from leasehold.ports.queue import Queue
+from leasehold.ports.reports import Claims, Outbox
 from leasehold.ports.views import Views
 from leasehold.settings import Settings
 
@@ -72,7 +75,7 @@ class Parts(Backends):
     def orchestrator(self) -> Orchestrator:
         """An orchestrator, not yet serving."""
         key = self.settings.capability_key or self.ledger.secret("capability")
-        recorder = Recorder(self.queues.status(), self.ledger, self.bell, self.random, key=key)
+        readers, lag = self._readers(key)
         dispatcher = Dispatcher(
             self.ledger,
             self.queues.tasks,
@@ -81,24 +84,54 @@ class Parts(Backends):
             validity=self.settings.validity,
             largest_window=self.settings.window,
             most_receives=MOST_RECEIVES,
+            claims_before_run=self._claiming,
         )
-        sweeper = Sweeper(self.ledger, self.clock, self.bell, lambda: recorder.lag, Marks(self.store).follow)
+        sweeper = Sweeper(
+            self.ledger,
+            self.clock,
+            self.bell,
+            lag,
+            Marks(self.store).follow,
+            claims_before_run=self._claiming,
+        )
         scheduler = Scheduler(self.ledger, self.bell)
-        readers, poll = {"recorder": recorder}, self.settings.long_poll
+        poll = self.settings.long_poll
         return Orchestrator(dispatcher, sweeper, scheduler, readers, self.bell, self.clock, poll=poll)
+
+    def _readers(self, key: bytes) -> tuple[dict[str, Reader], Callable[[], int]]:
+        """What takes messages from queues, and how far (ms) the recorder among them is behind."""
+        readers: dict[str, Reader] = {}
+        dead = self.queues.dead()
+        if dead is not None:
+            readers["dead letters"] = DeadLetters(dead, self.ledger, self.bell, key=key)
+        if self._claiming:
+            return readers, lambda: 0
+        recorder = Recorder(self.queues.status(), self.ledger, self.bell, self.random, key=key)
+        return {"recorder": recorder, **readers}, lambda: recorder.lag
+
+    @property
+    def _claiming(self) -> bool:
+        """Whether workers ask the ledger before each run and report to it: the one place that knows the topology."""
+        return self.settings.topology == "single-queue"
+
+    def _reports(self) -> tuple[Claims, Outbox]:
+        """Who grants a worker's runs, and where its reports go."""
+        if self._claiming:
+            return LedgerClaims(self.ledger, self.bell), LedgerOutbox(self.ledger, self.bell, self.clock, self.random)
+        return GrantsAll(), StatusQueueOutbox(self.queues.status(), self.clock, ceiling=PACK_CEILING)
 
     def worker(self, name: str | None = None) -> WorkerNode:
         """A worker node with its slots started, not yet serving. ``name`` tells it from others in what it reports."""
         settings = self.settings
         slots = self._slots()
-        outbox = StatusQueueOutbox(self.queues.status(), self.clock, ceiling=PACK_CEILING)
+        claims, outbox = self._reports()
         reporter = Reporter(outbox, self.clock, linger=self.tempo.linger)
         threads = Threads(STORE_THREADS)
         self._open.callback(threads.close)
         worker = Worker(
             slots,
             reporter,
-            GrantsAll(),
+            claims,
             Desk(self.store, self.clock, Errands(threads, slots.wake), limit=settings.payload_limit),
             self.clock,
             size=settings.worker_slots,

@@ -190,6 +190,7 @@ class Steps:
 
     def __init__(self, then: Callable[[], object], error: Exception | None = None) -> None:
         self.steps = 0
+        self.closed = False
         self.then = then
         self.error = error
 
@@ -200,6 +201,9 @@ class Steps:
             raise self.error
         self.then()
         return 0
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class PatientBell(ScriptedBell):
@@ -228,6 +232,7 @@ def test_an_orchestrator_runs_its_four_roles_until_it_is_asked_to_stop() -> None
     bell = orchestrated(*roles, stop=stop)
     assert all(role.steps for role in roles)
     assert bell.closed  # so that nobody goes on waiting for it
+    assert roles[-1].closed  # nor for messages
 
 
 def test_a_ledger_that_is_down_for_a_while_ends_none_of_them() -> None:

@@ -60,6 +60,10 @@ class Reader(Protocol):
         """Take what has arrived, waiting up to ``wait`` ms for it; how much that was."""
         ...
 
+    def close(self) -> None:
+        """End a look for messages that is under way."""
+        ...
+
 
 class Orchestrator:
     """Dispatcher, sweeper, scheduler, and readers of queues. Any number of them serve one ledger, without a leader.
@@ -101,7 +105,8 @@ class Orchestrator:
             random,
             Watchdog(self._clock),
         )
-        stop.on_ask(self._bell.close)
+        for closing in (self._bell, *self._readers.values()):
+            stop.on_ask(closing.close)
         service.start()
         service.join()
 

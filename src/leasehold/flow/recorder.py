@@ -37,6 +37,10 @@ class Recording(ABC):
         self.lag = UNREAD
         """How old (ms) the oldest report of the last step was: what the sweeper must know before it judges silence."""
 
+    def close(self) -> None:
+        """End a look for messages that is under way; what it still brings is given back."""
+        self._queue.close()
+
     def step(self, wait: int = 0) -> int:
         """Record what has arrived, waiting up to ``wait`` ms for it; how many reports that was."""
         try:
