@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
 from leasehold.app.handles import Handle
-from leasehold.core.errors import BadArguments, TooLarge
+from leasehold.core.errors import BadArguments, TooLarge, UsageError
 from leasehold.core.model import Status
 from leasehold.core.units import milliseconds
 from leasehold.ports.ledger import Accepted, Existing, KeyConflict
@@ -28,6 +28,7 @@ class RowOptions(NamedTuple):
     batch: str | None
     retry_failed: bool
     common: Mapping[str, Any]
+    connection: object | None = None
 
 
 class Rejected(NamedTuple):
@@ -57,9 +58,13 @@ class Batch(Generic[R]):
         cls, app: App, task: TaskFunction[..., R], rows: Iterable[Mapping[str, Any]], options: RowOptions
     ) -> Self:
         """Write them all."""
+        if options.retry_failed and options.connection is not None:
+            raise UsageError("retry_failed cannot be part of your transaction: leave out retry_failed, or connection")
         client = app.connection.client
         batch = cls(app, options.batch or f"batch-{app.connection.new_id()}")
-        for (number, order), answer in client.submit_many(batch.orders(task, rows, options)):
+        for (number, order), answer in client.submit_many(
+            batch.orders(task, rows, options), connection=options.connection
+        ):
             batch.count(number, order, answer)
         if options.retry_failed:
             for start in range(0, len(batch.failed), RETRY_CHUNK):

@@ -52,26 +52,32 @@ class TaskFunction(Generic[P, R]):
         queue: str | None = None,
         delay: str | float | None = None,
         tenant: str | None = None,
+        connection: object | None = None,
     ) -> TaskFunction[P, R]:
         """The same task, to be submitted with other options.
 
         ``key`` is unique per handler and batch: submitting it again returns the task that has it. ``delay`` is the
-        shortest time to wait before the first run (``"5m"``, or seconds).
+        shortest time to wait before the first run (``"5m"``, or seconds). ``connection``: your own connection to the
+        ledger's database (SQLAlchemy's, psycopg's or sqlite3's): the task is then part of your transaction, and is
+        committed or rolled back with it. It runs at most about a second after your commit; until then nobody sees it.
         """
         given = {"key": key, "batch": batch, "priority": priority, "queue": queue, "tenant": tenant}
-        chosen = {name: value for name, value in given.items() if value is not None}
+        chosen: dict[str, object] = {name: value for name, value in given.items() if value is not None}
         if delay is not None:
             chosen["delay"] = milliseconds(delay)
+        if connection is not None:
+            chosen["connection"] = connection
         return TaskFunction(self.app, self.handler, self._function, **{**self._options, **chosen})
 
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Write the task to the ledger; when this returns, it will be done or you will be told why not.
 
         Raises ``BadArguments`` if they do not fit the function's hints, ``TooLarge``, ``KeyTaken``,
-        ``LedgerUnavailable``; nothing was stored then.
+        ``LedgerUnavailable``, ``UsageError`` for a connection that cannot be used; nothing was stored then.
         """
         order = self.order(self.handler.bind(args, kwargs))
-        return Handle(self.app, self.app.connection.client.submit(order).task_id)
+        client = self.app.connection.client
+        return Handle(self.app, client.submit(order, connection=self._options.get("connection")).task_id)
 
     def submit_many(
         self,
@@ -80,15 +86,17 @@ class TaskFunction(Generic[P, R]):
         key: str | None = None,
         batch: str | None = None,
         retry_failed: bool = False,
+        connection: object | None = None,
         **common: Any,
     ) -> Batch[R]:
         """Write a task per row, in chunks, in memory that does not grow with the rows.
 
         A row gives arguments by name; ``common`` ones are the same for all. ``key`` names the argument that tells rows
         apart: submitting the same rows again then goes on where the last time ended. Rows that do not fit go to
-        ``batch.rejected``, the others go on.
+        ``batch.rejected``, the others go on. ``connection`` as in ``options``: all are part of your transaction.
         """
-        options = RowOptions(key=key, batch=batch, retry_failed=retry_failed, common=common)
+        connection = connection if connection is not None else self._options.get("connection")
+        options = RowOptions(key, batch, retry_failed, common, connection)
         return Batch[R].submit(self.app, self, rows, options)
 
     def order(self, arguments: str, **more: Any) -> Order:
@@ -97,4 +105,5 @@ class TaskFunction(Generic[P, R]):
 
         handler = self.handler
         chosen: dict[str, Any] = {"queue": handler.queue, "priority": handler.priority, **self._options, **more}
+        chosen.pop("connection", None)
         return Order(handler.name, arguments, handler.policy, **chosen)

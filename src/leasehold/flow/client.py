@@ -76,12 +76,13 @@ class Client:
 
     # ------------------------------------------------------------ submit
 
-    def submit(self, order: Order) -> Accepted | Existing:
+    def submit(self, order: Order, *, connection: object | None = None) -> Accepted | Existing:
         """Write one task; when this returns, it is committed (S1).
 
-        Raises ``KeyTaken`` where its key is taken by a task with other arguments.
+        With ``connection``, a connection of the caller's own to the ledger's database, it is part of the caller's
+        transaction instead. Raises ``KeyTaken`` where its key is taken by a task with other arguments.
         """
-        answer = self._submit([order])[0]
+        answer = self._submit([order], connection)[0]
         if isinstance(answer, KeyConflict):
             where = f" in batch {order.batch!r}" if order.batch else ""
             raise KeyTaken(
@@ -91,22 +92,24 @@ class Client:
         return answer
 
     def submit_many(
-        self, rows: Iterable[tuple[Row, Order]], chunk: int = CHUNK
+        self, rows: Iterable[tuple[Row, Order]], chunk: int = CHUNK, *, connection: object | None = None
     ) -> Iterator[tuple[tuple[Row, Order], Submission]]:
         """Write a stream of tasks, a transaction per chunk, in memory that does not grow with it.
 
         Each order comes with whatever names its row to the caller, and is yielded with it once it is committed.
-        Stopping in the middle loses nothing: with keys, the same stream again goes on where this one ended.
+        Stopping in the middle loses nothing: with keys, the same stream again goes on where this one ended. With
+        ``connection`` all chunks are part of the caller's transaction.
         """
         stream = iter(rows)
         while batch := list(islice(stream, chunk)):
-            yield from zip(batch, self._submit([order for _, order in batch]), strict=True)
+            yield from zip(batch, self._submit([order for _, order in batch], connection), strict=True)
 
-    def _submit(self, orders: Sequence[Order]) -> list[Submission]:
+    def _submit(self, orders: Sequence[Order], connection: object | None) -> list[Submission]:
         now = self._ledger.now()
         new = [self._new_task(order, now) for order in orders]
-        answers = self._ledger.submit(new)
-        self._bell.ring("due")
+        answers = self._ledger.submit(new, connection)
+        if connection is None:  # nobody can see the caller's rows yet; the dispatcher finds them at its next look
+            self._bell.ring("due")
         stored = [(each, answer) for each, answer in zip(new, answers, strict=True) if each.arguments_ref is not None]
         unused = [each.arguments_ref or "" for each, answer in stored if not isinstance(answer, Accepted)]
         if unused:

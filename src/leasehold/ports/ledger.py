@@ -150,8 +150,14 @@ class Ledger(Protocol):
         """The database's clock."""
         ...
 
-    def submit(self, tasks: Sequence[NewTask]) -> list[Accepted | Existing | KeyConflict]:
-        """Write them in one transaction; when this returns, the accepted ones are committed (S1)."""
+    def submit(
+        self, tasks: Sequence[NewTask], connection: object | None = None
+    ) -> list[Accepted | Existing | KeyConflict]:
+        """Write them in one transaction; when this returns, the accepted ones are committed (S1).
+
+        With ``connection``, a connection of the caller's own to the same database, they are part of the caller's
+        transaction instead, committed or rolled back with it; raises ``UsageError`` where that cannot be.
+        """
         ...
 
     def dispatch(self, queue: str, limit: int, terms: Terms, compose: Compose, into: Queue | None) -> list[Outgoing]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from leasehold.adapters.database import counting, dispatching, operating, recording, submitting
 from leasehold.adapters.database.connection import Database, Transaction
+from leasehold.adapters.database.joining import within
 from leasehold.adapters.database.rows import task_of
 from leasehold.core.alarms import owed
 from leasehold.core.events import Event
@@ -46,9 +47,17 @@ class DatabaseLedger:
         """The database's clock."""
         return self.database.now()
 
-    def submit(self, tasks: Sequence[NewTask]) -> list[Accepted | Existing | KeyConflict]:
-        """Write them in one transaction."""
-        return self._repeat(lambda tx: submitting.submit(tx, self._sql, tasks)) if tasks else []
+    def submit(
+        self, tasks: Sequence[NewTask], connection: object | None = None
+    ) -> list[Accepted | Existing | KeyConflict]:
+        """Write them in one transaction: the caller's, if its connection is given."""
+
+        def work(tx: Transaction) -> list[Accepted | Existing | KeyConflict]:
+            return submitting.submit(tx, self._sql, tasks)
+
+        if not tasks:
+            return []
+        return self._repeat(work) if connection is None else within(self.database, connection, work)
 
     def dispatch(self, queue: str, limit: int, terms: Terms, compose: Compose, into: Queue | None) -> list[Outgoing]:
         """Give up to ``limit`` due tasks their next dispatch; sent in the same transaction if ``into`` is given."""
