@@ -211,3 +211,17 @@ def test_secrets_are_not_shown(folder: Path) -> None:
     settings = read(folder, given={"capability_key": "ab" * 32, "signing_key": "cd" * 32})
     assert "\\xab" not in repr(settings)
     assert "\\xcd" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "ledger",
+    ["postgresql://me:hunter2@db/jobs", "postgresql://db/jobs?password=hunter2", "postgresql://me:a@hunter2@db/jobs"],
+)
+def test_the_password_of_the_ledger_is_not_shown(folder: Path, ledger: str) -> None:
+    settings = read(folder, given={"ledger": ledger})
+    assert settings.ledger == ledger
+    assert "hunter2" not in settings.ledger_shown
+    assert "hunter2" not in repr(settings)
+    with pytest.raises(BadSettings) as refused:
+        read(folder, given={"ledger": ledger.replace("postgresql", "mysql")})
+    assert "hunter2" not in str(refused.value)

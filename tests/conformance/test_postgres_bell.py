@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from leasehold.adapters.database.postgres_bell import LONGEST, PostgresBell, channel_of
+from leasehold.core.errors import BadSettings
 from leasehold.testing.bell_suite import FOREVER, Bells, BellSuite
 from leasehold.testing.queue_bench import BOUND, in_thread
 from tests.servers.clusters import Cluster
@@ -143,6 +144,24 @@ def test_a_bell_that_was_begun_before_its_server_hears_as_soon_as_it_is_there(
     waiting = waits(bell)
     cluster.start()
     assert waiting.result(timeout=BOUND) is True
+
+
+def test_of_several_servers_the_writer_is_listened_to(cluster: Cluster, empty_url: str, make: Make) -> None:
+    """An address may name them all, for the time after a failover; on a standby nobody can listen."""
+    standby = cluster.standby()
+    try:
+        both = empty_url.replace(f":{cluster.port}", f":{standby.port},127.0.0.1:{cluster.port}")
+        waiting = waits(make(both))
+        make().ring("due")
+        assert waiting.result(timeout=BOUND) is True
+    finally:
+        standby.stop("immediate")
+
+
+def test_an_address_that_is_none_is_refused_without_its_password(make: Make) -> None:
+    with pytest.raises(BadSettings, match="its port is no number") as refused:
+        make("postgresql://me:hunter2/x@db/jobs")
+    assert "hunter2" not in str(refused.value)
 
 
 def test_three_thousand_rings_are_two_notifies(empty_url: str, make: Make) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+from leasehold.core.addresses import without_secrets
 from leasehold.core.errors import BadSettings
 from leasehold.core.suggest import did_you_mean
 from leasehold.core.units import MIB, MINUTE, SECOND, say_duration
@@ -41,7 +42,7 @@ FILE = "leasehold.toml"
 class Settings:
     """Every setting, resolved: durations in ms, sizes in bytes, paths absolute. Made by ``read_settings``."""
 
-    ledger: str
+    ledger: str = field(repr=False)
     """``sqlite:////absolute/path`` or ``postgresql://...``."""
     queues: str
     """``embedded`` (in the ledger's database) or ``sqs://REGION/PREFIX``, the region optional; ``.fifo`` may end it."""
@@ -80,7 +81,7 @@ class Settings:
     @property
     def ledger_shown(self) -> str:
         """The ledger's address as people may see it: without a password."""
-        return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1@", self.ledger)
+        return self.ledger if self.ledger.startswith(SQLITE) else without_secrets(self.ledger)
 
     @property
     def ledger_path(self) -> Path | None:
@@ -181,7 +182,8 @@ def _parsed(key: str, written: object, origin: Origin) -> object:
     try:
         return parse(written)
     except (ValueError, TypeError) as error:
-        shown = "" if key in SECRET else f", not {written!r}"
+        named = without_secrets(written) if isinstance(written, str) else written
+        shown = "" if key in SECRET else f", not {named!r}"
         raise BadSettings(f"{origin.spelled(key)} in {origin.place} takes {takes}{shown}") from error
 
 

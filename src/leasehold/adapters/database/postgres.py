@@ -17,10 +17,11 @@ from psycopg.types.numeric import Int8Dumper
 
 from leasehold.adapters.database import sql
 from leasehold.adapters.database.connection import Contended, InDoubt, Row, Sql, Transaction
-from leasehold.adapters.database.postgres_address import conninfo_of, shown
+from leasehold.adapters.database.postgres_address import conninfo_of
 from leasehold.adapters.database.postgres_errors import Lost, Taken, refusal, said_by, translate
 from leasehold.adapters.database.postgres_transaction import NOW, PostgresTransaction
 from leasehold.adapters.database.version import SCHEMA_LOCK
+from leasehold.core.addresses import without_secrets
 from leasehold.core.errors import LedgerUnavailable
 from leasehold.ports.clock import Clock
 
@@ -85,7 +86,7 @@ class PostgresDatabase:
     def __init__(
         self, url: str, *, clock: Clock | None = None, patience: int = PATIENCE, random: Random | None = None
     ) -> None:
-        self.url = shown(url)
+        self.url = without_secrets(url)
         self._conninfo = conninfo_of(url)
         self._clock = clock
         self._random = random or SystemRandom()

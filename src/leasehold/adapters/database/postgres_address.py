@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+import re
+from collections.abc import Mapping
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from leasehold.core.addresses import without_secrets
 from leasehold.core.errors import BadSettings
 
 SCHEMES = ("postgresql", "postgres")
-SECRETS = ("password", "sslpassword", "oauth_client_secret")
-"""Parameters that no message shows."""
 UNLESS_GIVEN: dict[str, str | int] = {
     "application_name": "leasehold",
     "connect_timeout": 10,  # s
@@ -24,26 +24,22 @@ ALWAYS: dict[str, str] = {
     "target_session_attrs": "read-write",  # the writer alone: a standby would show yesterday's truth
     "client_encoding": "utf8",
 }
+PORTS = re.compile(r"[0-9,]*", re.ASCII)
+"""One for each host, or none."""
 
 
-def conninfo_of(url: str) -> str:
-    """What psycopg connects with. Raises ``BadSettings``."""
+def conninfo_of(url: str, unless_given: Mapping[str, str | int] = UNLESS_GIVEN) -> str:
+    """What psycopg connects with; ``unless_given`` where the address says nothing. Raises ``BadSettings``."""
     try:
         given: dict[str, str | int | None] = dict(conninfo_to_dict(url))
     except (ProgrammingError, UnicodeError):  # what they say may hold the password
         raise BadSettings(
-            f"ledger {shown(url)!r}: libpq cannot read this address. It looks like "
+            f"ledger {without_secrets(url)!r}: libpq cannot read this address. It looks like "
             "postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full"
         ) from None
-    return make_conninfo("", **{**UNLESS_GIVEN, **given, **ALWAYS})
-
-
-def shown(url: str) -> str:
-    """The address without its secrets."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return f"{url.partition(':')[0]}://..."
-    user, at, host = parts.netloc.rpartition("@")
-    query = [(name, value) for name, value in parse_qsl(parts.query) if name not in SECRETS]
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}{at}{host}", query=urlencode(query, safe="/")))
+    if not PORTS.fullmatch(str(given.get("port") or "")):  # most likely it is half of a password: not to be shown
+        raise BadSettings(
+            f"ledger {without_secrets(url)!r}: its port is no number. In a password, write '/' as %2F, '?' as %3F and "
+            "'@' as %40, or put the password into PGPASSWORD or a password file"
+        )
+    return make_conninfo("", **{**unless_given, **given, **ALWAYS})

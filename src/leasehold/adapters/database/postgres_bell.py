@@ -16,10 +16,9 @@ from contextlib import suppress
 
 import psycopg
 from psycopg import sql
-from psycopg.abc import ConnParam
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from leasehold.adapters.bell import ALL_OF_IT, Ear, Ears
+from leasehold.adapters.database.postgres_address import conninfo_of
 
 CHANNEL = "leasehold:"
 LONGEST = 63
@@ -33,7 +32,7 @@ FLUSH = 2.0
 NOTIFY = "SELECT pg_notify(channel, '') FROM unnest(%s::text[]) AS rung (channel)"
 SHORTEST, LONGEST_PAUSE = 0.1, 5.0
 """s between two attempts to connect; doubled from one to the other."""
-SETTINGS: dict[str, ConnParam] = {
+SETTINGS: dict[str, str | int] = {
     "application_name": "leasehold bell",
     "connect_timeout": "5",
     "keepalives_idle": "10",
@@ -91,7 +90,7 @@ class Line:
     """One connection and its thread: sends rings, hears those of other processes."""
 
     def __init__(self, url: str, hear: Callable[[str], None], interval: float) -> None:
-        self._conninfo = make_conninfo("", **{**SETTINGS, **conninfo_to_dict(url)})
+        self._conninfo = conninfo_of(url, SETTINGS)
         self._hear = hear
         self._interval = interval
         self._rings: dict[str, None] = {}
@@ -149,9 +148,11 @@ class Line:
         pause = SHORTEST
         again = False
         while True:  # once at least: what was rung goes out even if the bell was closed at once
+            began = time.monotonic()
             with suppress(psycopg.Error), psycopg.connect(self._conninfo, autocommit=True) as connection:
-                pause = SHORTEST
                 self._serve(connection, again=again)
+            if time.monotonic() - began > LONGEST_PAUSE:  # one that ends at once, every time, is not a connection lost
+                pause = SHORTEST
             if self._closed:
                 return
             again = True
