@@ -1,24 +1,26 @@
-"""What the ledger on SQLite costs on this machine, durable at every commit. Prints a table and JSON.
+"""What the ledger on SQLite or PostgreSQL costs on this machine, durable at every commit. Prints a table and JSON.
 
-``python -m bench.ledger [TASKS]``: so many tasks in each of five rounds, on a new file each time. CPU is what one row
-or transition takes of this process; rates are by the wall, so whatever else the machine does is in them.
+``python -m bench.ledger [TASKS] [sqlite|postgresql]``: so many tasks in each of five rounds, on a new file or database
+each time. CPU is what one row or transition takes of this process (a PostgreSQL server's is not in it); rates are by
+the wall, so whatever else the machine does is in them.
 """
 
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 
 from bench._tables import show, spread
 from leasehold.adapters.database.ledger import DatabaseLedger
-from leasehold.adapters.database.open import open_database
+from leasehold.adapters.database.open import create_schema, open_database
 from leasehold.adapters.database.views import DatabaseViews
 from leasehold.core.events import Completed, Started
 from leasehold.core.ids import RANDOMNESS, Tick, ordered_id
 from leasehold.core.model import Policy, Run, Task
 from leasehold.core.reports import Payload
 from leasehold.ports.ledger import Change, NewTask, Outgoing, Terms
+from leasehold.testing.postgres import PostgresServer
 
 ROUNDS = 5
 TASKS = 20_000
@@ -67,8 +69,9 @@ def reports(outgoing: Sequence[Outgoing], now: int) -> list[Change]:
 class Round:
     """A new ledger, and the steps that are measured on it."""
 
-    def __init__(self, folder: Path, tasks: int) -> None:
-        database = open_database(f"sqlite:///{folder}/jobs.db")
+    def __init__(self, url: str, tasks: int) -> None:
+        create_schema(url)
+        database = open_database(url)
         self.ledger, self.views = DatabaseLedger(database), DatabaseViews(database)
         self.now = self.ledger.now()
         self.out: list[Outgoing] = []
@@ -96,8 +99,8 @@ class Round:
             self.views.tasks(FILTERS[nth % len(FILTERS)])
 
 
-def one_round(folder: Path, tasks: int, into: Measured) -> None:
-    one = Round(folder, tasks)
+def one_round(url: str, tasks: int, into: Measured) -> None:
+    one = Round(url, tasks)
     measured(into, f"submit, {CHUNK:,} a transaction", tasks, one.submit)
     measured(into, "submit, one a transaction", SINGLE, one.submit_singly)
     measured(into, f"dispatch, {DISPATCHED} a transaction", tasks + SINGLE, one.dispatch)
@@ -107,12 +110,22 @@ def one_round(folder: Path, tasks: int, into: Measured) -> None:
     one.ledger.close()
 
 
-def main() -> None:
-    tasks = int(sys.argv[1]) if len(sys.argv) > 1 else TASKS
-    results: Measured = {}
-    for _ in range(ROUNDS):
+@contextmanager
+def places(kind: str) -> Generator[Iterator[str]]:
+    """Addresses of empty databases, one after the other."""
+    if kind == "sqlite":
         with tempfile.TemporaryDirectory() as folder:
-            one_round(Path(folder), tasks, results)
+            yield (f"sqlite:///{folder}/jobs{nth}.db" for nth in range(ROUNDS))
+    else:
+        with PostgresServer() as server:
+            yield (server.url(server.create(f"jobs{nth}")) for nth in range(ROUNDS))
+
+
+def measure(kind: str, tasks: int) -> None:
+    results: Measured = {}
+    with places(kind) as urls:
+        for url in urls:
+            one_round(url, tasks, results)
     rows = [
         {
             "step": step,
@@ -125,7 +138,14 @@ def main() -> None:
         step: {"rates": [round(rate) for rate, _ in rounds], "cpu_us": [round(cpu, 1) for _, cpu in rounds]}
         for step, rounds in results.items()
     }
-    show(f"The ledger on SQLite: {tasks:,} tasks, {ROUNDS} rounds", rows, {"tasks": tasks, "steps": figures})
+    show(f"The ledger on {kind}: {tasks:,} tasks, {ROUNDS} rounds", rows, {"tasks": tasks, "steps": figures})
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    tasks = next((int(word) for word in words if word.isdecimal()), TASKS)
+    for kind in [word for word in words if not word.isdecimal()] or ["sqlite", "postgresql"]:
+        measure(kind, tasks)
 
 
 if __name__ == "__main__":

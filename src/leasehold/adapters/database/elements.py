@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from sqlalchemy import (
@@ -57,6 +58,49 @@ def each(name: str) -> Select[str]:
     """A subquery over the texts bound under ``name``."""
     value = text_column("value")
     return select(value).select_from(each_row(name))
+
+
+class OneRange(FunctionElement[bool]):
+    """One range of the index over some columns and, behind them, a number: their values, and the numbers' bounds.
+
+    It says nothing of its type: SQLite would be asked whether a truth value is 1, and use no index for that.
+    """
+
+    name = "one_range"
+    inherit_cache = True
+
+    def __init__(self, columns: Mapping[ColumnElement[str], ColumnElement[str]], number: Bounded) -> None:
+        self.width = len(columns)
+        super().__init__(*columns, *columns.values(), *number)
+
+
+Bounded = tuple[ColumnElement[int], ColumnElement[int], ColumnElement[int]]
+"""A number, the one that it is above of, and the one that it is below of."""
+
+
+def parts_of(element: OneRange, compiler: SQLCompiler, kw: dict[str, object]) -> tuple[list[str], list[str], list[str]]:
+    """Columns, values and number, as text."""
+    texts = [compiler.process(clause, **kw) for clause in element.clauses]
+    return texts[: element.width], texts[element.width : -3], texts[-3:]
+
+
+@compiles(OneRange, "sqlite")
+def one_range_sqlite(element: OneRange, compiler: SQLCompiler, **kw: object) -> str:
+    """SQLite takes the index that most of the conditions fit."""
+    columns, values, (number, above, below) = parts_of(element, compiler, kw)
+    equal = [f"{column} = {value}" for column, value in zip(columns, values, strict=True)]
+    return " AND ".join([*equal, f"{number} > {above}", f"{number} < {below}"])
+
+
+@compiles(OneRange, "postgresql")
+def one_range_postgresql(element: OneRange, compiler: SQLCompiler, **kw: object) -> str:
+    """PostgreSQL might take the index over the numbers alone, and look at every task for some rare ones.
+
+    Rows as a whole can be compared, and be in their order (which the statement has to ask for), in this index only.
+    """
+    columns, values, (number, above, below) = parts_of(element, compiler, kw)
+    row, start = ", ".join([*columns, number]), ", ".join(values)
+    return f"{columns[0]} IS NOT NULL AND ({row}) > ({start}, {above}) AND ({row}) < ({start}, {below})"
 
 
 class Catalog(TableClause):
@@ -154,8 +198,8 @@ def beside_sqlite(element: Beside, compiler: SQLCompiler, **kw: object) -> str:
 
 @compiles(Beside, "postgresql")
 def beside_postgresql(element: Beside, compiler: SQLCompiler, **kw: object) -> str:
-    """PostgreSQL knows its tables better."""
-    return f"({compiler.process(element.clauses, **kw)})"
+    """Without it, PostgreSQL multiplies the conditions into so rare a match that sorting seems as good as an index."""
+    return f"(CASE WHEN {compiler.process(element.clauses, **kw)} THEN true ELSE false END)"
 
 
 class NextNumber(FunctionElement[int]):

@@ -6,6 +6,7 @@ psycopg's own adaptation of Python lists costs three times as much as a text mad
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 
 Values = Sequence[object]
 NUL, INSTEAD = "\0", "\ufffd"
@@ -59,13 +60,26 @@ def without_nul(text: str) -> str:
 
 
 def lines_of(kinds: Sequence[str], rows: Sequence[Values]) -> bytes:
-    """Rows as ``COPY`` reads them."""
-    columns = [
-        text_fields(column) if kind == "TEXT" else plain_fields(column)
-        for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)
-    ]
-    lines = "\n".join(map("\t".join, zip(*columns, strict=True)))
+    """Rows as ``COPY`` reads them. What is the same in all of them is written once."""
+    fields: list[Iterable[str]] = []
+    same: list[str] = []
+    for kind, column in zip(kinds, zip(*rows, strict=True), strict=True):
+        if column.count(column[0]) == len(column):
+            same += fields_of(kind, column[:1])
+            continue
+        if same:
+            fields.append(repeat("\t".join(same), len(rows)))
+            same = []
+        fields.append(fields_of(kind, column))
+    if same:
+        fields.append(repeat("\t".join(same), len(rows)))
+    lines = "\n".join(map("\t".join, zip(*fields, strict=True)))
     return f"{without_nul(lines)}\n".encode()
+
+
+def fields_of(kind: str, values: Values) -> Iterable[str]:
+    """One column, field by field."""
+    return text_fields(values) if kind == "TEXT" else plain_fields(values)
 
 
 def plain_fields(values: Values) -> Iterable[str]:

@@ -19,12 +19,13 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal,
     or_,
     select,
     union_all,
 )
 
-from leasehold.adapters.database.elements import Beside, each, each_number, total
+from leasehold.adapters.database.elements import Beside, OneRange, each, each_number, total
 from leasehold.adapters.database.schema import (
     CELL,
     IN_TROUBLE,
@@ -79,24 +80,37 @@ def matches() -> ColumnElement[bool]:
     )
 
 
-WALKS: Mapping[str, ColumnElement[bool]] = {
-    "all": tasks.c.number > 0,
-    "numbers": tasks.c.number.in_(each_number("numbers")),
-    "state": tasks.c.state == bindparam("one"),
-    "batch": tasks.c.batch == bindparam("one"),
-    "name": and_(tasks.c.name == bindparam("one"), tasks.c.queue == bindparam("other")),
-    "group": and_(tasks.c.error_group == bindparam("one"), tasks.c.state == bindparam("other")),
-    # the state as a literal: only then does the index over the states in trouble serve the query
-    **{f"batch {state}": and_(tasks.c.batch == bindparam("one"), tasks.c.state == state) for state in IN_TROUBLE},
+Lead = Mapping[ColumnElement[str], ColumnElement[str]]
+ONE, OTHER = bindparam("one", type_=Text), bindparam("other", type_=Text)
+LEADS: Mapping[str, Lead] = {
+    "state": {tasks.c.state: ONE},
+    "batch": {tasks.c.batch: ONE},
+    "name": {tasks.c.name: ONE, tasks.c.queue: OTHER},
+    "group": {tasks.c.error_group: ONE, tasks.c.state: OTHER},
 }
+"""What leads to the numbers in each index, and the values of which its ranges consist."""
 
 
 def walks() -> Iterator[tuple[str, Executable]]:
     """Both directions of every walk."""
-    for name, walk in WALKS.items():
-        found = select(tasks.c.number, tasks.c.id).where(walk, within(), Beside(matches())).limit(LIMIT)
-        yield f"down {name}", found.order_by(tasks.c.number.desc())
-        yield f"up {name}", found.order_by(tasks.c.number)
+    yield from both_ways("all", {}, tasks.c.number > 0, within(), Beside(matches()))
+    yield from both_ways("numbers", {}, tasks.c.number.in_(each_number("numbers")), Beside(and_(within(), matches())))
+    for name, lead in LEADS.items():
+        one = OneRange(lead, (tasks.c.number, instant("above"), instant("below")))
+        yield from both_ways(name, lead, one, Beside(matches()))
+    for state in IN_TROUBLE:
+        # the state as a literal: only then does the index over the states in trouble serve the query
+        here = and_(tasks.c.batch == ONE, tasks.c.state == state)
+        lead: Lead = {tasks.c.batch: ONE, tasks.c.state: literal(state)}
+        one = OneRange(lead, (tasks.c.number, instant("above"), instant("below")))
+        yield from both_ways(f"batch {state}", lead, here, one, Beside(matches()))
+
+
+def both_ways(name: str, lead: Lead, *where: ColumnElement[bool]) -> Iterator[tuple[str, Executable]]:
+    """In the order of the index, and against it."""
+    found = select(tasks.c.number, tasks.c.id).where(*where).limit(LIMIT)
+    yield f"down {name}", found.order_by(*(column.desc() for column in lead), tasks.c.number.desc())
+    yield f"up {name}", found.order_by(*lead, tasks.c.number)
 
 
 cells = union_all(
