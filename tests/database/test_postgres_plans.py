@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -68,8 +69,7 @@ class Step(NamedTuple):
 
 FULL: dict[str, object] = {
     **dict.fromkeys(("queue", "other", "name"), "queue1"),
-    **dict.fromkeys(("above", "after", "id", "id_", "lock"), 0),
-    **dict.fromkeys(("newest", "oldest", "finished_at", "matched", "changed", "more", "number_"), 1),
+    **dict.fromkeys(("above", "after"), 0),
     **dict.fromkeys(("before", "number"), 1_000),
     **dict.fromkeys(("now", "until"), TASKS),
     "one": "batch1",
@@ -81,7 +81,7 @@ FULL: dict[str, object] = {
     "high": "0001",
     "ending": "%99",
 }
-"""Values of those that are no arrays and matter."""
+"""Values that matter; else 1, or an array."""
 ONES = {"down state": "failed", "up state": "failed", "down name": "handler1", "up name": "handler1"}
 STATISTICS = {"none": ("", ""), "old": ("ANALYZE", ""), "new": ("", "ANALYZE")}
 """What is done before and after the tasks come."""
@@ -108,7 +108,9 @@ class Planner:
 
     def plan(self, book: str, name: str) -> Step:
         sql = self._database.sql(book)[name]
-        given = {each: FULL.get(each, "{1,2,3}") for each in sql.names} | {"one": ONES.get(name, FULL["one"])}
+        numbers = {sql.names[int(nth) - 1] for nth in re.findall(r"\$(\d+)::(?:BIGINT|INTEGER)", sql.text)}
+        given = {each: 1 if each in numbers else "{1,2,3}" for each in sql.names}
+        given |= FULL | {"one": ONES.get(name, FULL["one"])}
         explained = Sql(f"EXPLAIN (FORMAT JSON) {sql.text}", sql.names)
         with self._database.read() as tx:
             if sql.kinds:
