@@ -79,14 +79,7 @@ class Orchestra:
         self.dispatcher = self.another_dispatcher()
         self.recorder = Recorder(self.status, self.ledger, self.bell, self.random, key=self.key)
         self.lag = 0
-        self.sweeper = Sweeper(
-            self.ledger,
-            self.clock,
-            self.bell,
-            lambda: self.lag,
-            Marks(self.store).follow,
-            claims_before_run=claims_before_run,
-        )
+        self.sweeper = self.another_sweeper()
         self.scheduler = Scheduler(self.ledger, self.bell)
         self.outbox = StatusQueueOutbox(self.status, self.clock, ceiling=PACK_CEILING)
 
@@ -101,6 +94,10 @@ class Orchestra:
             most_receives=10,
             claims_before_run=self.claims_before_run,
         )
+
+    def another_sweeper(self) -> Sweeper:
+        follow, claims = Marks(self.store).follow, self.claims_before_run
+        return Sweeper(self.ledger, self.clock, self.bell, lambda: self.lag, follow, claims_before_run=claims)
 
     def queue(self, name: str = "default") -> JournalQueue:
         if name not in self.queues:

@@ -10,6 +10,7 @@ from typing import Unpack
 
 from leasehold.adapters.memory import Faults, MemoryQueue
 from leasehold.adapters.memory.faults import Rates
+from leasehold.adapters.memory.queue import MemoryTerms
 from leasehold.adapters.memory.store import MemoryStore
 from leasehold.core.errors import QueueUnavailable, StoreUnavailable
 from leasehold.core.model import Failure, FailureKind
@@ -201,8 +202,7 @@ class JournalQueue(MemoryQueue):
     def __init__(
         self, name: str, clock: Clock, journal: list[str] | None = None, traits: QueueTraits | None = None
     ) -> None:
-        super().__init__(name, clock)
-        self.traits = traits or self.traits
+        super().__init__(name, clock, MemoryTerms(traits or QueueTraits()))
         self.journal = journal if journal is not None else []
         self.down: set[str] = set()
         """Calls that fail as a whole and do nothing."""

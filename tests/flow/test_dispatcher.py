@@ -9,12 +9,13 @@ import pytest
 from leasehold.core.errors import QueueUnavailable
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import verify
-from leasehold.flow.dispatcher import FAILING
+from leasehold.flow.dispatcher import FAILING, FIFO_MEMORY
+from leasehold.flow.explain import Case, explain
 from leasehold.flow.window import SMALLEST
 from leasehold.ports.ledger import Ledger
 from leasehold.ports.queue import QueueTraits
 from tests.flow.orchestra import VALIDITY, Orchestra
-from tests.flow.scripted import MINUTE, Breaking
+from tests.flow.scripted import MINUTE, Breaking, JournalQueue
 
 
 def sent(orchestra: Orchestra, name: str = "default") -> list[str]:
@@ -214,16 +215,6 @@ def test_what_could_not_be_sent_while_it_was_valid_is_left_to_the_clock(orchestr
     assert sent(orchestra) == []
 
 
-def test_a_body_that_the_queue_will_never_take_is_not_sent_again(orchestra: Orchestra) -> None:
-    orchestra.submit()
-    queue = orchestra.queue()
-    queue.traits = QueueTraits(body_limit=10)
-    orchestra.dispatcher.step()
-    queue.traits = QueueTraits()
-    orchestra.dispatcher.step()
-    assert sent(orchestra) == []
-
-
 def test_a_queue_that_is_down_keeps_no_other_waiting(orchestra: Orchestra) -> None:
     orchestra.submit(2, queue="a-down")
     other = orchestra.submit(2, queue="b")
@@ -264,3 +255,99 @@ def test_a_dispatcher_paused_between_commit_and_send_does_no_harm(orchestra: Orc
     orchestra.report(UpdateKind.STARTED, late)
     orchestra.recorder.step()
     assert (orchestra.state(id), orchestra.task(id).n) == ("pending/queued", 2)
+
+
+# ------------------------------------------------------------ where a second message can do no harm (R10)
+
+
+@pytest.mark.parametrize("fault", ["lose_send", "lose_reply_send"])
+def test_where_runs_are_claimed_one_of_unknown_fate_is_sent_again_under_its_number(
+    orchestra: Orchestra, fault: str
+) -> None:
+    orchestra.claims_before_run = True
+    dispatcher = orchestra.another_dispatcher()
+    orchestra.submit()
+    queue = orchestra.queue()
+    queue.misbehave(**{fault: 1})
+    dispatcher.step()
+    queue.misbehave()
+    dispatcher.step()
+    assert set(numbers(orchestra)) == {1}
+    dispatcher.step()
+    assert len(queue.sends) == 2
+
+
+def test_a_fifo_queue_that_remembers_the_first_send_is_sent_it_again(orchestra: Orchestra) -> None:
+    orchestra.submit()
+    queue = orchestra.queues["default"] = JournalQueue("tasks:default", orchestra.clock, traits=QueueTraits(fifo=True))
+    queue.misbehave(lose_reply_send=1)
+    orchestra.dispatcher.step()
+    queue.misbehave()
+    orchestra.clock.advance(FIFO_MEMORY - 1)
+    orchestra.dispatcher.step()
+    assert len(queue.sends) == 2
+    assert numbers(orchestra) == [1]
+
+
+def test_once_a_fifo_queue_may_have_forgotten_it_is_not(orchestra: Orchestra) -> None:
+    orchestra.submit()
+    queue = orchestra.queues["default"] = JournalQueue("tasks:default", orchestra.clock, traits=QueueTraits(fifo=True))
+    queue.misbehave(lose_reply_send=1)
+    orchestra.dispatcher.step()
+    queue.misbehave()
+    orchestra.clock.advance(FIFO_MEMORY)
+    orchestra.dispatcher.step()
+    assert len(queue.sends) == 1
+
+
+# ------------------------------------------------------------ what a queue will never take
+
+
+def test_a_body_that_the_queue_will_never_take_costs_attempts_and_then_fails_with_the_reason(
+    orchestra: Orchestra,
+) -> None:
+    (id,) = orchestra.submit()
+    orchestra.queue().traits = QueueTraits(body_limit=10)
+    for tried in (1, 2, 3):
+        orchestra.dispatcher.step()
+        assert orchestra.task(id).attempts == tried
+        orchestra.clock.advance(MINUTE)
+        orchestra.scheduler.step()
+    task = orchestra.task(id)
+    assert (task.status, task.n) == ("failed", 3)
+    assert task.reason is not None
+    assert task.reason.startswith("queue 'tasks:default' does not take its message: ")
+    assert orchestra.trail(id).count("unsendable") == 3
+
+
+def test_while_attempts_are_left_why_says_which_queue_refused_and_it_goes_out_once_the_cause_is_gone(
+    orchestra: Orchestra,
+) -> None:
+    (id,) = orchestra.submit()
+    queue = orchestra.queue()
+    queue.traits = QueueTraits(body_limit=10)
+    orchestra.dispatcher.step()
+    view = orchestra.views.task(id)
+    assert view is not None
+    said = explain(Case(view, (), orchestra.views.audit(id), None, orchestra.clock.now())).paragraph
+    assert "Queue 'tasks:default' does not take its message" in said
+    assert "attempt 2 of 3" in said
+    queue.traits = QueueTraits()
+    orchestra.clock.advance(MINUTE)
+    orchestra.scheduler.step()
+    orchestra.dispatcher.step()
+    assert sent(orchestra) == [id]
+
+
+def test_one_of_unknown_fate_that_is_then_refused_is_left_to_the_clock(orchestra: Orchestra) -> None:
+    orchestra.claims_before_run = True
+    dispatcher = orchestra.another_dispatcher()
+    (id,) = orchestra.submit()
+    queue = orchestra.queue()
+    queue.misbehave(lose_reply_send=1)
+    dispatcher.step()
+    queue.misbehave()
+    queue.traits = QueueTraits(body_limit=10)
+    dispatcher.step()
+    dispatcher.step()
+    assert (orchestra.state(id), len(queue.sends)) == ("pending/queued", 2)
