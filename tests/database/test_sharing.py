@@ -83,3 +83,19 @@ def test_a_queue_elsewhere_is_refused(moves: Moves, bench: Bench) -> None:
     with pytest.raises(TypeError, match="'default' does not live in the ledger's database"):
         moves.ledger.dispatch("default", 10, Terms(VALIDITY), by_id, elsewhere)
     assert moves.state(task_id) == "pending/due"
+
+
+def test_what_the_queue_will_never_take_says_so_in_the_same_transaction(moves: Moves, queue: DatabaseQueue) -> None:
+    good, bad = moves.given(2)
+
+    def with_a_forbidden_character(outgoing: Sequence[Outgoing]) -> list[Message]:
+        return [Message("\0" if each.task.id == bad else each.task.id) for each in outgoing]
+
+    outgoing = moves.ledger.dispatch("default", 10, Terms(VALIDITY), with_a_forbidden_character, queue)
+    assert [each.task.id for each in outgoing] == [good]
+    assert [delivery.body for delivery in queue.receive(10, wait=0, visibility=1_000).deliveries] == [good]
+    assert (moves.state(good), moves.state(bad)) == ("pending/queued", "pending/scheduled")
+    reason = moves.task(bad).reason
+    assert reason is not None
+    assert reason.startswith("queue 'default' does not take its message: ")
+    moves.assert_accounted_for()
