@@ -67,7 +67,10 @@ def at_port(url: str, port: int) -> str:
 
 @contextmanager
 def site(folder: Path, cluster: Cluster, topology: str, queues: str, *, seed: int = 0) -> Iterator[Site]:
-    """``queues``: ``sqs``, ``fifo`` or ``embedded``; ``seed``: of the faults of SQS. Workers know no ledger where they need none."""
+    """``queues``: ``sqs``, ``fifo`` or ``embedded``; ``seed``: of the faults of SQS.
+
+    Workers know no ledger where they need none.
+    """
     with ExitStack() as stack:
         cluster.run("ALTER SYSTEM SET log_connections = 'on'")
         cluster.run("SELECT pg_reload_conf()")
