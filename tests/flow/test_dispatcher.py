@@ -9,7 +9,7 @@ import pytest
 from leasehold.core.errors import QueueUnavailable
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import verify
-from leasehold.flow.dispatcher import FAILING, FIFO_MEMORY
+from leasehold.flow.dispatcher import FAILING, FIFO_MEMORY, REST
 from leasehold.flow.explain import Case, explain
 from leasehold.flow.window import SMALLEST
 from leasehold.ports.ledger import Ledger
@@ -224,8 +224,24 @@ def test_a_queue_that_is_down_keeps_no_other_waiting(orchestra: Orchestra) -> No
     more = orchestra.submit(queue="b")
     assert orchestra.dispatcher.step() == 1  # also while it repeats what was not sent
     assert sent(orchestra, "b") == [*other, *more]
+    orchestra.clock.advance(REST)
     with pytest.raises(QueueUnavailable):
         orchestra.dispatcher.step()
+
+
+def test_a_queue_that_is_down_is_not_asked_as_often_as_a_busy_one(orchestra: Orchestra) -> None:
+    """Every answer costs, also the bad ones."""
+    (waiting,) = orchestra.submit(queue="a-down")
+    down = orchestra.queue("a-down")
+    down.misbehave(unavailable=1)
+    for _ in range(3):
+        orchestra.submit(queue="b")
+        assert orchestra.dispatcher.step() == 1
+    assert len(down.sends) == 1
+    down.misbehave()
+    orchestra.clock.advance(REST)
+    assert orchestra.dispatcher.step() == 1
+    assert sent(orchestra, "a-down") == [waiting]
 
 
 # ------------------------------------------------------------ two orchestrators, one ledger

@@ -100,6 +100,17 @@ def test_what_the_ledger_did_not_take_is_recorded_as_soon_as_it_can_be_and_no_si
     assert recorder.lag == 0
 
 
+def test_who_waits_hears_of_what_is_recorded_also_when_its_message_cannot_be_deleted(orchestra: Orchestra) -> None:
+    """Recorded once more it would be no news."""
+    given_a_dispatched_task(orchestra)
+    reports_that(orchestra, COMPLETED)
+    orchestra.bell.rung.clear()
+    orchestra.status.down = {"delete"}
+    with pytest.raises(QueueUnavailable):
+        orchestra.recorder.step()
+    assert orchestra.bell.rung == ["ended", "due"]
+
+
 def test_a_crash_between_commit_and_delete_records_twice_what_counts_once(orchestra: Orchestra) -> None:
     id = given_a_dispatched_task(orchestra)
     reports_that(orchestra, FAILED, failure=BOOM, deleted=True)

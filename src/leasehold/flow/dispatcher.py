@@ -20,6 +20,9 @@ CHUNK = 500
 FAILING = 10
 """Unsent messages from which on nothing more is dispatched to a queue: a few may be what is wrong with themselves."""
 
+REST = 1_000
+"""ms for which a queue that fails is left alone while others are busy: their haste must not become its haste."""
+
 
 FIFO_MEMORY = 240_000
 """ms for which a FIFO queue surely makes one message of two sends with one name: SQS does so for five minutes."""
@@ -68,20 +71,27 @@ class Dispatcher:
         self._claims_before_run = claims_before_run
         self._windows: dict[str, Window] = {}
         self._unsent: dict[str, Sequence[Unsent]] = {}
+        self._resting: dict[str, int] = {}
+        """Queues that failed while others did not: until when (``boot`` ms) they are left alone."""
 
     def step(self) -> int:
         """Dispatch what there is room for on every queue; how many messages were sent.
 
         A queue that fails keeps no other waiting. Raises ``QueueUnavailable`` where nothing at all could be done.
         """
-        sent, trouble = 0, None
-        for act in self._work():
+        sent = 0
+        trouble: dict[str, QueueUnavailable] = {}
+        now = self._clock.boot()
+        for name, act in self._work():
+            if name in trouble or now < self._resting.get(name, 0):
+                continue
             try:
                 sent += act()
             except QueueUnavailable as error:
-                trouble = error
-        if trouble is not None and not sent:
-            raise trouble
+                trouble[name] = error
+        if trouble and not sent:
+            raise next(iter(trouble.values()))
+        self._resting |= dict.fromkeys(trouble, now + REST)
         return sent
 
     def fill(self, name: str) -> int:
@@ -91,11 +101,10 @@ class Dispatcher:
             return 0
         return self._fill(name, flight._replace(paused=False), self._terms._replace(despite_pause=True))
 
-    def _work(self) -> list[Callable[[], int]]:
-        again = [partial(self._send_again, name) for name in self._unsent]
-        return again + [
-            partial(self._fill, name, flight, self._terms) for name, flight in self._ledger.flights().items()
-        ]
+    def _work(self) -> list[tuple[str, Callable[[], int]]]:
+        flights = self._ledger.flights().items()
+        again = [(name, partial(self._send_again, name)) for name in self._unsent]
+        return [*again, *((name, partial(self._fill, name, flight, self._terms)) for name, flight in flights)]
 
     def _fill(self, name: str, flight: Flight, terms: Terms) -> int:
         if flight.paused or len(self._unsent.get(name, ())) >= FAILING:

@@ -54,8 +54,8 @@ class Recording(ABC):
             self.lag = UNREAD
             raise
         self._unrecorded = ()
+        announce(self._bell, answers)  # before the delete, which may fail: recorded again, it is no news to anybody
         self._queue.delete([d.receipt for d in deliveries])
-        announce(self._bell, answers)
         return len(changes) + len(malformed)
 
     def _receive(self, wait: int) -> Sequence[Delivery]:

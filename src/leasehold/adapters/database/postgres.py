@@ -132,22 +132,24 @@ class PostgresDatabase:
         """``work`` in a writing transaction, all of it again when another was in the way or the connection was lost.
 
         A connection that is lost before the commit has changed nothing. One that is lost *during* the commit leaves
-        nobody the wiser; only ``repeatable`` work is then done again.
+        nobody the wiser; only ``repeatable`` work is then done again. Whatever keeps that from being done does not make
+        the doubt forgotten: it is raised as ``InDoubt``.
         """
-        in_doubt = False
-        for nth in range(1, TRIES):
+        in_doubt, doubt, nth = False, None, 0
+        while True:
+            nth += 1
             try:
                 with self.write(in_doubt=in_doubt) as tx:
                     return work(tx)
-            except (InDoubt, Taken):
-                if not repeatable:
-                    raise
-                in_doubt = True
-            except Contended:
-                pass
+            except LedgerUnavailable as error:
+                if isinstance(error, InDoubt):
+                    doubt = error
+                if nth == TRIES or not worth_repeating(error, repeatable=repeatable):
+                    if doubt is None or doubt is error:
+                        raise
+                    raise InDoubt(f"{doubt} Since then: {error}") from error
+                in_doubt = in_doubt or isinstance(error, (InDoubt, Taken))
             time.sleep(self._random.uniform(0, PAUSE * 2**nth) / 1_000)
-        with self.write(in_doubt=in_doubt) as tx:
-            return work(tx)
 
     def close(self) -> None:
         """Close every idle connection; a later call opens new ones."""
@@ -253,6 +255,11 @@ class PostgresDatabase:
             if isinstance(translated, Lost) and connection is not None:
                 connection.close()
             raise translated from error
+
+
+def worth_repeating(error: LedgerUnavailable, *, repeatable: bool) -> bool:
+    """Whether the same transaction may succeed if it is tried at once again."""
+    return isinstance(error, Contended) and (repeatable or not isinstance(error, (InDoubt, Taken)))
 
 
 def give_back(pool: Pool, connection: Raw) -> None:

@@ -72,7 +72,7 @@ def claim(new: NewTask, holders: dict[Key, Holder]) -> Answer:
     if new.key is not None:
         holder = Holder(new.fingerprint, new.task.id, Status.PENDING)
         first = holders.setdefault((new.key, new.task.name, new.task.batch or ""), holder)
-        if first is not holder:
+        if first is not holder and first.task_id != new.task.id:  # it is in doubt, and was committed just now
             same = first.fingerprint == new.fingerprint
             return Existing(first.task_id, first.status) if same else KeyConflict(first.task_id)
     return Accepted(new.task.id)
