@@ -10,7 +10,7 @@ from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.reports import UpdateKind
 from leasehold.flow.checkpoints import cancel_mark
 from leasehold.flow.recorder import Recorder
-from leasehold.flow.sweeper import KEEP_STATUS_IDS, LAGGING, LIMIT, PRUNE_EVERY, Sweeper
+from leasehold.flow.sweeper import KEEP_STATUS_IDS, LAGGING, LIMIT, PRUNE_EVERY, PRUNED, Sweeper
 from leasehold.ports.ledger import Ledger, Terms
 from tests.flow.orchestra import VALIDITY, Orchestra
 from tests.flow.scripted import BOOM, MINUTE, Breaking
@@ -74,6 +74,30 @@ def test_whoever_waits_for_an_outcome_hears_of_one_that_was_inferred(orchestra: 
             orchestra.recorder.step()
     assert orchestra.state(id) == "failed"
     assert "ended" in orchestra.bell.rung
+
+
+@pytest.mark.parametrize(("away", "grace"), [(5_000, 5_000), (10 * MINUTE, LAGGING)])
+def test_after_the_ledger_was_away_its_writers_have_as_long_before_silence_counts(
+    orchestra: Orchestra, away: int, grace: int
+) -> None:
+    """Workers that report to it kept their reports meanwhile: what has long ended must not run once more."""
+    (id,) = orchestra.started()
+    orchestra.clock.advance(MINUTE)
+    ledger = Breaking(orchestra.ledger)
+    sweeper = a_sweeper(orchestra, ledger)
+    for _ in range(2):
+        ledger.errors["next_operation"] = LedgerUnavailable("it is starting up")
+        with pytest.raises(LedgerUnavailable):
+            sweeper.step()
+        orchestra.clock.advance(away // 2)
+    ledger.errors.clear()
+    assert sweeper.step() == 0
+    orchestra.clock.advance(grace - 1)
+    assert sweeper.step() == 0
+    assert orchestra.state(id) == "in_progress"
+    orchestra.clock.advance(1)
+    assert sweeper.step() == 1
+    assert orchestra.state(id) == "pending/lapsed"
 
 
 def test_while_the_recorders_lag_silence_proves_nothing(orchestra: Orchestra) -> None:
@@ -253,7 +277,7 @@ class Prunes:
         self._ledger = orchestra.ledger
 
     def prune(self, before: int, limit: int) -> int:
-        assert limit == LIMIT
+        assert limit == PRUNED
         self.before.append(before)
         return self.left.pop(0)
 
@@ -263,7 +287,7 @@ class Prunes:
 
 def test_old_ones_are_forgotten_as_fast_as_they_come(orchestra: Orchestra) -> None:
     """Five hundred every ten minutes would not keep up with one task a second."""
-    ledger = Prunes(orchestra, LIMIT, LIMIT, 3, 0)
+    ledger = Prunes(orchestra, PRUNED, PRUNED, 3, 0)
     sweeper = a_sweeper(orchestra, ledger)
     for _ in range(10):
         sweeper.step()

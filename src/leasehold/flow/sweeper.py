@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.events import Cancelled, Event, Lapsed, Retried
 from leasehold.core.model import Decision
 from leasehold.flow.recorder import announce
@@ -19,6 +20,8 @@ LAGGING = 30_000
 FOLD_EVERY = 1_000
 PRUNE_EVERY = 600_000
 """ms between two rounds of work that nobody waits for."""
+PRUNED = 5_000
+"""Status ids forgotten per step: as many as twice a second keep pace with the fastest recorder."""
 KEEP_STATUS_IDS = 15 * 86_400_000
 """A day longer than SQS can keep a message: no repeated report can be older."""
 
@@ -49,13 +52,33 @@ class Sweeper:
         self._lapsed = Lapsed(redispatch=claims_before_run)
         self._fold_at = 0
         self._prune_at = 0
+        self._away_since: int | None = None
+        """Since when (``boot`` ms) the ledger cannot be reached."""
+        self._judge_from = 0
+        """Until then silence proves nothing: the ledger was away a moment ago."""
 
     def step(self) -> int:
         """One batch of each kind of work; how much was done."""
-        swept = self._sweep() if self._lag() <= LAGGING else 0
-        swept += self._operate()
+        try:
+            return self._step()
+        except LedgerUnavailable:
+            self._away_since = self._clock.boot() if self._away_since is None else self._away_since
+            raise
+
+    def _step(self) -> int:
+        swept = self._operate()
         self._keep_house()
+        self._back_again()
+        if self._lag() <= LAGGING and self._clock.boot() >= self._judge_from:
+            swept += self._sweep()
         return swept
+
+    def _back_again(self) -> None:
+        """Workers that report to the ledger could not do so while it was away: now they have as long to catch up."""
+        if self._away_since is not None:
+            now = self._clock.boot()
+            self._judge_from = now + min(LAGGING, now - self._away_since)
+            self._away_since = None
 
     def _sweep(self) -> int:
         owed = self._ledger.alarms(Need.SWEEPER, LIMIT)
@@ -83,8 +106,8 @@ class Sweeper:
             self._ledger.fold_counters()
             self._fold_at = now + FOLD_EVERY
         if now >= self._prune_at:
-            pruned = self._ledger.prune(self._ledger.now() - KEEP_STATUS_IDS, LIMIT)
-            self._prune_at = now if pruned == LIMIT else now + PRUNE_EVERY
+            pruned = self._ledger.prune(self._ledger.now() - KEEP_STATUS_IDS, PRUNED)
+            self._prune_at = now if pruned == PRUNED else now + PRUNE_EVERY
 
 
 def order(operation: Operation) -> Event:
