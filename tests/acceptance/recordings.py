@@ -89,13 +89,14 @@ def trouble(item: Item, story: Story, victim: str | None) -> Iterator[str]:
 def odd_runs(name: str, story: Story, victim: str | None) -> Iterator[str]:
     """Runs and budgets that do not go with what went wrong with this row."""
     task, lost = story.view.task, list(unheard(story))
+    taken_off = taken_off_unheard(story)
     most = CHARGED.get(name, 0)
-    least = most - len(lost) if name in {FAILS_TWICE, SLOT_KILL} else most  # a run that is lost spares its trouble
+    # A run that is lost spares its trouble, or takes the report of it along: its message is void then.
+    least = most - len(lost) - taken_off if name in {FAILS_TWICE, SLOT_KILL} else most
     if not least <= task.attempts <= most:
         yield f"{task.attempts} attempts were spent, not {most}"
     if any(run.worker != victim for run in lost):
         yield f"runs without an end on {[run.worker for run in lost]}, but {victim} was killed"
-    taken_off = sum(len(story.lines(kind)) for kind in ("expired", "voided", "dead-lettered"))
     if task.losses > len(lost) + taken_off:
         yield f"{task.losses} losses for {len(lost)} runs of which nothing was heard"
 
@@ -106,10 +107,15 @@ def resumed(name: str, story: Story, victim: str | None) -> Iterator[str]:
     died = any(run.failure and run.failure.kind is FailureKind.SIGNAL for run in story.runs)
     if name == NODE_KILL and victim is not None and not lost:
         yield "its worker was killed in the middle of a run, but every run of it has ended"
-    if name == SLOT_KILL and not died and not lost:
+    if name == SLOT_KILL and not (died or lost or taken_off_unheard(story)):
         yield "no run of it is known to have died by a signal"
     if ((name == NODE_KILL and lost) or (name == SLOT_KILL and died)) and starts[-1] <= 0:
         yield f"it began anew: {starts}"
+
+
+def taken_off_unheard(story: Story) -> int:
+    """How often a message of it was given up: expired, or lost together with what its worker would have said."""
+    return sum(len(story.lines(kind)) for kind in ("expired", "voided", "dead-lettered"))
 
 
 def unheard(story: Story) -> Iterator[RunView]:
