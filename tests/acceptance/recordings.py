@@ -66,8 +66,13 @@ class Recordings(NamedTuple):
         """Hold every row against what must have become of it. ``victim``: the worker that was killed."""
         found = {Path(story.view.key or "").name: story for story in stories}
         assert sorted(found) == sorted(item.source.name for item in self.plan.items)
-        wrong = [told for item in self.plan.items for told in trouble(item, found[item.source.name], victim)]
-        assert not wrong, "\n".join(wrong)
+        wrong = {item.source.name: list(trouble(item, found[item.source.name], victim)) for item in self.plan.items}
+        assert not any(wrong.values()), "\n".join(said(found[name], told) for name, told in wrong.items() if told)
+
+
+def said(story: Story, told: Sequence[str]) -> str:
+    """What is wrong with one row, with all that the ledger knows of it."""
+    return "\n  ".join([*told, *map(str, story.runs), *map(str, story.trail)])
 
 
 def trouble(item: Item, story: Story, victim: str | None) -> Iterator[str]:
