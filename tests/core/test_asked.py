@@ -157,11 +157,11 @@ def test_only_a_due_task_is_dispatched(task: Task) -> None:
     ids=state,
 )
 def test_a_task_without_outcome_is_cancelled_at_once(task: Task) -> None:
-    cancelled = after(task, CANCELLED, at=NOW + 7)
+    cancelled = after(task, CANCELLED, at=task.updated_at + 7)
     assert (state(cancelled), cancelled.reason, cancelled.ended_at) == (
         "cancelled",
         "cancelled by ann: wrong folder",
-        NOW + 7,
+        task.updated_at + 7,
     )
     assert ignored(cancelled, CANCELLED) == "it is cancelled already"
 

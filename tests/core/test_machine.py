@@ -19,6 +19,13 @@ def test_a_line_that_the_table_does_not_hold_is_a_defect() -> None:
         Step(a_queued_task(), NOW).to("due", Status.COMPLETED, None)
 
 
+def test_a_trail_goes_forward_even_where_the_clock_was_read_before_the_lock_was_had() -> None:
+    step = Step(a_queued_task()._replace(updated_at=NOW + 189), NOW)
+    step.to("cancelled", Status.CANCELLED, None)
+    (line,) = step.decision().audit
+    assert (line.at, step.task.updated_at, step.task.ended_at) == (NOW + 189,) * 3
+
+
 def test_the_table_speaks_of_known_states_only() -> None:
     states = {state_name(Status.PENDING, why) for why in (None, *Why)}
     states |= {state_name(status, None) for status in Status}

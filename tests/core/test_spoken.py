@@ -153,10 +153,10 @@ def test_two_runs_with_one_token_are_an_overlap_and_the_first_recorded_counts() 
     ids=state,
 )
 def test_a_success_completes_the_task_from_wherever_it_stands(task: Task) -> None:
-    done = after(task, completed(), at=NOW + 9)
+    done = after(task, completed(), at=task.updated_at + 9)
     assert (state(done), done.ended_at, done.reason, done.error_group, done.inferred) == (
         "completed",
-        NOW + 9,
+        task.updated_at + 9,
         None,
         None,
         False,

@@ -47,8 +47,12 @@ class Step:
         detail: str | None = None,
         **fields: object,
     ) -> None:
-        """Write one line of the audit trail with the change that it stands for."""
+        """Write one line of the audit trail with the change that it stands for.
+
+        No line is earlier than the one before: whoever waited for the task's lock read the clock before he had it.
+        """
         old = self.task
+        at = max(self.now, old.updated_at)
         before, after = state_name(old.status, old.why), state_name(status, why)
         if (kind, before, after) not in ALLOWED:
             message = f"task {old.id}: {kind!r} may not take a task from {before} to {after}"
@@ -56,11 +60,11 @@ class Step:
         fields["status"] = status
         fields["why"] = why
         fields["version"] = old.version + 1
-        fields["updated_at"] = self.now
-        fields["ended_at"] = (old.ended_at if status is old.status else self.now) if status in TERMINAL else None
+        fields["updated_at"] = at
+        fields["ended_at"] = (old.ended_at if status is old.status else at) if status in TERMINAL else None
         self.task = new = changed(old, fields)
         n, r, run_id = (of.n, of.r, of.run_id) if of else (new.n, new.r, new.run_id)
-        self._lines.append(Audit(new.version, self.now, kind, before, after, n, r, run_id, detail))
+        self._lines.append(Audit(new.version, at, kind, before, after, n, r, run_id, detail))
 
     def decision(self) -> Decision:
         """What has come of the event."""
