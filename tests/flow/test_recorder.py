@@ -155,6 +155,16 @@ def test_a_forged_capability_goes_to_quarantine_and_changes_nothing(orchestra: O
     orchestra.recorder.step()
     assert orchestra.state(id) == "pending/queued"
     assert quarantined(orchestra) == [f"its capability does not fit task {id}, dispatch 1"]
+
+
+def test_a_message_of_thousands_of_forged_reports_is_kept_once(orchestra: Orchestra) -> None:
+    """Else one message, which any worker may send, would keep a recorder busy for seconds."""
+    given_a_dispatched_task(orchestra)
+    forged = orchestra.said(COMPLETED, orchestra.messages()[0])._replace(capability="0" * 32)
+    (packed,) = pack([encode_update(forged, 0)] * 2_000, 1_048_576)
+    orchestra.status.send([Message(packed.body), Message(packed.body + " ")])
+    changes, malformed = orchestra.recorder.read(orchestra.status.receive(2, wait=0, visibility=1_000).deliveries)
+    assert (len(changes), len(malformed)) == (0, 2)
     assert orchestra.status.depth() == (0, 0)
 
 

@@ -83,12 +83,15 @@ class Recorder(Recording):
         for delivery in deliveries:
             message = decode_status_message(delivery.body)
             malformed.extend(message.malformed)
+            forged: list[WireUpdate] = []
             for update in message.updates:
                 if verify(self._key, update.task_id, update.n, update.capability):
                     changes.append(change_of(update, delivery.sent_at, self._random.random()))
                 else:
-                    reason = f"its capability does not fit task {update.task_id}, dispatch {update.n}"
-                    malformed.append(quarantined("status", delivery.body, reason))
+                    forged.append(update)
+            for update in forged[:1]:  # the message is kept once: to hash it for each would cost seconds
+                reason = f"its capability does not fit task {update.task_id}, dispatch {update.n}"
+                malformed.append(quarantined("status", delivery.body, reason))
         return changes, malformed
 
 
