@@ -51,6 +51,15 @@ class Site:
                 found.add(name.split()[0] if name else "")
         return found
 
+    def all_recorded(self, deployment: Deployment) -> None:
+        """Wait until no report is on its way: what a killed orchestrator had in its hands comes back after 20 s."""
+        deployment.until(lambda: None if self._reports(deployment) else True, "every report is recorded")
+
+    def _reports(self, deployment: Deployment) -> int:
+        if self.sqs is not None:
+            return sum(self.sqs.queues().get("harbour-status", {}).values())
+        return sum(deployment.parts.queues.status().depth())
+
     def services_by_way_of(self, port: int) -> None:
         """Let orchestrators and workers reach the database through another port of this machine."""
         place = self.place

@@ -63,6 +63,7 @@ def test_every_task_is_accounted_for(
         batch.submit(deployment)
         victim = kill_one_of_each(deployment, batch, random)
         assert deployment.wait(BATCH).code == 1, "two rows must fail"
+        standing.all_recorded(deployment)
         deployment.stop()
         batch.check(list(deployment.stories(BATCH)), victim)
         assert audited(deployment, len(batch.plan.items))["overlaps"] == 0
