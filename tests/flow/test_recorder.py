@@ -155,6 +155,7 @@ def test_a_forged_capability_goes_to_quarantine_and_changes_nothing(orchestra: O
     orchestra.recorder.step()
     assert orchestra.state(id) == "pending/queued"
     assert quarantined(orchestra) == [f"its capability does not fit task {id}, dispatch 1"]
+    assert orchestra.status.depth() == (0, 0)
 
 
 def test_a_message_of_thousands_of_forged_reports_is_kept_once(orchestra: Orchestra) -> None:
@@ -165,7 +166,6 @@ def test_a_message_of_thousands_of_forged_reports_is_kept_once(orchestra: Orches
     orchestra.status.send([Message(packed.body), Message(packed.body + " ")])
     changes, malformed = orchestra.recorder.read(orchestra.status.receive(2, wait=0, visibility=1_000).deliveries)
     assert (len(changes), len(malformed)) == (0, 2)
-    assert orchestra.status.depth() == (0, 0)
 
 
 def test_the_capability_of_one_dispatch_says_nothing_of_another(orchestra: Orchestra) -> None:
