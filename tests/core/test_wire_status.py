@@ -27,7 +27,7 @@ from leasehold.core.wire import (
     told_directly,
     verify,
 )
-from leasehold.core.wire.status import FIELDS
+from leasehold.core.wire.status import FIELDS, REPORTS_LIMIT
 from tests.core.wire_examples import (
     CAPABILITY,
     FAILURE,
@@ -406,3 +406,11 @@ def test_what_is_told_directly_is_held_to_the_same_format() -> None:
     with pytest.raises(MalformedMessage, match="run_id"):
         told_directly(broken, NOW)
     assert "run_id" in sent(encode_update(broken, NOW)).malformed[0].reason
+
+
+def test_a_message_of_very_many_worthless_reports_is_kept_once() -> None:
+    """Each by itself would cost a recorder minutes and gigabytes, for one message."""
+    many = decode_status_message('{"v":1,"reports":[' + ",".join(["0"] * (REPORTS_LIMIT + 1)) + "]}")
+    assert [damaged.reason for damaged in many.malformed] == [f"{REPORTS_LIMIT + 1} reports, over {REPORTS_LIMIT}"]
+    unwritable = decode_status_message('{"v":1,"reports":[1e999,0,1e999]}')
+    assert [damaged.body for damaged in unwritable.malformed] == ['{"v":1,"reports":[1e999,0,1e999]}', "0"]

@@ -162,3 +162,8 @@ def test_a_message_that_is_not_exactly_right_is_refused_with_the_reason(body: ob
 def test_a_bundle_carries_several_tasks() -> None:
     tasks = tuple(WireTask(fresh_id(), 1, CAPABILITY, str(number)) for number in range(100))
     assert decode_task_message(encode_task_message(a_task_message(*tasks))).tasks == tasks
+
+
+def test_a_message_of_very_many_worthless_tasks_is_not_read_to_its_end() -> None:
+    with pytest.raises(MalformedMessage, match="tasks: List should have at most 10000 items"):
+        decode_task_message('{"v":1,"name":"a","lease":1,"not_after":1,"tasks":[' + ",".join(["0"] * 10_001) + "]}")

@@ -48,6 +48,8 @@ from leasehold.core.wire.strict import (
 
 PACK_CEILING = 64 * 1024
 """Bytes of one status message, unless a single report is larger: one step of the queue's bill."""
+REPORTS_LIMIT = 10_000
+"""Reports of one message: more than fit into the largest one, if each is worth reading."""
 NOTE_LIMIT = 1024
 TYPE_LIMIT = 256
 LOG_LIMIT = 8 * 1024
@@ -305,11 +307,15 @@ def decode_status_message(body: object) -> StatusMessage:
     except MalformedMessage as error:
         message.malformed.append(quarantined(SOURCE, body, str(error)))
         return message
+    kept = False  # the whole message, in the name of reports that cannot be written again: once says it all
     for raw in reports:
         try:
             _decode_into(message, raw)
         except MalformedMessage as error:
-            message.malformed.append(quarantined(SOURCE, _readable(raw) or body, str(error)))
+            alone = _readable(raw)
+            if alone is not None or not kept:
+                message.malformed.append(quarantined(SOURCE, body if alone is None else alone, str(error)))
+            kept = kept or alone is None
     return message
 
 
@@ -320,6 +326,8 @@ def _reports(body: object) -> list[Json]:
     reports = envelope["reports"]
     if not isinstance(reports, list):
         raise MalformedMessage("reports: no list")
+    if len(reports) > REPORTS_LIMIT:
+        raise MalformedMessage(f"{len(reports)} reports, over {REPORTS_LIMIT}")
     return reports
 
 

@@ -32,6 +32,10 @@ MOST_RECEIVES = 10
 """How often a message may be received before a worker takes it off the queue, unless it says otherwise."""
 
 
+TASKS_LIMIT = 10_000
+"""Tasks of one message: more than fit into the largest one, if each is complete."""
+
+
 class WireTask(NamedTuple):
     """One dispatch of one task, with either ``arguments`` (JSON text) or ``arguments_ref`` (a store key)."""
 
@@ -73,7 +77,7 @@ class _Envelope(TypedDict):
     lease: Lease
     not_after: Instant
     most_receives: NotRequired[Receive]
-    tasks: Annotated[list[_Task], Field(min_length=1)]
+    tasks: Annotated[list[_Task], Field(min_length=1, max_length=TASKS_LIMIT)]
 
 
 _envelope = TypeAdapter(_Envelope)
