@@ -230,7 +230,7 @@ def test_counts_stop_at_ten_thousand(database: Database, clock: ManualClock) -> 
 @pytest.mark.parametrize("statement", ["next", "front", "visible", "in_flight"])
 def test_nothing_is_scanned(database: Database, statement: str) -> None:
     sql = database.sql("queue")[statement]
-    given = {"name": "q", "now": 0, "limit": 10}
+    given = {"name": "q", "now": 0, "limit": 10, "floor": 0}
     with database.read() as tx:
         plan = [str(row[3]) for row in tx.rows(Sql(f"EXPLAIN QUERY PLAN {sql.text}", sql.names), given)]
     assert any("SEARCH queue_messages USING" in step and "queue_messages_line" in step for step in plan)

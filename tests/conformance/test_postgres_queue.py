@@ -13,13 +13,15 @@ from itertools import chain
 import psycopg
 import pytest
 
+from leasehold.adapters.bell import LocalBell
 from leasehold.adapters.clock import SystemClock
 from leasehold.adapters.database.connection import Database, Sql, Transaction
 from leasehold.adapters.database.open import open_database
 from leasehold.adapters.database.postgres_bell import PostgresBell
-from leasehold.adapters.database.queue import DatabaseQueue
+from leasehold.adapters.database.queue import LOOK_BACK, DatabaseQueue
 from leasehold.core.errors import QueueUnavailable
 from leasehold.ports.queue import Message, Received
+from leasehold.testing.clock import ManualClock
 from leasehold.testing.queue_bench import BOUND, LONG, bodies, given, in_thread, take, take_one
 from tests.servers.clusters import Cluster
 
@@ -28,10 +30,11 @@ MESSAGES = 600
 
 PROLOGUE = """
 import sys
+from leasehold.adapters.bell import LocalBell
 from leasehold.adapters.clock import SystemClock
 from leasehold.adapters.database.open import open_database
 from leasehold.adapters.database.postgres_bell import PostgresBell
-from leasehold.adapters.database.queue import DatabaseQueue
+from leasehold.adapters.database.queue import LOOK_BACK, DatabaseQueue
 from leasehold.testing.queue_bench import *
 url = sys.argv[1]
 bell = PostgresBell(url)
@@ -173,7 +176,7 @@ def test_nothing_is_scanned_while_the_queue_is_empty_or_full(
     database: Database, queue: DatabaseQueue, statement: str
 ) -> None:
     sql = database.sql("queue")[statement]
-    values = {"name": "q", "now": 1, "limit": 10}
+    values = {"name": "q", "now": 1, "limit": 10, "floor": 0}
     for sent in (0, 1_000):
         given(queue, *["x"] * sent)
         with database.write() as tx:
@@ -181,6 +184,23 @@ def test_nothing_is_scanned_while_the_queue_is_empty_or_full(
         assert "queue_messages_line" in plan, plan
         assert "Seq Scan" not in plan
         assert "Sort" not in plan
+
+
+def test_a_message_whose_transaction_took_long_is_not_passed_by(postgres_url: str) -> None:
+    """It is older than those that were received meanwhile: a busy receiver finds it at its next look at all."""
+    clock = ManualClock()
+    slow = open_database(postgres_url, clock=clock)
+    queue = DatabaseQueue("q", slow, clock=clock, bell=LocalBell(), topic="t")
+    with slow.write() as tx:
+        queue.send_within(tx, [Message("slow")])
+        clock.advance(5_000)
+        given(queue, "a", "b", "c", "d")
+        assert take_one(queue).body == "a"
+    assert take_one(queue).body == "b"
+    clock.advance(LOOK_BACK)
+    assert take_one(queue).body == "slow"
+    assert bodies(take(queue, 2)) == ["c", "d"]
+    slow.close()
 
 
 def test_the_table_is_kept_fit_for_many_dead_rows(postgres_url: str, database: Database) -> None:

@@ -19,6 +19,10 @@ SAFETY = 1_000
 """ms after which a long poll looks whether a ring was lost."""
 HELD = 20
 """ms after which a long poll looks again at messages that another transaction holds: it may give them back."""
+LOOK_BACK = 1_000
+"""ms after which a busy receiver looks at the whole line again, not only at where it was."""
+LATE = 200
+"""ms that a send's transaction may take to commit and still be seen at once by a busy receiver."""
 FOURTEEN_DAYS = 14 * 86_400_000
 TRAITS = QueueTraits(shares_ledger=True, batch=1_000)
 RECEIPT = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
@@ -67,6 +71,8 @@ class DatabaseQueue:
         self._terms = terms
         self._safety = safety
         self._closed = False
+        self._seen = (0, -LOOK_BACK)
+        """Where the line began at the last look, and when it was last looked at whole."""
         self._sql = database.sql("queue")
 
     # -- the port ------------------------------------------------------------------------------------------------------
@@ -128,9 +134,9 @@ class DatabaseQueue:
 
     def receive_within(self, tx: Transaction, limit: int, visibility: int) -> Received:
         """Receive as part of ``tx``."""
-        given = {"name": self.name, "now": tx.now, "limit": max(0, min(limit, self.traits.batch))}
+        limit = max(0, min(limit, self.traits.batch))
         rows: Sequence[Row] = ()
-        while not rows and (front := tx.rows(self._sql["front"], given)):
+        while not rows and (front := self._front(tx, limit)):
             rows = self._without_removed(tx, front)
         if rows:
             tx.run(self._sql["hide"], {"ids": ids_of(tx, rows), "until": tx.now + visibility})
@@ -154,8 +160,30 @@ class DatabaseQueue:
     def _next(self) -> tuple[int, int]:
         """The database's now, and the instant at which the next message is visible (far off if there is none)."""
         with self._speaking(), self._database.read() as tx:
-            (visible_at,) = tx.rows(self._sql["next"], {"name": self.name})[0]
-            return tx.now, tx.now + self._safety if visible_at is None else int(visible_at)
+            for floor in self._floors(tx.now):
+                (visible_at,) = tx.rows(self._sql["next"], {"name": self.name, "floor": floor})[0]
+                if visible_at is not None:
+                    looked = self._seen[1] if floor else tx.now
+                    self._seen = (min(int(visible_at), tx.now) - LATE, looked)
+                    return tx.now, int(visible_at)
+            return tx.now, tx.now + self._safety
+
+    def _front(self, tx: Transaction, limit: int) -> Sequence[Row]:
+        """The first of those that are visible and that nobody else is about to receive, locked."""
+        for floor in self._floors(tx.now):
+            given = {"name": self.name, "now": tx.now, "limit": limit, "floor": floor}
+            if rows := tx.rows(self._sql["front"], given):
+                return rows
+        return ()
+
+    def _floors(self, now: int) -> Sequence[int]:
+        """From where to look: from where the line began a moment ago, then, if nothing is found, from its beginning.
+
+        A busy queue leaves dead rows behind, which PostgreSQL must keep for as long as any transaction might see them;
+        a look from the beginning walks past them all.
+        """
+        floor, looked = self._seen
+        return (floor, 0) if 0 <= now - looked < LOOK_BACK else (0,)
 
     def _without_removed(self, tx: Transaction, rows: Sequence[Row]) -> Sequence[Row]:
         """Forget what is too old, and give the dead-letter queue what was received too often."""

@@ -33,6 +33,8 @@ name = bindparam("name", type_=Text)
 now = bindparam("now", type_=BigInteger)
 here = message.queue == name
 visible = message.visible_at <= now
+ahead = message.visible_at >= bindparam("floor", type_=BigInteger)
+"""Beyond what was received before: rows that are dead, and that a long transaction keeps, need not be walked past."""
 hidden = message.visible_at > now
 
 
@@ -63,9 +65,9 @@ STATEMENTS: Mapping[str, Executable] = {
         select(name, text_column("value"), now, now, literal_column("0", Integer)).select_from(each_row("bodies")),
     )
     .returning(message.id),
-    "next": select(func.min(message.visible_at)).where(here),
+    "next": select(func.min(message.visible_at)).where(here, ahead),
     "front": select(message.id, message.body, message.receives, message.sent_at)
-    .where(here, visible)
+    .where(here, visible, ahead)
     .order_by(message.visible_at)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True),
