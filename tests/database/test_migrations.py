@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.script import ScriptDirectory
 
@@ -15,6 +16,7 @@ from leasehold.adapters.database.sqlite import SqliteDatabase
 from leasehold.adapters.database.version import SCHEMA_VERSION
 from leasehold.core.errors import LedgerUnavailable, SchemaMismatch
 from leasehold.testing.ledger_bench import Moves
+from tests.database.postgres_bench import PostgresBench
 from tests.database.sqlite_bench import SqliteBench
 
 pytestmark = pytest.mark.migrations
@@ -38,6 +40,57 @@ def test_a_migrated_schema_is_a_fresh_schema(tmp_path: Path) -> None:
     assert migrate(f"sqlite:///{migrated}") == (None, SCHEMA_VERSION)
     assert schema_of(migrated) == schema_of(fresh)
     assert check(f"sqlite:///{migrated}") == check(f"sqlite:///{fresh}") == SCHEMA_VERSION
+
+
+CATALOGUE = """
+SELECT table_name || '.' || column_name, concat_ws(' ', data_type, is_nullable, column_default, collation_name,
+       is_identity, identity_generation)
+FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT relname, array_to_string(reloptions, ',') FROM pg_class WHERE relnamespace = 'public'::regnamespace
+"""
+
+
+def catalogue_of(url: str) -> dict[str, str]:
+    """What PostgreSQL keeps of every column, index, constraint and table."""
+    with psycopg.connect(url) as connection:
+        return {name: what or "" for name, what in connection.execute(CATALOGUE.encode())}
+
+
+def test_a_migrated_schema_is_a_fresh_schema_on_postgresql_too(empty_url: str, postgres_url: str) -> None:
+    assert check(empty_url) is None
+    assert migrate(empty_url) == (None, SCHEMA_VERSION)
+    assert catalogue_of(empty_url) == catalogue_of(postgres_url)
+    assert check(empty_url) == check(postgres_url) == SCHEMA_VERSION
+    assert migrate(empty_url) == (SCHEMA_VERSION, SCHEMA_VERSION)
+
+
+def test_a_migrated_ledger_works_on_postgresql_too(empty_url: str) -> None:
+    migrate(empty_url)
+    bench = PostgresBench(empty_url)
+    moves = Moves(bench)
+    (task_id,) = moves.out()
+    moves.complete(task_id)
+    moves.assert_accounted_for()
+    bench.close()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind_on_postgresql_too(empty_url: str) -> None:
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("CREATE TABLE runs (something_else TEXT)")
+    before = catalogue_of(empty_url)
+    with pytest.raises(Exception, match='"runs" already exists'):
+        migrate(empty_url)
+    assert catalogue_of(empty_url) == before
+
+
+def test_a_ledger_of_a_newer_leasehold_is_left_alone_on_postgresql_too(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("UPDATE schema_version SET version_num = '9999'")
+    for what in (check, migrate):
+        with pytest.raises(SchemaMismatch, match="made by a newer Leasehold"):
+            what(postgres_url)
 
 
 def test_the_newest_migration_is_the_schema_that_the_code_needs() -> None:

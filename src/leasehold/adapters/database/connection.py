@@ -6,6 +6,7 @@ execution costs more per statement than SQLite needs for ten rows.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -71,10 +72,11 @@ class Transaction:
     before, in a transaction of which nobody knows whether it was committed.
     """
 
-    __slots__ = ("_array", "_cursor", "hooks", "in_doubt", "now")
+    __slots__ = ("_array", "_cursor", "began", "hooks", "in_doubt", "now")
 
     def __init__(self, cursor: Cursor, now: int, array: Callable[[Sequence[str]], object]) -> None:
         self.now = now
+        self.began = time.monotonic()
         self.in_doubt = False
         self.hooks: list[Callable[[], None]] = []
         self._cursor = cursor

@@ -223,16 +223,17 @@ class PostgresDatabase:
             raise LedgerUnavailable(f"ledger {self.url}: a statement had failed, so that nothing was committed.")
 
     def _connect(self) -> Raw:
+        connection: Raw | None = None
         try:
             connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=2)
-        except psycopg.Error as error:
-            raise refusal(error, self.url) from error
-        try:
             connection.prepared_max = PREPARED
             connection.adapters.register_dumper(int, Int8Dumper)  # see cursor_on
             connection.execute(self._session.encode(), prepare=False)
-        except BaseException:
-            connection.close()
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, psycopg.Error):
+                raise refusal(error, self.url) from error
             raise
         return connection
 

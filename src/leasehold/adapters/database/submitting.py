@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from leasehold.core.machine import decide
 from leasehold.core.model import Audit, Status, Task
 from leasehold.ports.ledger import Accepted, Existing, KeyConflict, NewTask
 
+LATE = 5
+"""s after its beginning at which a transaction must have numbered its tasks: half of ``filtering.DISORDER``."""
 Answer = Accepted | Existing | KeyConflict
 Key = tuple[str, str, str]
 """Key, handler's name, batch ('' for none)."""
@@ -90,6 +93,8 @@ class Submission:
         self._now = max(tx.now, last[0][1] if last else 0)
         nths = tx.array([str(nth) for nth in range(1, tasks + 1)])
         self._numbers = [number for (number,) in tx.rows(sql["numbers"], {"nths": nths})]
+        if time.monotonic() - tx.began > LATE:
+            raise Contended("something kept this submit from its numbers for too long.")
         self._shapes: dict[tuple[object, ...], Shape] = {}
 
     def write(self, new: Sequence[NewTask]) -> None:
