@@ -16,7 +16,6 @@ from leasehold.core.wire import (
     PACK_CEILING,
     StatusMessage,
     WireUpdate,
-    capability,
     decode_status_message,
     encode_malformed,
     encode_update,
@@ -25,7 +24,6 @@ from leasehold.core.wire import (
     payload_of,
     quarantined,
     told_directly,
-    verify,
 )
 from leasehold.core.wire.status import FIELDS, REPORTS_LIMIT
 from tests.core.wire_examples import (
@@ -35,8 +33,6 @@ from tests.core.wire_examples import (
     STATUS_ID,
     TASK_ID,
     an_update,
-    capabilities,
-    ids,
     instants,
     malformed_messages,
     updates,
@@ -367,24 +363,6 @@ def test_the_quarantine_keeps_the_hash_of_all_and_the_first_16_kib() -> None:
     assert one.body == other.body == "x" * 16_384
     assert one.digest != other.digest
     assert len(one.digest) == 64
-
-
-# --- capability
-
-
-@given(st.binary(min_size=32, max_size=32), ids, st.integers(1, 1 << 31), capabilities)
-def test_a_capability_entitles_to_one_dispatch_of_one_task(key: bytes, task_id: str, n: int, other: str) -> None:
-    given_out = capability(key, task_id, n)
-    assert verify(key, task_id, n, given_out)
-    assert not verify(key, task_id, n + 1, given_out)
-    assert not verify(key, task_id[::-1], n, given_out)
-    assert not verify(key[::-1] + b"x", task_id, n, given_out)
-    assert verify(key, task_id, n, other) == (other == given_out)
-
-
-def test_the_capability_is_hmac_sha256_cut_to_128_bits() -> None:
-    # printf 0199c3a1-7b1c-7c3d-8a4e-1234567890ab:3 | openssl dgst -sha256 -hmac kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk
-    assert capability(b"k" * 32, TASK_ID, 3) == "a58342dc017d89942396410d4b386622"
 
 
 def test_reports_keep_their_order() -> None:
