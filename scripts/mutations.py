@@ -37,7 +37,7 @@ TESTS = {
     "silent.py": ["test_silent", "test_spoken", "test_spoken_ends"],
     "spoken.py": ["test_spoken", "test_spoken_ends", "test_silent", "test_asked"],
     "step.py": ["test_spoken", "test_spoken_ends", "test_silent", "test_asked", "test_machine"],
-    "wire/capability.py": ["test_wire_status"],
+    "wire/capability.py": ["test_wire_capability"],
     "wire/meaning.py": ["test_wire_status"],
     "wire/status.py": ["test_wire_status"],
     "wire/strict.py": ["test_wire_status", "test_wire_tasks"],
