@@ -67,7 +67,8 @@ class Runs:
         self.last += 1
         self.entries[self.last] = Entry(job)
         self._numbers[job.run_id] = self.last
-        return (JOB, self.last, job.task_id, job.name, arguments, job.n, job.r, job.deadline_boot, job.start_by_boot)
+        start_by = min(job.start_by_boot, job.deadline_boot)
+        return (JOB, self.last, job.task_id, job.name, arguments, job.n, job.r, job.deadline_boot, start_by)
 
     def find(self, run_id: str) -> int | None:
         """The number of a run that is here."""
