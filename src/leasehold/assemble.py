@@ -6,14 +6,16 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
 from random import SystemRandom
 
 from leasehold.adapters.clock import SystemClock
+from leasehold.adapters.database import worker_role
 from leasehold.adapters.database.open import connect, mismatch, schema_version
 from leasehold.adapters.database.version import SCHEMA_VERSION
 from leasehold.adapters.slots.pool import Recycling, SlotPool
-from leasehold.backends import Backends
+from leasehold.backends import Backends, worker_grants
 from leasehold.core.errors import BadSettings
 from leasehold.core.wire import PACK_CEILING
 from leasehold.flow.claims import LedgerClaims, LedgerOutbox
@@ -35,6 +37,7 @@ from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
 from leasehold.ports.queue import Queue
 from leasehold.ports.reports import Claims, Outbox
+from leasehold.ports.store import Store
 from leasehold.ports.views import Views
 from leasehold.settings import Settings
 
@@ -121,24 +124,50 @@ class Parts(Backends):
         return GrantsAll(), StatusQueueOutbox(self.queues.status(), self.clock, ceiling=PACK_CEILING)
 
     def worker(self, name: str | None = None) -> WorkerNode:
-        """A worker node with its slots started, not yet serving. ``name`` tells it from others in what it reports."""
-        settings = self.settings
-        slots = self._slots()
+        """A worker node with its slots started, not yet serving. ``name`` tells it from others in what it reports.
+
+        What may be missing is opened before any process is started, and none is left behind where one is.
+        """
+        self._need_grants()
         claims, outbox = self._reports()
-        reporter = Reporter(outbox, self.clock, linger=self.tempo.linger)
+        served, store = self._served(), self.store
+        slots = self._slots()
+        with ExitStack() as failing:
+            failing.callback(slots.close)
+            node = self._node(
+                slots, Reporter(outbox, self.clock, linger=self.tempo.linger), claims, store, served, name
+            )
+            failing.pop_all()
+        return node
+
+    def _need_grants(self) -> None:
+        """A role of PostgreSQL that lacks a grant ends the worker before it receives anything."""
+        grants = worker_grants(self.settings)
+        if grants:
+            worker_role.require(self.settings.ledger, self.settings.ledger_shown, grants)
+
+    def _node(
+        self,
+        slots: SlotPool,
+        reporter: Reporter,
+        claims: Claims,
+        store: Store,
+        served: list[list[Queue]],
+        name: str | None,
+    ) -> WorkerNode:
+        settings = self.settings
         threads = Threads(STORE_THREADS)
         self._open.callback(threads.close)
         worker = Worker(
             slots,
             reporter,
             claims,
-            Desk(self.store, self.clock, Errands(threads, slots.wake), limit=settings.payload_limit),
+            Desk(store, self.clock, Errands(threads, slots.wake), limit=settings.payload_limit),
             self.clock,
             size=settings.worker_slots,
             margin=settings.lease_margin,
             fetch_ahead=self.tempo.fetch_ahead,
         )
-        served = self._served()
         intakes = [
             Intake(
                 queues,
@@ -167,7 +196,11 @@ class Parts(Backends):
             also=settings.worker_environment,
             recycling=Recycling(settings.recycle_runs or sys.maxsize, settings.recycle_mib or sys.maxsize),
         )
-        slots.knows("")  # waits until it is loaded
+        try:
+            slots.knows("")  # waits until it is loaded
+        except BaseException:
+            slots.close()
+            raise
         return slots
 
     def _served(self) -> list[list[Queue]]:

@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from leasehold.adapters.bell import FifoBell
+from leasehold.adapters.database import worker_role
 from leasehold.adapters.database.ledger import DatabaseLedger
 from leasehold.adapters.database.open import open_database
 from leasehold.adapters.database.queue import DatabaseQueue
@@ -25,6 +26,7 @@ from leasehold.settings import Settings
 
 if TYPE_CHECKING:
     from leasehold.adapters.database.connection import Database
+    from leasehold.adapters.database.roles import Grant
 
 STATUS = "status"
 
@@ -160,3 +162,10 @@ class Backends:
     def close(self) -> None:
         """Release what was made."""
         self._open.close()
+
+
+def worker_grants(settings: Settings) -> tuple[Grant, ...]:
+    """What a worker needs in the ledger's database; nothing where it does not talk to it, or where that is a file."""
+    if settings.ledger_path is not None:
+        return ()
+    return worker_role.wanted(claims=settings.topology == "single-queue", queues=settings.sqs is None)

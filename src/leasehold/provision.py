@@ -1,4 +1,4 @@
-"""What a deployment stands on: schema, key, queues. Each is looked at, and made where it is missing.
+"""What a deployment stands on: schema, key, queues, a worker's role. Each is looked at, and made where it is missing.
 
 Nothing that is there is ever changed: what differs from what Leasehold needs is shown, with the command that mends it.
 """
@@ -11,14 +11,15 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
+from leasehold.adapters.database import worker_role
 from leasehold.adapters.database.open import connect, create_schema, schema_version
 from leasehold.adapters.database.version import SCHEMA_VERSION
 from leasehold.adapters.sqs.failure import SqsFailure
 from leasehold.adapters.sqs.names import status_queue
 from leasehold.adapters.sqs.queues import open_transport
 from leasehold.adapters.sqs.setup import BACKSTOP, Act, carry_out, plan, wanted
-from leasehold.backends import Backends
-from leasehold.core.errors import SchemaMismatch, Unavailable
+from leasehold.backends import Backends, worker_grants
+from leasehold.core.errors import BadSettings, SchemaMismatch, Unavailable
 from leasehold.core.units import SECOND, say_duration
 from leasehold.settings import Settings
 
@@ -62,12 +63,17 @@ class Step:
 Look = Callable[[], Iterator[Step]]
 
 
-def provide(backends: Backends, *, dry_run: bool = False) -> Iterator[Step]:
+def provide(backends: Backends, *, role: str | None = None, dry_run: bool = False) -> Iterator[Step]:
     """Look at each thing in turn and make what is missing; ``dry_run``: only look.
 
-    What cannot be looked at becomes a step that says why, and the others are looked at all the same.
+    ``role``: as which role of PostgreSQL workers log in; ``None``: roles are left alone. What cannot be looked at
+    becomes a step that says why, and the others are looked at all the same.
     """
-    for subject, look in looks(backends).items():
+    steps = looks(backends)
+    if role is not None:
+        check_worker_role(backends.settings, role)
+        steps[f"role {role}"] = lambda: role_steps(backends.settings, role)
+    for subject, look in steps.items():
         try:
             for step in look():
                 yield step if dry_run else carried_out(step)
@@ -142,6 +148,47 @@ def key_step(backends: Backends) -> Step:
     if known:
         return Step(KEY, State.OK, KEPT)
     return Step(KEY, State.MISSING, KEPT, act=lambda: backends.ledger.secret(CAPABILITY))
+
+
+# ---------------------------------------------------------------------------------------------------------------- role
+
+
+def check_worker_role(settings: Settings, role: str) -> None:
+    """Raises ``BadSettings`` where workers need no role, or none can be called so."""
+    if settings.ledger_path is not None:
+        raise BadSettings(
+            f"--worker-role is for a ledger on PostgreSQL, and this one is a file ({settings.ledger_path}). Leave it "
+            "out, or set ledger to postgresql://USER@HOST/NAME"
+        )
+    if not worker_grants(settings):
+        raise BadSettings(
+            "--worker-role: in two-queue on SQS workers need no role, since they never talk to the ledger. Leave it "
+            "out, or set topology to single-queue"
+        )
+    worker_role.check_name(role)
+
+
+def role_steps(settings: Settings, role: str) -> Iterator[Step]:
+    """The role as which workers log in, and its grants."""
+    found, subject, grants = schema_found(settings), f"role {role}", worker_grants(settings)
+    if found != SCHEMA_VERSION:
+        state = State.MISSING if found is None else State.UNKNOWN
+        yield Step(subject, state, f"its grants are on the tables of schema {SCHEMA_VERSION}, which are not there yet")
+        return
+    standing = worker_role.look(settings.ledger, grants, role)
+    sql = " ".join(f"{each};" for each in standing.making)
+    make = partial(worker_role.make, settings.ledger, grants, role)
+    if not standing.exists and not standing.creatable:
+        told = "is missing, and this ledger's user may not make roles. Let an administrator make it, then repeat this"
+        yield Step(subject, State.DRIFTED, told, f"{standing.making[0]};")
+    elif not standing.exists:
+        yield Step(subject, State.MISSING, "may log in, has no password, does what a worker needs", sql, make)
+    elif standing.missing:
+        yield Step(subject, State.MISSING, worker_role.listed(standing.missing), sql, make)
+    else:
+        yield Step(subject, State.OK, "may do what a worker needs")
+    for each in standing.excess:
+        yield Step(subject, State.DRIFTED, f"may also {each.may}, which no worker needs", each.mended)
 
 
 # -------------------------------------------------------------------------------------------------------------- queues

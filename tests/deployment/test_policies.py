@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
 from contextlib import ExitStack
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
-from leasehold.adapters.sqs.probe import DUTIES, PROBES
-from leasehold.testing.sqs_server import Fault, SqsServer
+from leasehold.adapters.sqs.probe import DUTIES
+from leasehold.testing.sqs_server import SqsServer
 from tests.deployment.conftest import JOBS, Command
-from tests.docs.pages import text_of
+from tests.deployment.policies import POLICIES, QUEUES, allowed, enforce
 from tests.servers import aws
 from tests.tooling.repository import ROOT
 
-QUEUES = {"tasks": "acme-tasks-default", "status": "acme-status", "dead": "acme-dead"}
 SELDOM = {"GetQueueAttributes", "ChangeMessageVisibility"}
 """On some queues asked for by doctor and audit, or when something is given back; not in every run."""
-BATCHES = {"SendMessage", "DeleteMessage", "ChangeMessageVisibility"}
-POLICY = re.compile(r"^```json (?P<role>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
-POLICIES = {found["role"]: json.loads(found["text"]) for found in POLICY.finditer(text_of("docs/deployment.md"))}
 PATIENCE = 90
-
-
-def allowed(role: str, queue: str) -> set[str]:
-    """The SQS actions that a policy allows on a queue."""
-    return {
-        action.removeprefix("sqs:")
-        for statement in POLICIES[role]["Statement"]
-        if fnmatchcase(queue, statement["Resource"].rpartition(":")[2])
-        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
-        if action.startswith("sqs:")
-    }
-
-
-def enforce(server: SqsServer, role: str) -> None:
-    """Refuse whatever the policy does not allow to whoever signs with the role's key."""
-    every = PROBES.keys() | {"DeleteQueue", "PurgeQueue", "TagQueue"}
-    for queue in QUEUES.values():
-        for action in every - allowed(role, queue):
-            name = f"{action}*" if action in BATCHES else action
-            server.faults.add(Fault("denied", queue=queue, action=name, key=role))
-    server.faults.add(Fault("denied", queue="", action="ListQueues", key=role))
 
 
 @pytest.fixture
@@ -81,6 +53,21 @@ def test_the_doctor_is_content_with_a_role_that_has_its_policy(
     assert [check["sentence"] for check in said.json["checks"] if check["state"] == "wrong"] == []
     assert said.code == 0
     assert deployed.requests.total().requests == 0 if role == "client" else deployed.requests.total().requests > 0
+
+
+def test_a_worker_of_single_queue_is_one_that_sends_no_reports_there() -> None:
+    statements = [each for each in POLICIES["worker"]["Statement"] if each["Sid"] != "Report"]
+    assert POLICIES["single-queue-worker"] == {**POLICIES["worker"], "Statement": statements}
+
+
+def test_the_doctor_is_content_with_a_worker_of_single_queue(
+    run: Command, deployed: SqsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del deployed
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "single-queue-worker")
+    said = run("doctor", "--role", "worker", "--json", topology="single-queue")
+    allowed_here = [check["state"] for check in said.json["checks"] if check["check"] == "allowed"]
+    assert allowed_here == ["ok"]
 
 
 def test_the_roles_work_under_their_policies_and_use_all_of_them(deployed: SqsServer, tmp_path: Path) -> None:

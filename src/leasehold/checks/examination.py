@@ -8,10 +8,12 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from leasehold.adapters.sqs.queues import open_transport
+from leasehold.backends import worker_grants
 from leasehold.checks import queues, trip
 from leasehold.checks.application import app_loads
 from leasehold.checks.contradictions import SINGLE, contradictions
 from leasehold.checks.finding import OK, WRONG, Finding, Look, Role, Said, attempt
+from leasehold.checks.grants import granted
 from leasehold.checks.surroundings import (
     clock_agrees,
     disk_has_room,
@@ -63,6 +65,8 @@ def examine(case: Case) -> Iterator[Finding]:
     for finding in attempt("ledger", lambda: ledger_of(case)):
         sound = finding.state != WRONG
         yield finding
+    if case.role is Role.WORKER and worker_grants(settings):
+        yield from attempt("grants", lambda: granted(settings))
     yield from attempt("store", lambda: store_works(system, settings))
     if case.needs_ledger and sound:
         yield from attempt("clock", lambda: clock_agrees(system, case.now, case.zone))
@@ -119,7 +123,8 @@ def handlers_of(case: Case) -> list[Handler]:
 def ledger_of(case: Case) -> Iterator[Said]:
     """The ledger, where this machine needs one."""
     settings = case.settings
-    if case.role is Role.WORKER and case.needs_ledger and settings.sqs is not None:
+    served = settings.sqs is not None or settings.ledger_path is None
+    if case.role is Role.WORKER and case.needs_ledger and served:
         yield from ledger_answers(case.system, settings)  # a worker's role may not write what an orchestrator does
     elif case.needs_ledger:
         yield from ledger_works(case.system, settings)

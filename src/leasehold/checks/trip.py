@@ -161,6 +161,7 @@ def dispatcher(parts: Parts, name: str) -> Dispatcher:
         validity=parts.settings.validity,
         largest_window=1,
         most_receives=MOST_RECEIVES,
+        claims_before_run=parts.settings.topology == SINGLE,
     )
 
 

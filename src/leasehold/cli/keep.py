@@ -30,11 +30,14 @@ GAP = 9
 
 @click.command(cls=Command)
 @click.option("--queues", metavar="NAME,...", help="Task queues on SQS. Default: the setting worker_queues.")
+@click.option("--worker-role", metavar="NAME", help="Role of PostgreSQL for workers: made, and granted what they need.")
 @with_dry_run
 @with_ledger
 @with_json
 @pass_tools
-def init(tools: Tools, queues: str | None, ledger: str | None, *, dry_run: bool, as_json: bool) -> None:
+def init(
+    tools: Tools, queues: str | None, worker_role: str | None, ledger: str | None, *, dry_run: bool, as_json: bool
+) -> None:
     """Make what a deployment stands on, where it is not there yet: schema, key, queues. Safe to repeat.
 
     What is there is looked at, and never changed: where it differs from what Leasehold needs, the command that mends
@@ -44,11 +47,12 @@ def init(tools: Tools, queues: str | None, ledger: str | None, *, dry_run: bool,
     Examples:
       leasehold init --dry-run
       leasehold init --queues default,media
+      leasehold init --worker-role jobs_worker
     """
     settings = tools.settings(ledger=ledger, worker_queues=queues)
     steps: list[Step] = []
     with tools.opened(settings) as system:
-        for step in provide(system, dry_run=dry_run):
+        for step in provide(system, role=worker_role, dry_run=dry_run):
             steps.append(step)
             if not as_json:
                 draw(MARKS[step.state], f"{step.subject}: ", step.sentence, command_shown(step), gap=GAP)

@@ -155,10 +155,10 @@ class WorkerNode:
             random,
             Watchdog(self._clock),
         )
-        stop.on_ask(self._slots.wake)
-        over.on_ask(self._reporter.wake)
-        service.start()
         try:
+            stop.on_ask(self._slots.wake)
+            over.on_ask(self._reporter.wake)
+            service.start()
             service.join()
             return self._empty()
         finally:
