@@ -42,6 +42,15 @@ def test_a_task_goes_all_the_way_and_the_fleet_is_left_alone(run: Command, deplo
     assert run("audit", "--json").json["ok"] is True
 
 
+def test_in_single_queue_a_task_goes_all_the_way_without_a_status_queue(run: Command, sqs: SqsServer) -> None:
+    run("init", topology="single-queue")
+    state, sentence = trip(run, topology="single-queue")
+    assert (state, "a task went through ledger, queue, worker and back" in sentence) == ("ok", True)
+    assert queues() == ["acme-dead", "acme-tasks-default"]
+    assert run("audit", "--json", topology="single-queue").json["ok"] is True
+    assert sqs.peek("acme-dead") == []
+
+
 def test_the_queue_of_the_trip_is_paused_for_everybody_else(run: Command, deployed: SqsServer) -> None:
     del deployed
     trip(run)
