@@ -52,7 +52,7 @@ def test_async_runs_save_and_load(make: Make) -> None:
 def test_at_its_deadline_a_coroutine_is_cancelled_and_the_process_lives(make: Make, held: Held) -> None:
     bench = make()
     neighbour = bench.start("meet", size=2, number=1)
-    late = bench.start("hang_async", lease=300, fifo=held.path)
+    late = bench.start("hang_async", lease=1_500, fifo=held.path)
     held.wait_until_held()
     assert bench.end(late).failure.kind is FailureKind.LEASE
     bench.start("meet", size=2, number=2)
@@ -62,7 +62,7 @@ def test_at_its_deadline_a_coroutine_is_cancelled_and_the_process_lives(make: Ma
 def test_a_coroutine_that_will_not_be_cancelled_is_charged_and_its_neighbours_are_not(make: Make, held: Held) -> None:
     bench = make()
     neighbour = bench.start("meet", size=2, number=1)
-    late = bench.start("hang_stubbornly", lease=300, fifo=held.path)
+    late = bench.start("hang_stubbornly", lease=1_500, fifo=held.path)
     held.wait_until_held()
     assert bench.end(late).failure.kind is FailureKind.LEASE
     end = bench.end(neighbour)

@@ -90,7 +90,7 @@ def test_a_guard_that_has_reported_to_a_dead_worker_tidies_up(
 ) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    worker.start("hang", held, lease=500)
+    worker.start("hang", held, lease=1_500)
     worker.process.send_signal(signal.SIGSTOP)
     held.wait_until_free()
     guards = [os.pidfd_open(int(pid)) for pid in children_of(worker.process.pid)]
@@ -103,7 +103,7 @@ def test_a_guard_that_has_reported_to_a_dead_worker_tidies_up(
 
 def test_a_run_that_the_guard_had_to_stop_overran_its_lease(make: Make, held: Held) -> None:
     bench = make()
-    run_id = bench.start("hang", lease=500, fifo=held.path)
+    run_id = bench.start("hang", lease=1_500, fifo=held.path)
     held.wait_until_held()
     held.wait_until_free()  # nobody turns meanwhile: this worker is busy
     assert bench.end(run_id).failure.kind is FailureKind.LEASE
@@ -123,7 +123,7 @@ def test_a_run_that_stops_its_guard_is_killed_all_the_same(
 ) -> None:
     monkeypatch.setattr("leasehold.adapters.slots.slot.GUARD_TIME", 100)
     bench = make()
-    run_id = bench.start("stop_guard", lease=500, fifo=held.path)
+    run_id = bench.start("stop_guard", lease=1_500, fifo=held.path)
     held.wait_until_held()
     assert bench.end(run_id).failure.kind is FailureKind.LEASE
     held.wait_until_free()
