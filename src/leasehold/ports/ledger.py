@@ -186,7 +186,7 @@ class Ledger(Protocol):
         ...
 
     def prune(self, before: int, limit: int) -> int:
-        """Forget status_ids seen before that instant; how many."""
+        """Forget status_ids seen before that instant; how many. Of damaged messages the newest 10,000 stay."""
         ...
 
     def pause(self, queue: str, *, paused: bool, by: str) -> None:

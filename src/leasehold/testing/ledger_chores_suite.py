@@ -6,6 +6,7 @@ import pytest
 
 from leasehold.core.events import Due, Expired, Lapsed, Retried, Voided
 from leasehold.core.model import Decision
+from leasehold.core.reports import Malformed
 from leasehold.ports.ledger import Change, Flight, Need, Operation, Repeated
 from leasehold.testing.ledger_bench import LEASE, VALIDITY, LedgerBench, Moves, decided
 
@@ -228,6 +229,14 @@ class LedgerChoresSuite:
         )
         assert not isinstance(old, Repeated | Decision)
         assert new == Repeated("new")
+
+    def test_of_damaged_messages_the_newest_are_kept(self, moves: Moves) -> None:
+        """A stranger who sends them without end fills no disk."""
+        moves.ledger.apply([], [Malformed("status", f"{i:064}", "x", "no JSON") for i in range(10_002)])
+        moves.ledger.prune(0, 10)
+        kept = [message.digest for _, message in moves.views.quarantine(limit=10_100)]
+        assert len(kept) == 10_000
+        assert kept[-1] == f"{2:064}"
 
     def test_a_secret_is_made_once(self, moves: Moves, bench: LedgerBench) -> None:
         """Whoever asks, from wherever."""

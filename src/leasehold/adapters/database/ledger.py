@@ -31,6 +31,8 @@ from leasehold.ports.queue import Queue
 
 T = TypeVar("T")
 SECRET_BYTES = 32
+QUARANTINED = 10_000
+"""Damaged messages that are kept, the newest: each may hold 16 KiB, and whoever reaches a queue can send them."""
 
 
 class DatabaseLedger:
@@ -94,7 +96,7 @@ class DatabaseLedger:
         return self._repeat(lambda tx: counting.fold(tx, self._sql))
 
     def prune(self, before: int, limit: int) -> int:
-        """Forget status_ids seen before that instant; how many."""
+        """Forget status_ids seen before that instant; how many. Of damaged messages the newest 10,000 stay."""
         return self._repeat(lambda tx: self._forget(tx, before, limit))
 
     def pause(self, queue: str, *, paused: bool, by: str) -> None:
@@ -144,6 +146,7 @@ class DatabaseLedger:
         return self.database.transact(work, repeatable=True)
 
     def _forget(self, tx: Transaction, before: int, limit: int) -> int:
+        tx.run(self._sql["drop quarantined"], {"kept": QUARANTINED})
         old = tx.rows(self._sql["old status ids"], {"before": before, "limit": limit})
         return tx.run_many(self._sql["drop status id"], old)
 

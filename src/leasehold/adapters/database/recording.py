@@ -20,7 +20,8 @@ def apply(
     tx: Transaction, sql: Mapping[str, Sql], changes: Sequence[Change], malformed: Sequence[Malformed]
 ) -> list[Applied]:
     """Fold the changes in order, then write what has come of them."""
-    tx.run_many(sql["add malformed"], [(tx.now, *message) for message in malformed])
+    # In one order, so that two recorders with the same damaged messages cannot lock each other out.
+    tx.run_many(sql["add malformed"], [(tx.now, *message) for message in sorted(malformed)])
     if not changes:
         return []
     hots = read(tx, sql, [change.task_id for change in changes])

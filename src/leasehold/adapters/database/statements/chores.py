@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import BigInteger, Executable, Integer, and_, bindparam, delete, or_, select, union_all, update
+from sqlalchemy import BigInteger, Executable, Integer, and_, bindparam, delete, func, or_, select, union_all, update
 
 from leasehold.adapters.database.elements import added, each_number, each_of, total, unless_there
 from leasehold.adapters.database.rows import STATES
@@ -13,6 +13,7 @@ from leasehold.adapters.database.schema import (
     counter_deltas,
     counters,
     operations,
+    quarantine,
     queues,
     secrets,
     status_ids,
@@ -35,6 +36,7 @@ in_flight = union_all(
 fold_cell = added(counters)
 pause = added(queues)
 unfinished = operations.c.finished == ""
+newest_quarantined = select(func.max(quarantine.c.number)).scalar_subquery()
 old_ids = (
     select(status_ids.c.task, status_ids.c.id)
     .where(status_ids.c.at < bindparam("before"))
@@ -74,6 +76,7 @@ STATEMENTS: Mapping[str, Executable] = {
         "task",
         "id",
     ),
+    "drop quarantined": delete(quarantine).where(quarantine.c.number <= newest_quarantined - bindparam("kept")),
     # bulk operations
     "add operation": unless_there(operations, *(column.name for column in (*OPERATION, *PROGRESS))),
     "next operation": select(*OPERATION, *PROGRESS).where(unfinished).order_by(operations.c.number).limit(1),
