@@ -13,7 +13,6 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from leasehold.adapters.database.connection import Contended, Sql, Transaction
-from leasehold.adapters.database.ledger import DatabaseLedger
 from leasehold.adapters.database.open import connect, create_schema, open_database
 from leasehold.adapters.database.postgres import PostgresDatabase
 from leasehold.adapters.database.postgres_errors import translate
@@ -340,53 +339,3 @@ def test_what_postgresql_cannot_keep_is_replaced_and_not_lost(bench: PostgresBen
     new = moves.new(arguments='"a\0b"')
     moves.submit(new)
     assert moves.view(new.task.id).arguments == '"a\ufffdb"'
-
-
-# -- servers that come and go ----------------------------------------------------------------------------------------
-
-
-def test_a_restart_between_two_transactions_is_nobodys_business(cluster: Cluster, bench: PostgresBench) -> None:
-    moves = Moves(bench)
-    moves.given()
-    cluster.restart("immediate")
-    moves.given()
-    assert len(moves.dispatch()) == 2
-    moves.assert_accounted_for()
-
-
-def test_a_connection_lost_in_the_middle_is_a_transaction_begun_again(bench: PostgresBench) -> None:
-    chores, tries = bench.database.sql("chores"), list[int]()
-    pid = Sql("SELECT pg_backend_pid()", ())
-
-    def work(tx: Transaction) -> None:
-        tries.append(1)
-        tx.run(chores["add secret"], {"name": str(len(tries)), "value": b"x"})
-        if len(tries) == 1:
-            with psycopg.connect(bench.address) as other:
-                other.execute("SELECT pg_terminate_backend(%s, 10000)", tx.rows(pid)[0])
-        tx.run(chores["add secret"], {"name": "end", "value": b"x"})
-
-    bench.database.transact(work)
-    with bench.database.read() as tx:
-        assert [len(tx.rows(chores["secret"], {"name": name})) for name in ("1", "2", "end")] == [0, 1, 1]
-
-
-def test_after_a_failover_the_new_writer_is_found() -> None:
-    with PostgresServer() as server:
-        server.create("jobs")
-        standby = server.standby()
-        url = server.url("jobs").replace(f":{server.port}/", f":{server.port},127.0.0.1:{standby.port}/")
-        create_schema(url)
-        bench = PostgresBench(url)
-        moves = Moves(bench)
-        ids = moves.given(3)
-        with pytest.raises(LedgerUnavailable, match=r"it is a standby\. Name the writer's address"):
-            DatabaseLedger(PostgresDatabase(standby.url("jobs"))).fold_counters()
-        server.stop("fast")  # waits until the standby has it all
-        with pytest.raises(LedgerUnavailable):
-            moves.given()
-        standby.promote()
-        ids += moves.given(2)
-        assert [each.task.id for each in moves.dispatch()] == ids
-        moves.assert_accounted_for()
-        bench.close()

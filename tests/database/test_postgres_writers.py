@@ -190,11 +190,14 @@ def test_a_crash_of_the_server_loses_nothing_and_does_nothing_twice(cluster: Clu
     with ThreadPoolExecutor(3) as pool:
         submitting = pool.submit(submit, bench.another())
         working = [pool.submit(work_off, bench.another()) for _ in range(2)]
-        for _ in range(2):
-            cluster.restart("immediate")
-        enough.set()
-        submitting.result(60)
-        moves_on.set()
+        try:
+            for _ in range(2):
+                cluster.restart("immediate")
+            enough.set()
+            submitting.result(60)
+        finally:
+            enough.set()
+            moves_on.set()
         for each in working:
             each.result(60)
     assert len(acknowledged) >= 100
@@ -209,4 +212,4 @@ def insistently(work: Callable[[], T]) -> T:
         try:
             return work()
         except LedgerUnavailable:
-            continue
+            Event().wait(0.01)  # let the server come up

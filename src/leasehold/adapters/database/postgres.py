@@ -18,7 +18,7 @@ from psycopg.types.numeric import Int8Dumper
 from leasehold.adapters.database import sql
 from leasehold.adapters.database.connection import Contended, InDoubt, Row, Sql, Transaction
 from leasehold.adapters.database.postgres_address import conninfo_of
-from leasehold.adapters.database.postgres_errors import Lost, Taken, refusal, said_by, translate
+from leasehold.adapters.database.postgres_errors import Lost, Taken, refusal, said_by, says_farewell, translate
 from leasehold.adapters.database.postgres_transaction import NOW, PostgresTransaction
 from leasehold.adapters.database.version import SCHEMA_LOCK
 from leasehold.core.addresses import without_secrets
@@ -213,8 +213,9 @@ class PostgresDatabase:
         try:
             cursor = connection.execute("COMMIT", prepare=False)
         except psycopg.Error as error:
-            if not connection.closed:
+            if not is_lost(error, connection):
                 raise
+            connection.close()
             raise InDoubt(
                 f"ledger {self.url}: the connection was lost during a commit ({said_by(error)}); nobody knows whether "
                 "it happened. Look before you do it again."
@@ -250,12 +251,17 @@ class PostgresDatabase:
         try:
             yield
         except psycopg.Error as error:
-            translated = translate(error, self.url, lost=connection is not None and connection.closed)
+            translated = translate(error, self.url, lost=connection is not None and is_lost(error, connection))
             if translated is None:
                 raise
             if isinstance(translated, Lost) and connection is not None:
                 connection.close()
             raise translated from error
+
+
+def is_lost(error: psycopg.Error, connection: Raw) -> bool:
+    """Whether the connection is gone. A server that goes down says so first; libpq notices the end only afterwards."""
+    return connection.closed or says_farewell(error)
 
 
 def worth_repeating(error: LedgerUnavailable, *, repeatable: bool) -> bool:

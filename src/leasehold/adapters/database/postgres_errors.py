@@ -62,6 +62,10 @@ MISSING = ("42P01", "42703", "3F000")
 """A table, column or schema that is not there."""
 
 
+FAREWELL = ("08", "57P", "25P03")
+"""The connection's end, the server's shutdown or crash, a transaction that stood still for too long."""
+
+
 class Lost(Contended):
     """The connection is gone, and with it the transaction: it may be tried again on another."""
 
@@ -89,6 +93,11 @@ def translate(error: psycopg.Error, url: str, *, lost: bool) -> LeaseholdError |
         return Lost(f"ledger {url}: the connection was lost ({said}).")
     advice = advice_for(state, said)
     return LedgerUnavailable(f"ledger {url}: {advice}") if advice else None
+
+
+def says_farewell(error: psycopg.Error) -> bool:
+    """Whether the connection ends with this error, or has ended: then the client says it, and knows no code."""
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(FAREWELL)
 
 
 def advice_for(state: str, said: str) -> str:
