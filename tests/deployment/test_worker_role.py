@@ -28,7 +28,7 @@ from tests.servers.clusters import Cluster, Clusters
 from tests.tooling.repository import ROOT
 
 PATIENCE = 90
-LOOKS = 20
+LOOKS = 40
 NAMES = (f"restricted-{number}" for number in count(1))
 JOBS = """
 from pathlib import Path
@@ -76,14 +76,15 @@ class Deployment:
         """The owner's."""
         return self.cluster.url(self.database)
 
-    def start(self, *words: str, worker: bool = False) -> subprocess.Popen[str]:
-        """Begin a command, as the owner or as the worker's role."""
+    def start(self, *words: str, worker: bool = False, topology: str = "") -> subprocess.Popen[str]:
+        """Begin a command, as the owner or as the worker's role. ``topology``: another one than the deployment's."""
+        other = {"LEASEHOLD_TOPOLOGY": topology} if topology else {}
         url = self.cluster.url(self.database, self.role) if worker else self.url
         key = "single-queue-worker" if worker else "orchestrator" if "orchestrator" in words else "administrator"
         return subprocess.Popen(
             [sys.executable, "-m", "leasehold", *words],
             cwd=self.folder,
-            env={**self._environment, "LEASEHOLD_LEDGER": url, "AWS_ACCESS_KEY_ID": key},
+            env={**self._environment, "LEASEHOLD_LEDGER": url, "AWS_ACCESS_KEY_ID": key, **other},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -203,3 +204,58 @@ def test_a_worker_that_lacks_a_grant_says_which_and_does_not_begin(deployment: D
     assert err.count("\n") == 1
     assert f"role '{deployment.role}' lacks INSERT ON \"audit\"" in err
     assert f"Let the owner of the tables run: leasehold init --worker-role {deployment.role}" in err
+
+
+@pytest.mark.parametrize("deployment", ["single-queue"], indirect=True)
+def test_a_grant_that_is_taken_away_is_named_and_all_goes_on_once_it_is_back(deployment: Deployment) -> None:
+    with ExitStack() as stack:
+        orchestrator = stack.enter_context(deployment.start("orchestrator"))
+        worker = stack.enter_context(deployment.start("worker", "--app", "jobs.py", worker=True))
+        for process in (orchestrator, worker):
+            stack.callback(process.kill)
+        said_until(worker, "drains it")
+        deployment.owner(f"REVOKE INSERT ON audit FROM {quoted(deployment.role)}")
+        task = deployment.run("submit", "jobs.py:work", "number=2")
+        told = said_until(worker, "permission denied for table audit")
+        deployment.owner(f"GRANT INSERT ON audit TO {quoted(deployment.role)}")
+        deployment.run("wait", task, "--timeout", "80s")
+    assert "for a worker's role: leasehold init --worker-role" in told
+    assert deployment.cluster.password not in told
+    assert json.loads(deployment.run("audit", "--json"))["ok"] is True
+
+
+def said_until(process: subprocess.Popen[str], what: str) -> str:
+    """The line of a process's log that says this."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if what in line:
+            return line
+    raise AssertionError(f"it ended and never said {what!r}")
+
+
+@pytest.mark.parametrize("deployment", ["single-queue on SQS"], indirect=True)
+@pytest.mark.parametrize("before", ["single-queue", "two-queue"])
+def test_what_was_sent_in_one_topology_runs_in_the_other(deployment: Deployment, before: str) -> None:
+    after = {"single-queue": "two-queue", "two-queue": "single-queue"}[before]
+    with deployment.start("init", topology="two-queue") as made:  # the status queue too
+        assert made.wait(PATIENCE) == 0
+    tasks = {deployment.run("submit", "jobs.py:work", f"number={number}") for number in (0, 2)}
+    with deployment.start("orchestrator", topology=before) as orchestrator:
+        until_queued(deployment, tasks)
+        orchestrator.send_signal(signal.SIGTERM)
+        assert orchestrator.wait(PATIENCE) == 0
+    with ExitStack() as stack:
+        for words, worker in ((("orchestrator",), False), (("worker", "--app", "jobs.py"), after == "single-queue")):
+            process = stack.enter_context(deployment.start(*words, worker=worker, topology=after))
+            stack.callback(process.send_signal, signal.SIGTERM)
+        deployment.run("wait", *tasks, "--timeout", "80s")
+    assert json.loads(deployment.run("audit", "--json"))["ok"] is True
+
+
+def until_queued(deployment: Deployment, tasks: set[str]) -> None:
+    """Wait until all are on the queue."""
+    for _ in range(LOOKS):
+        queued = {task["id"] for task in lines(deployment.run("tasks", "ls", "--json")) if task["why"] == "queued"}
+        if queued == tasks:
+            return
+    raise AssertionError(f"not queued: {deployment.run('tasks', 'ls')}")

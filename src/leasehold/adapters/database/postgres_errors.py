@@ -85,7 +85,8 @@ def translate(error: psycopg.Error, url: str, *, lost: bool) -> LeaseholdError |
         return Lost(f"ledger {url}: {advice_for(state, said)}")
     if state == DENIED:
         return LedgerUnavailable(
-            f"ledger {url}: this role lacks a grant ({said}). Let the owner of the tables run: leasehold init"
+            f"ledger {url}: this role lacks a grant ({said}). Let the owner of the tables give it; for a worker's "
+            "role: leasehold init --worker-role NAME"
         )
     if state in MISSING:
         return SchemaMismatch(f"ledger {url}: {said}: it has another schema, or none. Run: leasehold init")
