@@ -202,6 +202,15 @@ def test_an_audit_says_which_queue_could_not_be_asked(run: Command, views: FakeV
     assert said.out.splitlines()[-1].endswith("; counters, trails and leases agree.")
 
 
+def test_an_audit_asks_in_vain_and_says_nothing_of_a_queue_whose_tasks_have_all_ended(
+    run: Command, views: FakeViews
+) -> None:
+    views.mute = "queue 'jobs-tasks-old' does not exist"
+    views.rows = {task_id: view for task_id, view in views.rows.items() if view.task.terminal}
+    assert views.rows
+    assert "not known" not in run("audit").out
+
+
 def test_an_audit_that_finds_something_unexplained_exits_with_1(run: Command, views: FakeViews) -> None:
     views.miscount = 3
     said = run("audit")

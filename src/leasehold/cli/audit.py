@@ -11,6 +11,7 @@ from leasehold.cli.options import with_json, with_ledger
 from leasehold.cli.output import Column, emit, say, show_table, status_style
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.errors import QueueUnavailable
+from leasehold.core.model import TERMINAL
 from leasehold.flow import shapes
 from leasehold.flow.audit import TRAILS, Standing, Verdict
 from leasehold.flow.audit import audit as find_out
@@ -55,14 +56,18 @@ def audit(tools: Tools, trails: int, ledger: str | None, *, full: bool, as_json:
 
 
 def depths(system: Parts) -> tuple[dict[str, Depth], dict[str, str]]:
-    """How full each task queue is; and why those that cannot be asked cannot: the ledger is audited all the same."""
+    """How full each task queue is; and why those that cannot be asked cannot: the ledger is audited all the same.
+
+    Of one whose tasks have all ended that is no news: it may well have been removed.
+    """
     found: dict[str, Depth] = {}
     mute: dict[str, str] = {}
     for queue in system.views.queues():
         try:
             found[queue.name] = system.queues.tasks(queue.name).depth()
         except QueueUnavailable as error:
-            mute[queue.name] = str(error)
+            if any(tasks and state.partition("/")[0] not in TERMINAL for state, tasks in queue.counts.items()):
+                mute[queue.name] = str(error)
     return found, mute
 
 
