@@ -1,7 +1,7 @@
 """Submitting: one by one, and a stream of a million rows with the memory that it takes.
 
-``python -m bench.submit [--rows 1000000]``. Nobody serves the ledger: what is measured is the client alone, each row
-committed with fsync.
+``python -m bench.submit [--rows 1000000] [--at file|postgres]``. Nobody serves the ledger: what is measured is the client
+alone, each row committed with fsync.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from bench._jobs import app, noop
+from bench._places import place
 from bench._system import SPEC
 from bench._tables import show, spread
 from leasehold.app.connection import Connection
@@ -25,10 +26,10 @@ FEW = 10_000
 RUNS = 3
 
 
-def measured(rows: int, *, single: bool) -> dict[str, float]:
+def measured(rows: int, at: str, *, single: bool) -> dict[str, float]:
     """Rows per second, and the peak memory of this process in MiB."""
-    with tempfile.TemporaryDirectory(prefix="leasehold-bench-") as folder:
-        connection = Connection({"ledger": str(Path(folder) / "bench.db")}, lambda: SPEC)
+    with tempfile.TemporaryDirectory(prefix="leasehold-bench-") as folder, place(at, Path(folder)) as where:
+        connection = Connection({**where.settings}, lambda: SPEC)
         with app.behind(connection):
             noop.submit(0)
             began = time.perf_counter()
@@ -43,9 +44,9 @@ def measured(rows: int, *, single: bool) -> dict[str, float]:
     return {"seconds": seconds, "rate": rows / seconds, "peak": peak}
 
 
-def apart(rows: int, *, single: bool = False) -> dict[str, float]:
+def apart(rows: int, at: str, *, single: bool = False) -> dict[str, float]:
     """The same in a process of its own, so that its peak memory is its own."""
-    told = [sys.executable, "-m", "bench.submit", "--child", str(rows), *(["--single"] if single else [])]
+    told = [sys.executable, "-m", "bench.submit", "--child", str(rows), "--at", at, *(["--single"] if single else [])]
     return json.loads(subprocess.run(told, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -53,16 +54,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--at", choices=("file", "postgres"), default="file")
     parser.add_argument("--child", type=int)
     parser.add_argument("--single", action="store_true")
     given = parser.parse_args()
     if given.child is not None:
-        print(json.dumps(measured(given.child, single=given.single)))
+        print(json.dumps(measured(given.child, given.at, single=given.single)))
         return
     kinds = {
-        f"submit, {SINGLES:,} one by one": [apart(SINGLES, single=True) for _ in range(given.runs)],
-        f"submit_many, {FEW:,} rows": [apart(FEW) for _ in range(given.runs)],
-        f"submit_many, {given.rows:,} rows": [apart(given.rows) for _ in range(given.runs)],
+        f"submit, {SINGLES:,} one by one": [apart(SINGLES, given.at, single=True) for _ in range(given.runs)],
+        f"submit_many, {FEW:,} rows": [apart(FEW, given.at) for _ in range(given.runs)],
+        f"submit_many, {given.rows:,} rows": [apart(given.rows, given.at) for _ in range(given.runs)],
     }
     rows = [
         {
@@ -73,7 +75,7 @@ def main() -> None:
         }
         for what, runs in kinds.items()
     ]
-    show("submitting to SQLite", rows, kinds)
+    show(f"submitting, {given.at}", rows, kinds)
 
 
 if __name__ == "__main__":
