@@ -1,7 +1,7 @@
 """Submitting: one by one, and a stream of a million rows with the memory that it takes.
 
-``python -m bench.submit [--rows 1000000] [--at file|postgres]``. Nobody serves the ledger: what is measured is the client
-alone, each row committed with fsync.
+``python -m bench.submit [--rows 1000000] [--at file|postgres]``. Nobody serves the ledger: what is measured is the
+client alone, each row committed with fsync.
 """
 
 from __future__ import annotations
