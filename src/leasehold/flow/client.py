@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from typing import NamedTuple, TypeVar
@@ -24,6 +25,8 @@ log = logging.getLogger("leasehold.client")
 
 CHUNK = 1_000
 """Tasks per submitting transaction."""
+FAR_CHUNK = 4_000
+"""The same where the ledger is in another process: each transaction is a dozen journeys there."""
 
 LOOK = 1_000
 """ms after which a waiting client looks by itself: a bell is only a hint."""
@@ -92,21 +95,60 @@ class Client:
         return answer
 
     def submit_many(
-        self, rows: Iterable[tuple[Row, Order]], chunk: int = CHUNK, *, connection: object | None = None
+        self, rows: Iterable[tuple[Row, Order]], chunk: int | None = None, *, connection: object | None = None
     ) -> Iterator[tuple[tuple[Row, Order], Submission]]:
         """Write a stream of tasks, a transaction per chunk, in memory that does not grow with it.
 
-        Each order comes with whatever names its row to the caller, and is yielded with it once it is committed.
-        Stopping in the middle loses nothing: with keys, the same stream again goes on where this one ended. With
-        ``connection`` all chunks are part of the caller's transaction.
+        Each order comes with what names its row to the caller, and is yielded with it once it is committed; no chunk
+        is written before the one ahead of it. Stopping in the middle loses nothing: with keys, the same stream again
+        goes on where this one ended. With ``connection`` all chunks are part of the caller's transaction.
+
+        A database in another process writes one chunk while the next is read and prepared here: the stream is then read
+        one chunk further than what was yielded, and the chunk may be written too.
         """
-        stream = iter(rows)
+        elsewhere = self._ledger.elsewhere
+        chunks = self._chunks(iter(rows), chunk or (FAR_CHUNK if elsewhere else CHUNK))
+        if elsewhere and connection is None:
+            yield from self._written(chunks)
+        else:
+            for batch, new in chunks:
+                yield from zip(batch, self._write(new, connection), strict=True)
+
+    def _chunks(
+        self, stream: Iterator[tuple[Row, Order]], chunk: int
+    ) -> Iterator[tuple[list[tuple[Row, Order]], list[NewTask]]]:
         while batch := list(islice(stream, chunk)):
-            yield from zip(batch, self._submit([order for _, order in batch], connection), strict=True)
+            yield batch, self._prepared([order for _, order in batch])
+
+    def _written(
+        self, chunks: Iterator[tuple[list[tuple[Row, Order]], list[NewTask]]]
+    ) -> Iterator[tuple[tuple[Row, Order], Submission]]:
+        """A thread waits for the database, and this one goes on meanwhile."""
+        with ThreadPoolExecutor(1, thread_name_prefix="leasehold-submit") as writer:
+            batch: list[tuple[Row, Order]] = []
+            answers = writer.submit(list[Submission])
+            while True:
+                try:
+                    following = next(chunks, None)
+                except Exception:  # what came before it is written all the same, and said
+                    yield from zip(batch, answers.result(), strict=True)
+                    raise
+                done = zip(batch, answers.result(), strict=True)
+                if following is not None:
+                    batch, new = following
+                    answers = writer.submit(self._write, new, None)
+                yield from done
+                if following is None:
+                    return
 
     def _submit(self, orders: Sequence[Order], connection: object | None) -> list[Submission]:
+        return self._write(self._prepared(orders), connection)
+
+    def _prepared(self, orders: Sequence[Order]) -> list[NewTask]:
         now = self._ledger.now()
-        new = [self._new_task(order, now) for order in orders]
+        return [self._new_task(order, now) for order in orders]
+
+    def _write(self, new: Sequence[NewTask], connection: object | None) -> list[Submission]:
         answers = self._ledger.submit(new, connection)
         if connection is None:  # nobody can see the caller's rows yet; the dispatcher finds them at its next look
             self._bell.ring("due")

@@ -146,6 +146,11 @@ class Ledger(Protocol):
     Thread-safe. Raises ``LedgerUnavailable`` when the database cannot be reached or written.
     """
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether its work is done by another process: whoever waits for it may get something else done meanwhile."""
+        ...
+
     def now(self) -> int:
         """The database's clock."""
         ...

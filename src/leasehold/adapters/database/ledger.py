@@ -45,6 +45,11 @@ class DatabaseLedger:
         self.database = database
         self._sql = {**database.sql("ledger"), **database.sql("chores"), **database.sql("pages")}
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether a server does the work; SQLite does it in this process."""
+        return self.database.dialect != "sqlite"
+
     def now(self) -> int:
         """The database's clock."""
         return self.database.now()
