@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from leasehold.adapters.database.ledger import DatabaseLedger
 from leasehold.core.errors import BadArguments, BadFilter, KeyTaken, LedgerUnavailable, NoSuchTask, TooLarge
 from leasehold.core.model import Decision, Ignored, Status
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import INLINE_LIMIT
 from leasehold.flow.checkpoints import cancel_mark
-from leasehold.flow.client import CHUNK, LOOK, Client, Order, Submission
-from leasehold.ports.ledger import Accepted, Existing, KeyConflict, NewTask, Unknown
+from leasehold.flow.client import CHUNK, LOOK, Order
+from leasehold.ports.ledger import Accepted, Existing, KeyConflict, Unknown
 from leasehold.ports.views import Count, Outcome
 from tests.fakes import FakeViews
 from tests.flow.orchestra import POLICY, Orchestra
@@ -106,70 +105,6 @@ def test_one_that_is_stopped_in_the_middle_goes_on_where_it_ended(orchestra: Orc
     next(interrupted)
     answers = [answer for _, answer in orchestra.client.submit_many(rows, chunk=2)]
     assert [type(answer) for answer in answers] == [Existing, Existing, Accepted, Accepted, Accepted]
-
-
-class Far(DatabaseLedger):
-    """As a ledger in another process; it fails at a task of priority 9."""
-
-    @property
-    def elsewhere(self) -> bool:
-        return True
-
-    def submit(
-        self, tasks: Sequence[NewTask], connection: object | None = None
-    ) -> list[Accepted | Existing | KeyConflict]:
-        if any(new.task.priority == 9 for new in tasks):
-            raise LedgerUnavailable("failing over")
-        return super().submit(tasks, connection)
-
-
-@pytest.fixture
-def far(orchestra: Orchestra) -> Client:
-    return Client(
-        Far(orchestra.database),
-        orchestra.views,
-        orchestra.store,
-        orchestra.bell,
-        orchestra.clock,
-        ids=orchestra.ids,
-        payload_limit=200_000,
-    )
-
-
-def test_while_one_chunk_is_written_far_away_the_next_is_read(orchestra: Orchestra, far: Client) -> None:
-    read: list[int] = []
-
-    def stream() -> Iterator[tuple[int, Order]]:
-        for number in range(5):
-            read.append(number)
-            yield number, an_order()
-
-    answers = far.submit_many(stream(), chunk=2)
-    rows = [next(answers)[0][0]]
-    assert read == [0, 1, 2, 3]
-    rows += [number for (number, _), _ in answers]
-    assert rows == [0, 1, 2, 3, 4]
-    assert sum(count.tasks for count in orchestra.views.counts()) == 5
-
-
-def test_what_was_read_before_a_stream_broke_is_written_and_said(orchestra: Orchestra, far: Client) -> None:
-    def stream() -> Iterator[tuple[int, Order]]:
-        yield from ((number, an_order()) for number in range(4))
-        raise ValueError("row 5 is damaged")
-
-    said: list[Submission] = []
-    with pytest.raises(ValueError, match="row 5"):
-        said.extend(answer for _, answer in far.submit_many(stream(), chunk=2))
-    assert [orchestra.state(answer.task_id) for answer in said] == ["pending/due"] * 4
-
-
-def test_after_a_chunk_that_could_not_be_written_none_is(orchestra: Orchestra, far: Client) -> None:
-    rows = [(number, an_order(priority=9 if number == 4 else 0)) for number in range(8)]
-    said: list[Submission] = []
-    with pytest.raises(LedgerUnavailable):
-        said.extend(answer for _, answer in far.submit_many(rows, chunk=2))
-    assert len(said) == 4
-    assert sum(count.tasks for count in orchestra.views.counts()) == 4
 
 
 # ------------------------------------------------------------ arguments
