@@ -5,19 +5,14 @@ The servers are real processes beside the system, as they are in production; wha
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from urllib.request import urlopen
 
-VARIABLES = 6
-"""Lines that the test server prints when it listens."""
+from leasehold.testing.sqs_server import SqsServerProcess
 
 PLACES = ("file", "postgres", "postgres+sqs", "file+sqs")
 
@@ -28,19 +23,16 @@ class Place(NamedTuple):
     settings: Mapping[str, str]
     servers: Mapping[str, int]
     """Process ids, children not included."""
-    counter: str | None = None
-    """Where the SQS server tells its requests."""
+    sqs: SqsServerProcess | None = None
 
     def requests(self) -> Counter[str]:
         """Requests to SQS so far, by action and role of the queue, and how many receives brought nothing."""
         counts = Counter[str]()
-        if self.counter is not None:
-            with urlopen(self.counter) as answer:  # noqa: S310 - our own server on loopback
-                for row in json.load(answer):
-                    queue = "status" if row["queue"].endswith("-status") else "tasks"
-                    counts[f"{row['action'].removesuffix('Batch')} {queue}"] += row["requests"]
-                    counts["billed"] += row["billed"]
-                    counts["empty"] += row["empty"]
+        for (action, name), tally in ({} if self.sqs is None else self.sqs.requests()).items():
+            queue = "status" if name.endswith("-status") else "tasks"
+            counts[f"{action.removesuffix('Batch')} {queue}"] += tally.requests
+            counts["billed"] += tally.billed
+            counts["empty"] += tally.empty
         return counts
 
 
@@ -56,11 +48,11 @@ def place(name: str, folder: Path, topology: str = "two-queue") -> Generator[Pla
         with postgres() as (ledger, servers):
             yield Place(given | {"ledger": ledger}, servers)
     elif name == "file+sqs":
-        with sqs() as (servers, counter):
-            yield Place(given | {"queues": "sqs://bench"}, servers, counter)
+        with sqs() as server:
+            yield Place(given | {"queues": "sqs://bench"}, {"sqs": server.pid}, server)
     else:
-        with postgres() as (ledger, databases), sqs() as (servers, counter):
-            yield Place(given | {"ledger": ledger, "queues": "sqs://bench"}, {**databases, **servers}, counter)
+        with postgres() as (ledger, servers), sqs() as server:
+            yield Place(given | {"ledger": ledger, "queues": "sqs://bench"}, {**servers, "sqs": server.pid}, server)
 
 
 @contextmanager
@@ -76,19 +68,12 @@ def postgres() -> Generator[tuple[str, dict[str, int]]]:
 
 
 @contextmanager
-def sqs() -> Generator[tuple[dict[str, int], str]]:
+def sqs() -> Generator[SqsServerProcess]:
     """The test server as a process, with the queues that a system needs."""
-    command = [sys.executable, "-m", "leasehold.testing.sqs_server", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            lines = [process.stdout.readline().removeprefix("export ").strip() for _ in range(VARIABLES)]
-            told = dict(line.split("=", 1) for line in lines)
-            os.environ.update(told)
-            make_queues()
-            yield {"sqs": process.pid}, f"{told['AWS_ENDPOINT_URL_SQS']}/_leasehold/requests"
-        finally:
-            process.terminate()
+    with SqsServerProcess() as server:
+        os.environ.update(server.environment())
+        make_queues()
+        yield server
 
 
 def make_queues() -> None:

@@ -78,8 +78,12 @@ ROWS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 def worker_grants(*, ledger: bool, queues: bool) -> tuple[Grant, ...]:
-    """``ledger``: it claims and reports there (``single-queue``). ``queues``: they are in this database too."""
-    return (*OPENS, *(CLAIMS_AND_REPORTS if ledger else ()), *(MESSAGES if queues else ()))
+    """``ledger``: it claims and reports there (``single-queue``). ``queues``: they are in this database too.
+
+    Whoever reports to the ledger sends no messages: it cannot forge one.
+    """
+    messages = [grant for grant in MESSAGES if queues and not (ledger and grant.privilege == "INSERT")]
+    return (*OPENS, *(CLAIMS_AND_REPORTS if ledger else ()), *messages)
 
 
 def orchestrator_grants(tables: Iterable[str]) -> tuple[Grant, ...]:

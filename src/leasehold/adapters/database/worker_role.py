@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"(?!pg_)[A-Za-z_][A-Za-z0-9_.@-]{0,62}", re.ASCII)
 NO_NAMES = frozenset({"public", "none"})
-SEND = Grant("queue_messages", "INSERT")
 ON_TABLE = re.compile(r'(?P<privilege>[A-Z]+)(?: \(.*\))? ON (?P<table>"(?:[^"]|"")+")')
 LISTED = 6
 """Grants that a sentence names; the rest is counted."""
@@ -72,13 +71,11 @@ class Standing(NamedTuple):
 def wanted(*, claims: bool, queues: bool) -> tuple[Grant, ...]:
     """The grants of a worker; none where it has nothing to do with the database.
 
-    ``claims``: it asks the ledger before each run, and reports to it. ``queues``: they are tables here. Whoever reports
-    to the ledger sends no messages: it cannot forge one.
+    ``claims``: it asks the ledger before each run, and reports to it. ``queues``: they are tables here.
     """
     if not claims and not queues:
         return ()
-    grants = roles.worker_grants(ledger=claims, queues=queues)
-    return tuple(grant for grant in grants if grant != SEND) if claims else grants
+    return roles.worker_grants(ledger=claims, queues=queues)
 
 
 def check_name(role: str) -> None:

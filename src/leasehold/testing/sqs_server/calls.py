@@ -53,6 +53,12 @@ class Waiting:
     """Makes the poll, given whom to answer."""
 
 
+def alone(call: Call) -> None:
+    """Before a request of one entry: the fault that fails entries fails it as a whole."""
+    if call.faults.strikes("fail_entry"):
+        raise SqsError("InternalFailure", "We encountered an internal error. Please try again.")
+
+
 def each_entry(call: Call, found: list[Fields], act: Callable[[Fields], Reply]) -> Reply:
     """Do each entry of a batch; what is wrong with one does not stop the others."""
     done: list[Reply] = []

@@ -8,7 +8,17 @@ from typing import cast
 from leasehold.adapters.memory import Answer, Copy
 from leasehold.adapters.patience import Patience
 from leasehold.testing.sqs_server.account import StoredQueue
-from leasehold.testing.sqs_server.calls import BATCH, Call, Reply, Waiting, each_entry, entries, expired_handle, needed
+from leasehold.testing.sqs_server.calls import (
+    BATCH,
+    Call,
+    Reply,
+    Waiting,
+    alone,
+    each_entry,
+    entries,
+    expired_handle,
+    needed,
+)
 from leasehold.testing.sqs_server.errors import SqsError, invalid, missing
 from leasehold.testing.sqs_server.fields import Fields, number, texts
 from leasehold.testing.sqs_server.polls import Poll
@@ -94,8 +104,7 @@ def _is_wanted(name: str, wanted: list[str]) -> bool:
 def delete_message(call: Call) -> Reply:
     """Delete one."""
     queue = call.queue()
-    if call.faults.strikes("fail_entry"):
-        raise SqsError("InternalFailure", "We encountered an internal error. Please try again.")
+    alone(call)
     return _delete(queue, call.fields)
 
 
@@ -121,8 +130,7 @@ def _foreign(receipt: str) -> SqsError:
 def change_message_visibility(call: Call) -> Reply:
     """Change one."""
     queue = call.queue()
-    if call.faults.strikes("fail_entry"):
-        raise SqsError("InternalFailure", "We encountered an internal error. Please try again.")
+    alone(call)
     return _change(queue, call.fields)
 
 

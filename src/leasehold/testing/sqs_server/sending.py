@@ -11,7 +11,7 @@ from leasehold.adapters.bodies import refusal
 from leasehold.ports.queue import Message
 from leasehold.testing.sqs_server.account import StoredQueue
 from leasehold.testing.sqs_server.attributes import LARGEST_BODY
-from leasehold.testing.sqs_server.calls import Call, Reply, each_entry, entries, needed
+from leasehold.testing.sqs_server.calls import Call, Reply, alone, each_entry, entries, needed
 from leasehold.testing.sqs_server.errors import SqsError, invalid, missing
 from leasehold.testing.sqs_server.fields import Fields, mapping, number, text
 
@@ -41,8 +41,7 @@ class Note(NamedTuple):
 def send_message(call: Call) -> Reply:
     """Send one."""
     queue = call.queue()
-    if call.faults.strikes("fail_entry"):
-        raise SqsError("InternalFailure", "We encountered an internal error. Please try again.")
+    alone(call)
     call.size = _size(needed(call.fields, "MessageBody"), mapping(call.fields, "MessageAttributes"))
     return _send(call, queue, call.fields)
 
