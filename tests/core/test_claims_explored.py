@@ -176,9 +176,7 @@ def test_no_two_runs_live_at_once_over_two_dispatches() -> None:
 
 
 @pytest.mark.prove
-@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("attempts", [1, 2])
 def test_no_two_runs_live_at_once_in_larger_worlds(attempts: int) -> None:
-    instants = [NOW, NOW + LEASE // 2, NOW + LEASE, VOID_AT, VOID_AT + LEASE]
-    world = explored(ClaimedWorld([FIRST, TWIN, SECOND, THIRD, NEXT], instants), attempts, losses=2)
-    assert len(world.visited) > 10_000
+    world = explored(ClaimedWorld([FIRST, TWIN, SECOND], [NOW, NOW + LEASE, VOID_AT, VOID_AT + LEASE]), attempts, 2)
+    assert len(world.visited) > 50_000
