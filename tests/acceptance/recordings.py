@@ -124,5 +124,5 @@ def taken_off_unheard(story: Story) -> int:
 
 
 def unheard(story: Story) -> Iterator[RunView]:
-    """Runs that began and never told their end."""
-    return (run for run in story.runs if run.outcome is None and run.started_at is not None)
+    """Runs that began and never told their end. One that was granted, and whose worker died then, was never begun."""
+    return (run for run in story.runs if run.outcome is None and (run.started_at or run.lost_at) is not None)
