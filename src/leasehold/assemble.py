@@ -55,8 +55,6 @@ class Parts(Backends):
     """What several roles share, each part made at first use from the settings. Close it when done."""
 
     def __init__(self, settings: Settings) -> None:
-        if settings.signing_key or settings.verify_keys:
-            raise BadSettings("this version does not sign messages: leave out signing_key and verify_keys")
         self.clock = SystemClock()
         self.random = SystemRandom()
         self.ids = IdMaker(self.clock, self.random)
@@ -88,6 +86,7 @@ class Parts(Backends):
             largest_window=self.settings.window,
             most_receives=MOST_RECEIVES,
             claims_before_run=self._claiming,
+            sign=self.sign,
         )
         sweeper = Sweeper(
             self.ledger,
@@ -130,7 +129,7 @@ class Parts(Backends):
         """
         self._need_grants()
         claims, outbox = self._reports()
-        served, store = self._served(), self.store
+        served, store, _ = self._served(), self.store, self.verified
         slots = self._slots()
         with ExitStack() as failing:
             failing.callback(slots.close)
@@ -178,6 +177,7 @@ class Parts(Backends):
                 knows=slots.knows,
                 room=lambda: share(worker.room(), len(served)),
                 give=worker.give,
+                verified=self.verified,
             )
             for queues in served
         ]

@@ -5,6 +5,7 @@ At first use, so that a process touches only what its role needs: a worker in ``
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from random import Random
@@ -17,6 +18,7 @@ from leasehold.adapters.database.open import open_database
 from leasehold.adapters.database.queue import DatabaseQueue
 from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.presence import Elsewhere, Presence
+from leasehold.core.errors import BadSettings
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Ledger
 from leasehold.ports.queue import Queue
@@ -148,6 +150,29 @@ class Backends:
 
         return open_store(self.settings.store)
 
+    @cached_property
+    def sign(self) -> Callable[[str], str]:
+        """What is done to a task message before it is sent: with ``signing_key`` it is signed."""
+        key = self.settings.signing_key
+        if key is None:
+            return str
+        try:
+            from leasehold.adapters.signing import Signer
+        except ModuleNotFoundError as error:
+            raise unsigned("signing_key", error) from error
+        return Signer(key)
+
+    @cached_property
+    def verified(self) -> Callable[[object], object]:
+        """What is done to a task message before it is read: with ``verify_keys`` only what they signed is taken."""
+        if not self.settings.verify_keys:
+            return as_it_is
+        try:
+            from leasehold.adapters.signing import Verifier
+        except ModuleNotFoundError as error:
+            raise unsigned("verify_keys", error) from error
+        return Verifier(self.settings.verify_keys)
+
     @property
     def tempo(self) -> Tempo:
         """How these queues want to be used."""
@@ -162,6 +187,16 @@ class Backends:
     def close(self) -> None:
         """Release what was made."""
         self._open.close()
+
+
+def as_it_is(body: object) -> object:
+    """A message nobody asks a signature of."""
+    return body
+
+
+def unsigned(setting: str, error: ModuleNotFoundError) -> BadSettings:
+    """A key is set, and what could use it is not installed: better nothing runs than unprotected."""
+    return BadSettings(f"{setting} needs {error.name}, which is not installed: pip install 'leasehold[signing]'")
 
 
 def worker_grants(settings: Settings) -> tuple[Grant, ...]:

@@ -183,16 +183,6 @@ def test_a_setting_that_does_not_exist_is_answered_with_the_one_that_was_meant(
     assert said.err.endswith("(read in the environment). Did you mean 'LEASEHOLD_WORKER_SLOTS'?\n")
 
 
-@pytest.mark.parametrize("name", ["SIGNING_KEY", "VERIFY_KEYS"])
-def test_a_key_that_would_protect_nothing_is_refused(run: Command, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(f"LEASEHOLD_{name}", "ab" * 32)
-    said = run(*SUBMIT, "source=a")
-    assert (said.code, said.err) == (
-        2,
-        "leasehold: this version does not sign messages: leave out signing_key and verify_keys\n",
-    )
-
-
 @pytest.mark.parametrize(
     ("version", "sentence"),
     [("9999", "made by a newer Leasehold"), ("0000", "Run: leasehold migrate")],

@@ -13,6 +13,7 @@ import pytest
 
 from leasehold.core.errors import MalformedMessage
 from leasehold.core.model import Failure
+from leasehold.core.references import arguments_reference
 from leasehold.core.reports import Update, UpdateKind
 from leasehold.core.wire import (
     WireTask,
@@ -25,7 +26,7 @@ from leasehold.core.wire import (
     pack,
     quarantined,
 )
-from tests.core.wire_examples import CAPABILITY, RUN_ID, TASK_ID, a_task_message, an_update
+from tests.core.wire_examples import CAPABILITY, LOG, RUN_ID, TASK_ID, a_task_message, an_update
 
 pytestmark = pytest.mark.hypothesis  # so that `make prove` runs it too
 
@@ -61,7 +62,8 @@ KEYS = [
 
 
 def task_bodies() -> list[str]:
-    bundle = [WireTask(TASK_ID, 1, CAPABILITY, "[1.5,{}]"), WireTask(RUN_ID, 2, CAPABILITY, None, "arguments/2")]
+    stored = WireTask(RUN_ID, 2, CAPABILITY, None, arguments_reference(RUN_ID, b"{}"))
+    bundle = [WireTask(TASK_ID, 1, CAPABILITY, "[1.5,{}]"), stored]
     return [encode_task_message(a_task_message()), encode_task_message(a_task_message(*bundle))]
 
 
@@ -69,7 +71,7 @@ def status_bodies() -> list[str]:
     full = {
         "note": "n",
         "log": "l\n",
-        "log_ref": "logs/1",
+        "log_ref": LOG,
         "log_bytes": 9,
         "deleted": True,
         "after": 5,

@@ -29,6 +29,8 @@ from leasehold.core.wire.status import FIELDS, REPORTS_LIMIT
 from tests.core.wire_examples import (
     CAPABILITY,
     FAILURE,
+    LOG,
+    RESULT,
     RUN_ID,
     STATUS_ID,
     TASK_ID,
@@ -196,8 +198,8 @@ def test_a_clock_that_ran_backwards_makes_no_negative_age() -> None:
 
 
 def test_a_result_in_the_store_travels_by_reference() -> None:
-    heard = over_the_wire(an_update(UpdateKind.COMPLETED, result=None, result_ref="results/1"))
-    assert (heard.result, heard.result_ref) == (None, "results/1")
+    heard = over_the_wire(an_update(UpdateKind.COMPLETED, result=None, result_ref=RESULT))
+    assert (heard.result, heard.result_ref) == (None, RESULT)
 
 
 def test_a_failure_that_its_worker_forgot_to_describe_is_quarantined() -> None:
@@ -255,11 +257,11 @@ def test_a_failure_without_its_failure_is_no_event() -> None:
 
 def test_the_bulk_of_a_report_is_its_payload() -> None:
     assert payload_of(over_the_wire(an_update(UpdateKind.STARTED))) is None
-    completed = over_the_wire(an_update(UpdateKind.COMPLETED, log="x", log_ref="logs/1", log_bytes=9))
-    assert payload_of(completed) == Payload('{"words":7}', None, "x", "logs/1", 9)
+    completed = over_the_wire(an_update(UpdateKind.COMPLETED, log="x", log_ref=LOG, log_bytes=9))
+    assert payload_of(completed) == Payload('{"words":7}', None, "x", LOG, 9)
 
 
-@pytest.mark.parametrize("bulk", [{"result": "1"}, {"result_ref": "results/1"}, {"log": "x"}, {"log_ref": "logs/1"}])
+@pytest.mark.parametrize("bulk", [{"result": "1"}, {"result_ref": RESULT}, {"log": "x"}, {"log_ref": LOG}])
 def test_each_bulky_part_alone_is_a_payload(bulk: dict[str, Any]) -> None:
     update = over_the_wire(an_update(UpdateKind.STARTED))._replace(**bulk)
     assert payload_of(update) == Payload(**bulk)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 
 from leasehold.core.errors import MalformedMessage, TooLarge
+from leasehold.core.references import arguments_reference
 from leasehold.core.wire import BODY_LIMIT, DEPTH_LIMIT, TaskMessage, WireTask, decode_task_message, encode_task_message
 from tests.core.wire_examples import CAPABILITY, TASK_ID, a_task_message, fresh_id, task_messages
 
@@ -54,7 +55,7 @@ def meaning(task: WireTask) -> tuple[object, ...]:
 
 
 def test_arguments_in_the_store_travel_by_reference() -> None:
-    message = a_task_message(WireTask(TASK_ID, 1, CAPABILITY, None, "arguments/1"))
+    message = a_task_message(WireTask(TASK_ID, 1, CAPABILITY, None, arguments_reference(TASK_ID, b"{}")))
     assert decode_task_message(encode_task_message(message)) == message
 
 

@@ -6,6 +6,7 @@ import uuid
 from hypothesis import strategies as st
 
 from leasehold.core.model import Failure, FailureKind
+from leasehold.core.references import arguments_reference, log_reference, result_reference
 from leasehold.core.reports import Malformed, Update, UpdateKind
 from leasehold.core.wire import TaskMessage, WireTask, quarantined
 
@@ -13,6 +14,33 @@ TASK_ID = "0199c3a1-7b1c-7c3d-8a4e-1234567890ab"
 RUN_ID = "0199c3a1-8000-7000-8000-00000000000a"
 STATUS_ID = "0199c3a1-9000-7000-8000-00000000000b"
 CAPABILITY = "0123456789abcdef0123456789abcdef"
+RESULT = result_reference(TASK_ID, RUN_ID, b"7")
+LOG = log_reference(TASK_ID, RUN_ID, b"line")
+OTHER = "0199c3a1-ffff-7c3d-8a4e-1234567890ab"
+HOSTILE = [
+    "arguments/1",
+    "results/1",
+    "checkpoints/1",
+    "/etc/passwd",
+    "../../etc/passwd",
+    f"arguments/{TASK_ID}/../../../etc/passwd",
+    f"arguments/{TASK_ID}/" + "../" * 21 + "x",
+    "s3://elsewhere/arguments/1",
+    "http://169.254.169.254/latest/meta-data",
+    "file:///etc/passwd",
+    f"arguments/{TASK_ID}/" + "G" * 64,
+    f"arguments/{TASK_ID}/" + "A" * 64,
+    f"arguments/{TASK_ID}/" + "0" * 63,
+    f"arguments/{TASK_ID}/" + "0" * 64 + "/x",
+    f"arguments/{TASK_ID}/" + "0" * 63 + "\n",
+    arguments_reference(OTHER, b"{}"),
+    result_reference(OTHER, RUN_ID, b"7"),
+    result_reference(TASK_ID, OTHER, b"7"),
+    log_reference(OTHER, RUN_ID, b"line"),
+    log_reference(TASK_ID, OTHER, b"line"),
+    f"checkpoints/{TASK_ID}/00000000000000000001-0000000001-{RUN_ID}",
+]
+"""References that no message may carry: other tasks' objects, other folders, other places."""
 FAILURE = Failure(FailureKind.EXCEPTION, "ValueError", "no such file", "jobs.py:transcribe", "Traceback ...")
 
 
@@ -80,16 +108,17 @@ failures = st.builds(
 def updates(draw: st.DrawFn) -> Update:
     kind = draw(st.sampled_from(UpdateKind))
     stored = kind is UpdateKind.COMPLETED and draw(st.booleans())
+    task_id, run_id = draw(ids), draw(ids)
     return draw(
         st.builds(
             Update,
             status_id=ids,
             kind=st.just(kind),
-            task_id=ids,
+            task_id=st.just(task_id),
             capability=capabilities,
             n=st.integers(1, 1 << 31),
             r=st.integers(1, (1 << 20) - 1),
-            run_id=ids,
+            run_id=st.just(run_id),
             worker=names,
             lease=st.integers(1, 43_200_000),
             received_boot=instants,
@@ -98,14 +127,14 @@ def updates(draw: st.DrawFn) -> Update:
             receipt=st.none() | names,
             deleted=st.booleans(),
             result=st.none() if stored or kind is not UpdateKind.COMPLETED else json_texts,
-            result_ref=names if stored else st.none(),
+            result_ref=st.just(result_reference(task_id, run_id, b"7")) if stored else st.none(),
             failure=failures if kind is UpdateKind.FAILED else st.none(),
             unrecoverable=st.booleans(),
             after=st.none() | st.integers(-5, 1 << 41),
             fraction=st.none() | st.floats(),
             note=st.none() | any_text,
             log=st.none() | any_text,
-            log_ref=st.none() | names,
+            log_ref=st.none() | st.just(log_reference(task_id, run_id, b"line")),
             log_bytes=st.integers(0, 1 << 30),
         )
     )
@@ -119,14 +148,16 @@ wire_tasks = st.builds(
     arguments=json_texts,
     arguments_ref=st.none(),
     trace=st.none() | names,
-) | st.builds(
-    WireTask,
-    id=ids,
-    n=st.integers(1, 1 << 31),
-    capability=capabilities,
-    arguments=st.none(),
-    arguments_ref=names,
-    trace=st.none() | names,
+) | ids.flatmap(
+    lambda id: st.builds(
+        WireTask,
+        id=st.just(id),
+        n=st.integers(1, 1 << 31),
+        capability=capabilities,
+        arguments=st.none(),
+        arguments_ref=st.just(arguments_reference(id, b"{}")),
+        trace=st.none() | names,
+    )
 )
 task_messages = st.builds(
     TaskMessage,

@@ -7,8 +7,17 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from leasehold.core.errors import BadArguments, BadFilter, KeyTaken, LedgerUnavailable, NoSuchTask, TooLarge
+from leasehold.core.errors import (
+    BadArguments,
+    BadFilter,
+    KeyTaken,
+    LedgerUnavailable,
+    NoSuchTask,
+    StoreDamaged,
+    TooLarge,
+)
 from leasehold.core.model import Decision, Ignored, Status
+from leasehold.core.references import arguments_reference, result_reference
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import INLINE_LIMIT
 from leasehold.flow.checkpoints import cancel_mark
@@ -114,8 +123,8 @@ def test_large_arguments_are_stored_before_the_row_is_written(orchestra: Orchest
     answer = orchestra.client.submit(an_order(arguments=LARGE))
     view = orchestra.views.task(answer.task_id)
     assert view is not None
-    assert (view.arguments, view.arguments_ref) == (None, f"arguments/{answer.task_id}")
-    assert orchestra.store.get(f"arguments/{answer.task_id}") == LARGE.encode()
+    assert (view.arguments, view.arguments_ref) == (None, arguments_reference(answer.task_id, LARGE.encode()))
+    assert orchestra.store.get(view.arguments_ref or "") == LARGE.encode()
 
 
 def test_those_of_a_task_that_exists_already_are_not_kept_twice(orchestra: Orchestra) -> None:
@@ -237,12 +246,23 @@ def test_a_result_is_read_from_the_ledger_or_the_store(orchestra: Orchestra) -> 
     complete(orchestra, id, result='{"words":7}')
     (outcome,) = orchestra.client.outcomes([id])
     assert orchestra.client.result_text(outcome) == '{"words":7}'
-    orchestra.store.create("results/1", b'"large"')
-    stored = outcome._replace(result=None, result_ref="results/1")
+    ref = result_reference(id, id, b'"large"')
+    orchestra.store.create(ref, b'"large"')
+    stored = outcome._replace(result=None, result_ref=ref)
     assert orchestra.client.result_text(stored) == '"large"'
     assert orchestra.client.result_text(outcome._replace(result=None)) == "null"
     with pytest.raises(NoSuchTask, match=rf"'results/2' of task {id} is gone"):
         orchestra.client.result_text(outcome._replace(result=None, result_ref="results/2"))
+
+
+def test_a_result_that_was_replaced_in_the_store_is_not_passed_off_as_the_tasks(orchestra: Orchestra) -> None:
+    (id,) = orchestra.submit()
+    complete(orchestra, id)
+    (outcome,) = orchestra.client.outcomes([id])
+    ref = result_reference(id, id, b'"large"')
+    orchestra.store.create(ref, b'"forged"')
+    with pytest.raises(StoreDamaged, match="is not what was put there"):
+        orchestra.client.result_text(outcome._replace(result=None, result_ref=ref))
 
 
 # ------------------------------------------------------------ batches

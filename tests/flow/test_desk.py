@@ -9,6 +9,7 @@ import pytest
 
 from leasehold.core.errors import StoreUnavailable
 from leasehold.core.model import FailureKind
+from leasehold.core.references import arguments_reference
 from leasehold.core.reports import Update
 from leasehold.core.wire import INLINE_LIMIT, decode_status_message, encode_update, pack
 from leasehold.flow.checkpoints import cancel_mark, folder
@@ -17,6 +18,8 @@ from leasehold.flow.lobby import FETCH_AGAIN
 from leasehold.ports.slots import Answer
 from tests.flow.node import LIMIT, Node
 from tests.flow.scripted import a_message, task_id
+
+STORED = arguments_reference(task_id(1), b"{}")
 
 
 def a_run(n: int = 1) -> Node:
@@ -41,28 +44,43 @@ def test_arguments_are_handed_to_the_slot_as_they_are() -> None:
 
 def test_stored_arguments_are_fetched() -> None:
     node = Node()
-    node.store.create("arguments/1", b'{"large":true}')
-    node.running(a_message(arguments=None, arguments_ref="arguments/1"))
+    value = b'{"large":true}'
+    ref = arguments_reference(task_id(1), value)
+    node.store.create(ref, value)
+    node.running(a_message(arguments=None, arguments_ref=ref))
     assert node.slots.handed_over[0].arguments == '{"large":true}'
 
 
 def test_arguments_that_are_gone_fail_the_task_for_good() -> None:
     node = Node()
-    node.queue.put(a_message(arguments=None, arguments_ref="arguments/1"))
+    node.queue.put(a_message(arguments=None, arguments_ref=STORED))
     node.turn()
     said = node.outbox.said[-1]
     assert node.journal == ["delete", "say failed"]
     assert said.unrecoverable
     assert said.failure is not None
     assert said.failure.kind is FailureKind.ARGUMENTS
-    assert "'arguments/1' are gone" in said.failure.message
+    assert f"{STORED!r} are gone" in said.failure.message
+
+
+def test_arguments_that_were_replaced_in_the_store_fail_the_task_and_are_never_run() -> None:
+    node = Node()
+    node.store.create(STORED, b'{"path":"/somebody/elses"}')
+    node.queue.put(a_message(arguments=None, arguments_ref=STORED))
+    node.turn()
+    said = node.outbox.said[-1]
+    assert node.journal == ["delete", "say failed"]
+    assert node.slots.handed_over == []
+    assert said.failure is not None
+    assert (said.unrecoverable, said.failure.type) == (True, "ArgumentsDamaged")
+    assert "is not what was put there: its SHA-256 differs" in said.failure.message
 
 
 def test_while_the_store_is_down_the_message_waits_here() -> None:
     node = Node()
-    node.store.create("arguments/1", b"{}")
+    node.store.create(STORED, b"{}")
     node.store.down = True
-    node.queue.put(a_message(arguments=None, arguments_ref="arguments/1"))
+    node.queue.put(a_message(arguments=None, arguments_ref=STORED))
     node.turn(3)
     assert node.journal == []
     node.store.down = False
@@ -74,7 +92,7 @@ def test_while_the_store_is_down_the_message_waits_here() -> None:
 def test_it_is_not_asked_in_a_tight_loop_meanwhile() -> None:
     node = Node()
     node.store.down = True
-    node.queue.put(a_message(arguments=None, arguments_ref="arguments/1"))
+    node.queue.put(a_message(arguments=None, arguments_ref=STORED))
     node.turn()
     with patch.object(node.store, "get", wraps=node.store.get) as asked:
         node.turn(5)
@@ -87,7 +105,7 @@ def test_it_is_not_asked_in_a_tight_loop_meanwhile() -> None:
 def test_but_not_longer_than_a_message_may_wait() -> None:
     node = Node()
     node.store.down = True
-    node.queue.put(a_message(arguments=None, arguments_ref="arguments/1"))
+    node.queue.put(a_message(arguments=None, arguments_ref=STORED))
     node.turn()
     node.clock.advance(6_001)
     node.work()

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from leasehold.core.errors import QueueUnavailable
+from leasehold.core.references import arguments_reference
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import verify
 from leasehold.flow.dispatcher import FAILING, FIFO_MEMORY, REST
@@ -42,10 +43,11 @@ def test_a_due_task_becomes_a_message_that_says_all_a_worker_needs(orchestra: Or
 
 
 def test_large_arguments_go_by_reference(orchestra: Orchestra) -> None:
-    (id,) = orchestra.submit(arguments='{"x":"' + "y" * 60_000 + '"}')
+    large = '{"x":"' + "y" * 60_000 + '"}'
+    (id,) = orchestra.submit(arguments=large)
     orchestra.dispatcher.step()
     task = orchestra.messages()[0].tasks[0]
-    assert (task.arguments, task.arguments_ref) == (None, f"arguments/{id}")
+    assert (task.arguments, task.arguments_ref) == (None, arguments_reference(id, large.encode()))
 
 
 def test_what_is_not_due_is_not_sent(orchestra: Orchestra) -> None:

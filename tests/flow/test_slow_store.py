@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from leasehold.core.references import arguments_reference
 from leasehold.core.wire import INLINE_LIMIT
 from leasehold.flow.checkpoints import folder
 from leasehold.flow.desk import LOG_PATIENCE, LOG_TAIL, PROGRESS_EVERY
@@ -16,7 +17,7 @@ from tests.flow.scripted import BOOM, MINUTE, Later, a_message, task_id
 
 LARGE = json.dumps("x" * INLINE_LIMIT)
 LONG_LOG = b"." * (LOG_TAIL + 1)
-STORED = {"arguments": None, "arguments_ref": "arguments/1"}
+STORED = {"arguments": None, "arguments_ref": arguments_reference(task_id(1), b"{}")}
 PATIENCE = 30_000
 
 
@@ -56,8 +57,10 @@ def test_what_touches_no_store_waits_for_no_store(node: SlowNode) -> None:
 
 
 def test_a_message_whose_arguments_are_on_their_way_keeps_its_place_and_lets_others_pass(node: SlowNode) -> None:
-    node.store.create("arguments/1", b'{"large":true}')
-    node.queue.put(a_message(1, **STORED), a_message(2))
+    value = b'{"large":true}'
+    ref = arguments_reference(task_id(1), value)
+    node.store.create(ref, value)
+    node.queue.put(a_message(1, arguments=None, arguments_ref=ref), a_message(2))
     node.turn()
     assert [job.task_id for job in node.slots.handed_over] == [task_id(2)]
     assert node.worker.room() == 0
@@ -66,7 +69,7 @@ def test_a_message_whose_arguments_are_on_their_way_keeps_its_place_and_lets_oth
 
 
 def test_it_waits_no_longer_than_a_message_may_and_a_late_answer_starts_nothing(node: SlowNode) -> None:
-    node.store.create("arguments/1", b"{}")
+    node.store.create(str(STORED["arguments_ref"]), b"{}")
     node.queue.put(a_message(1, **STORED))
     node.turn()
     node.clock.advance(6_001)

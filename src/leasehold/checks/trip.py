@@ -162,6 +162,7 @@ def dispatcher(parts: Parts, name: str) -> Dispatcher:
         largest_window=1,
         most_receives=MOST_RECEIVES,
         claims_before_run=parts.settings.topology == SINGLE,
+        sign=parts.sign,
     )
 
 

@@ -22,6 +22,7 @@ from leasehold.core.model import TERMINAL, Status
 from leasehold.core.suggest import did_you_mean
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
+from leasehold.flow.stored import read
 from leasehold.ports.views import BatchView, TaskView, Views
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def exported(view: TaskView, system: Parts) -> shapes.Shape:
 
 def whole(text: str | None, ref: str | None, system: Parts) -> str | None:
     """A value, also when it is kept in the store."""
-    stored = system.store.get(ref) if ref else None
+    stored = read(system.store, ref) if ref else None
     return text if stored is None else stored.decode()
 
 

@@ -42,6 +42,7 @@ class Program(LazyGroup):
         "Keep": {
             "init": Lazy("keep:init", "Make what a deployment stands on: schema, key, queues."),
             "migrate": Lazy("keep:migrate", "Bring the ledger to this version's schema."),
+            "keys": Lazy("keys:keys", "Keys that sign task messages: make a pair, list those in use."),
             "doctor": Lazy("doctor:doctor", "Check that everything is set up and works."),
             "audit": Lazy("audit:audit", "Prove that nothing is lost."),
         },

@@ -18,6 +18,7 @@ from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.transitions import state_name
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
+from leasehold.flow.stored import read
 from leasehold.ports.views import RunView, TaskView, Views
 
 if TYPE_CHECKING:
@@ -176,5 +177,5 @@ def logs(tools: Tools, id: str, which: int | None, ledger: str | None, *, as_jso
 
 def log_of(run: RunView, system: Parts) -> str:
     """All that is kept of what a run wrote; the ledger holds its end, the store the rest."""
-    stored = system.store.get(run.log_ref) if run.log_ref else None
+    stored = read(system.store, run.log_ref) if run.log_ref else None
     return run.log or "" if stored is None else stored.decode(errors="replace")

@@ -18,6 +18,7 @@
     │   ├── LedgerUnavailable       the database cannot be reached or written
     │   ├── QueueUnavailable        the queue cannot be reached
     │   └── StoreUnavailable        the object store cannot be reached or written
+    ├── StoreDamaged                an object in the store is not what was put there
     ├── SchemaMismatch              the ledger has another version: migrate it, or update Leasehold
     ├── MalformedMessage            a message on the wire is not one of ours
     ├── TaskFailed                  from result(): the task ended as failed
@@ -93,6 +94,10 @@ class QueueUnavailable(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """The object store cannot be reached or written."""
+
+
+class StoreDamaged(LeaseholdError):
+    """An object in the store is not what was put there: its hash differs. Trying again does not help."""
 
 
 class SchemaMismatch(LeaseholdError):

@@ -13,9 +13,11 @@ from typing import NamedTuple, TypeVar
 from leasehold.core.errors import BadArguments, KeyTaken, LedgerUnavailable, MalformedMessage, NoSuchTask, TooLarge
 from leasehold.core.events import Cancelled, Event, Retried
 from leasehold.core.model import Policy, Status, Task
+from leasehold.core.references import arguments_reference
 from leasehold.core.wire import DEPTH_LIMIT, INLINE_LIMIT, strict_json
 from leasehold.flow.marks import Marks
 from leasehold.flow.recorder import announce
+from leasehold.flow.stored import read
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Accepted, Applied, Change, Existing, KeyConflict, Ledger, NewTask, Operation
 from leasehold.ports.store import Store
@@ -188,8 +190,9 @@ class Client:
             if text.count("[") + text.count("{") > DEPTH_LIMIT:
                 self._check_depth(order)
             return text, None
-        ref = f"arguments/{task_id}"
-        self._store.create(ref, text.encode())
+        value = text.encode()
+        ref = arguments_reference(task_id, value)
+        self._store.create(ref, value)
         return None, ref
 
     def _check_depth(self, order: Order) -> None:
@@ -260,10 +263,10 @@ class Client:
             yield from self.views.outcomes(task_ids[start : start + CHUNK])
 
     def result_text(self, outcome: Outcome) -> str:
-        """The result as JSON text, from the ledger or the store."""
+        """The result as JSON text, from the ledger or the store. Raises ``NoSuchTask``, ``StoreDamaged``."""
         if outcome.result_ref is None:
             return outcome.result if outcome.result is not None else "null"
-        stored = self._store.get(outcome.result_ref)
+        stored = read(self._store, outcome.result_ref)
         if stored is None:
             raise NoSuchTask(f"the stored result {outcome.result_ref!r} of task {outcome.task_id} is gone")
         return stored.decode()

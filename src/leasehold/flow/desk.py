@@ -7,14 +7,16 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from leasehold.core.errors import MalformedMessage, StoreUnavailable
+from leasehold.core.errors import MalformedMessage, StoreDamaged, StoreUnavailable
 from leasehold.core.model import Failure, FailureKind
+from leasehold.core.references import log_reference, result_reference
 from leasehold.core.reports import Update, UpdateKind
 from leasehold.core.units import say_duration
 from leasehold.core.wire import INLINE_LIMIT, ascii_json, strict_json
 from leasehold.flow.checkpoints import Checkpoints, cancel_mark
 from leasehold.flow.errands import Errands
 from leasehold.flow.held import Held
+from leasehold.flow.stored import read
 from leasehold.ports.clock import Clock
 from leasehold.ports.slots import Answer, Raised, Returned, Stopped
 from leasehold.ports.store import Store
@@ -33,6 +35,8 @@ LOG_PATIENCE = 10_000
 more, and its message must still be deleted in time."""
 
 Then = Callable[[Update], None]
+Fetched = str | StoreUnavailable | StoreDamaged | None
+"""Stored arguments (JSON text), or why they are not here; ``None``: they are gone."""
 
 
 class Seen(NamedTuple):
@@ -97,8 +101,8 @@ class Desk:
 
     # ------------------------------------------------------------ runs under way
 
-    def fetch(self, held: Held, then: Callable[[str | StoreUnavailable | None], None]) -> None:
-        """The run's stored arguments (JSON text); ``None``: they are gone."""
+    def fetch(self, held: Held, then: Callable[[Fetched], None]) -> None:
+        """The run's stored arguments."""
         ref = held.task.arguments_ref
         if ref is not None:
             self._errands.send(held.run_id, partial(self._text, ref), then)
@@ -181,7 +185,8 @@ class Desk:
             self._with_log(held, event, said._replace(result=result), then)
 
     def _keep_result(self, held: Held, event: Returned, said: Update, result: str, then: Then) -> None:
-        ref = f"results/{held.task.id}/{held.run_id}"
+        value = result.encode()
+        ref = result_reference(held.task.id, held.run_id, value)
 
         def kept(trouble: StoreUnavailable | None) -> None:
             del self._ending[held.run_id]
@@ -191,7 +196,7 @@ class Desk:
                 self._unkept(held, event, f"its result could not be kept: {trouble}", then, final=False)
 
         self._ending[held.run_id] = Ending(said, then, held.hold.ends, None)
-        self._errands.send(held.run_id, lambda: self._trouble(ref, result.encode()), kept)
+        self._errands.send(held.run_id, lambda: self._trouble(ref, value), kept)
 
     def _unkept(self, held: Held, event: Returned, why: str, then: Then, *, final: bool) -> None:
         failure = Failure(FailureKind.RESULT, "ResultNotKept", why)
@@ -214,7 +219,7 @@ class Desk:
         if len(log) <= LOG_TAIL:
             then(said)
             return
-        ref = f"logs/{held.task.id}/{held.run_id}"
+        ref = log_reference(held.task.id, held.run_id, log)
 
         def kept(trouble: StoreUnavailable | None) -> None:
             if (ending := self._ending.pop(held.run_id, None)) is not None:
@@ -241,11 +246,11 @@ class Desk:
 
     # ------------------------------------------------------------ the calls themselves, on whatever thread
 
-    def _text(self, ref: str) -> str | StoreUnavailable | None:
+    def _text(self, ref: str) -> Fetched:
         try:
-            stored = self._store.get(ref)
-        except StoreUnavailable as unavailable:
-            return unavailable
+            stored = read(self._store, ref)
+        except (StoreUnavailable, StoreDamaged) as error:
+            return error
         return None if stored is None else stored.decode()
 
     def _trouble(self, ref: str, value: bytes) -> StoreUnavailable | None:
@@ -272,10 +277,13 @@ def ended(held: Held, kind: UpdateKind, event: Returned | Raised | Stopped) -> U
     return said._replace(log=event.log[-LOG_TAIL:].decode(errors="replace"), log_bytes=event.log_bytes)
 
 
-def missing_arguments(held: Held, now: int) -> Update:
-    """The report of a run whose stored arguments are gone: it can never start."""
-    why = f"the stored arguments {held.task.arguments_ref!r} are gone"
-    failure = Failure(FailureKind.ARGUMENTS, "ArgumentsMissing", why)
+def missing_arguments(held: Held, damaged: StoreDamaged | None, now: int) -> Update:
+    """The report of a run whose stored arguments are gone, or are others than were submitted: it can never start."""
+    if damaged is None:
+        why = f"the stored arguments {held.task.arguments_ref!r} are gone"
+        failure = Failure(FailureKind.ARGUMENTS, "ArgumentsMissing", why)
+    else:
+        failure = Failure(FailureKind.ARGUMENTS, "ArgumentsDamaged", str(damaged))
     return held.update(UpdateKind.FAILED)._replace(ended_boot=now, failure=failure, unrecoverable=True)
 
 

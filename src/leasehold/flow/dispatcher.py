@@ -60,6 +60,7 @@ class Dispatcher:
         largest_window: int,
         most_receives: int,
         claims_before_run: bool = False,
+        sign: Callable[[str], str] = str,
     ) -> None:
         self._ledger = ledger
         self._queues = queues
@@ -69,6 +70,7 @@ class Dispatcher:
         self._largest = largest_window
         self._most_receives = most_receives
         self._claims_before_run = claims_before_run
+        self._sign = sign
         self._windows: dict[str, Window] = {}
         self._unsent: dict[str, Sequence[Unsent]] = {}
         self._resting: dict[str, int] = {}
@@ -141,7 +143,7 @@ class Dispatcher:
             queue=task.queue,
             most_receives=self._most_receives,
         )
-        return Message(encode_task_message(body), group=outgoing.tenant, dedup=f"{task.id}.{task.n}")
+        return Message(self._sign(encode_task_message(body)), group=outgoing.tenant, dedup=f"{task.id}.{task.n}")
 
     def _send_again(self, name: str) -> int:
         now = self._ledger.now()

@@ -31,7 +31,9 @@ class Intake:
         knows: Callable[[str], bool],
         room: Callable[[], int],
         give: Callable[[Sequence[Held]], None],
+        verified: Callable[[object], object] = lambda body: body,
     ) -> None:
+        """``verified`` takes a body and gives what was signed in it; raises ``MalformedMessage``."""
         self._queues = queues
         self._reporter = reporter
         self._clock = clock
@@ -40,6 +42,7 @@ class Intake:
         self._knows = knows
         self._room = room
         self._give = give
+        self._verified = verified
         self._leases: dict[str, int] = {}
         self._first = 0
 
@@ -88,7 +91,7 @@ class Intake:
 
     def _open(self, queue: Queue, delivery: Delivery, hold: Hold, server_time: int) -> Held | Entry:
         try:
-            message = single(decode_task_message(delivery.body))
+            message = single(decode_task_message(self._verified(delivery.body)))
         except MalformedMessage as error:
             what = quarantined(queue.name, delivery.body, str(error))
             return Entry(what, Fate.DELETE_AFTER, queue, delivery.receipt, hold.ends)

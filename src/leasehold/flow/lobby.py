@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from leasehold.core.errors import StoreUnavailable
-from leasehold.flow.desk import Desk
+from leasehold.core.errors import StoreDamaged, StoreUnavailable
+from leasehold.flow.desk import Desk, Fetched
 from leasehold.flow.held import Held
 from leasehold.ports.clock import Clock
 
@@ -27,9 +27,9 @@ class Fetching(NamedTuple):
 
 
 class Lobby:
-    """Belongs to the worker's thread. ``missing`` takes what can never start: its arguments are gone."""
+    """Belongs to the worker's thread. ``missing`` takes what can never start: its arguments are gone, or damaged."""
 
-    def __init__(self, desk: Desk, clock: Clock, missing: Callable[[Held], None]) -> None:
+    def __init__(self, desk: Desk, clock: Clock, missing: Callable[[Held, StoreDamaged | None], None]) -> None:
         self._desk = desk
         self._clock = clock
         self._missing = missing
@@ -45,7 +45,7 @@ class Lobby:
         if held.arguments is not None:
             self.ready.append(held)
         elif held.task.arguments_ref is None:
-            self._missing(held)
+            self._missing(held, None)
         else:
             self._fetch(Fetching(held))
 
@@ -80,7 +80,7 @@ class Lobby:
         self._fetching[held.run_id] = fetching
         self._desk.fetch(held, partial(self._fetched, held))
 
-    def _fetched(self, held: Held, got: str | StoreUnavailable | None) -> None:
+    def _fetched(self, held: Held, got: Fetched) -> None:
         if held.run_id not in self._fetching:
             return  # it was turned away meanwhile
         if isinstance(got, StoreUnavailable):  # tried again while it may wait; given back now, it would come back now
@@ -88,11 +88,11 @@ class Lobby:
             self._fetching[held.run_id] = Fetching(held, again, f"its arguments could not be read: {got}")
             return
         del self._fetching[held.run_id]
+        if got is None or isinstance(got, StoreDamaged):
+            self._missing(held, got)
+            return
         held.arguments = got
-        if got is None:
-            self._missing(held)
-        else:
-            self.ready.append(held)
+        self.ready.append(held)
 
 
 def outwaited(held: Held, now: int) -> bool:

@@ -8,6 +8,7 @@ from functools import partial
 from threading import Condition
 from typing import NamedTuple
 
+from leasehold.core.errors import StoreDamaged
 from leasehold.core.reports import Update, UpdateKind
 from leasehold.flow.desk import CANCELLED, Desk, missing_arguments, too_short
 from leasehold.flow.gate import Gate
@@ -217,8 +218,8 @@ class Worker:
             start_by_boot=start_by,
         )
 
-    def _arguments_gone(self, held: Held) -> None:
-        self._report(held, missing_arguments(held, self._clock.boot()), Fate.DELETE_BEFORE)
+    def _arguments_gone(self, held: Held, damaged: StoreDamaged | None) -> None:
+        self._report(held, missing_arguments(held, damaged, self._clock.boot()), Fate.DELETE_BEFORE)
 
     # ------------------------------------------------------------ what happened
 

@@ -1,7 +1,7 @@
 """What goes over the queues: versioned JSON envelopes, ASCII-escaped, and refused unless they are exactly right.
 
 ``tasks`` is what the orchestrator sends to workers, ``status`` what they report, ``capability`` what entitles them to
-report it, ``strict`` what both formats refuse before they look inside.
+report it, ``signature`` how a task message carries one, ``strict`` what both formats refuse before they look inside.
 """
 
 from leasehold.core.wire.capability import capability, verify

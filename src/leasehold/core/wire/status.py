@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 
 from leasehold.core.errors import MalformedMessage, TooLarge
 from leasehold.core.model import Failure, FailureKind
+from leasehold.core.references import is_log, is_result
 from leasehold.core.reports import Malformed, Update, UpdateKind
 from leasehold.core.wire.strict import (
     BODY_LIMIT,
@@ -347,6 +348,8 @@ def _update(report: dict[str, Any]) -> WireUpdate:
     if not report.keys() <= _TAKEN[kind]:
         surplus = sorted(report.keys() - _TAKEN[kind])
         raise MalformedMessage(f"{surplus[0]}: a {kind} report has none")
+    if "log_ref" in report and not is_log(report["log_ref"], report["task_id"], report["run_id"]):
+        raise MalformedMessage("log_ref: not where the log of this run is kept")
     if kind is UpdateKind.COMPLETED:
         _check_result(report)
     elif kind is UpdateKind.FAILED:
@@ -364,6 +367,8 @@ def _check_result(report: dict[str, Any]) -> None:
         if not text.isascii():
             raise MalformedMessage("result: not ASCII")
         strict_json(text)
+    elif not is_result(report["result_ref"], report["task_id"], report["run_id"]):
+        raise MalformedMessage("result_ref: not where the result of this run is kept")
 
 
 def _readable(raw: Json) -> str | None:

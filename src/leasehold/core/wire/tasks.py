@@ -8,6 +8,8 @@ from pydantic import Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from leasehold.core.errors import MalformedMessage, TooLarge
+from leasehold.core.references import is_arguments
+from leasehold.core.wire.signature import unwrapped
 from leasehold.core.wire.strict import (
     BODY_LIMIT,
     DEPTH_LIMIT,
@@ -96,9 +98,12 @@ def encode_task_message(message: TaskMessage) -> str:
 
 
 def decode_task_message(body: object) -> TaskMessage:
-    """What a worker received; raises ``MalformedMessage`` with the reason unless it is exactly right."""
+    """What a worker received; raises ``MalformedMessage`` with the reason unless it is exactly right.
+
+    A signature in front of it is not looked at: who has keys verifies it first.
+    """
     try:
-        envelope = _envelope.validate_python(parse(body))
+        envelope = _envelope.validate_python(parse(unwrapped(body)))
     except ValidationError as error:
         raise MalformedMessage(reason_of(error)) from None
     tasks = tuple(map(_decode, envelope["tasks"]))
@@ -126,6 +131,8 @@ def _encode(task: WireTask) -> str:
 def _decode(task: _Task) -> WireTask:
     if ("args" in task) == ("args_ref" in task):
         raise MalformedMessage("a task has either args or args_ref")
+    if "args_ref" in task and not is_arguments(task["args_ref"], task["id"]):
+        raise MalformedMessage("args_ref: not where the arguments of this task are kept")
     return WireTask(
         id=task["id"],
         n=task["n"],
