@@ -195,6 +195,7 @@ class Parts(Backends):
             grace=settings.term_grace,
             also=settings.worker_environment,
             recycling=Recycling(settings.recycle_runs or sys.maxsize, settings.recycle_mib or sys.maxsize),
+            adopt=True,
         )
         try:
             slots.knows("")  # waits until it is loaded

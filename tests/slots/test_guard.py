@@ -118,10 +118,7 @@ def test_a_run_that_kills_its_guard_dies_with_all_that_it_started(make: Make, he
     assert bench.run("add", a=1).result == "3"
 
 
-def test_a_run_that_stops_its_guard_is_killed_all_the_same(
-    make: Make, held: Held, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("leasehold.adapters.slots.slot.GUARD_TIME", 100)
+def test_a_run_that_stops_its_guard_is_killed_all_the_same(make: Make, held: Held) -> None:
     bench = make()
     run_id = bench.start("stop_guard", lease=1_500, fifo=held.path)
     held.wait_until_held()

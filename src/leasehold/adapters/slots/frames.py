@@ -61,25 +61,34 @@ class Decoder:
         self._rest = b""
 
     def feed(self, piece: bytes) -> list[Message]:
-        """The messages that are complete now.
+        """The messages that are complete now, up to where garbage begins: a run may have begun just before it.
 
         Raises:
-            Garbage: somebody else wrote into this pipe.
+            Garbage: somebody else wrote into this pipe, and nothing of ours is left before it.
         """
         data = self._rest + piece if self._rest else piece
         messages: list[Message] = []
         start = 0
-        while len(data) - start >= HEADER.size:
-            mark, length = HEADER.unpack_from(data, start)
-            if mark != MARK or length > MOST:
-                raise Garbage
-            end = start + HEADER.size + length
-            if len(data) < end:
-                break
-            messages += parse(data[start + HEADER.size : end])
-            start = end
+        try:
+            while (end := frame_end(data, start)) is not None:
+                messages += parse(data[start + HEADER.size : end])
+                start = end
+        except Garbage:
+            if not messages:
+                raise
         self._rest = data[start:]
         return messages
+
+
+def frame_end(data: bytes, start: int) -> int | None:
+    """Where the frame that begins there ends; ``None`` while it is not complete."""
+    if len(data) - start < HEADER.size:
+        return None
+    mark, length = HEADER.unpack_from(data, start)
+    if mark != MARK or length > MOST:
+        raise Garbage
+    end = start + HEADER.size + length
+    return end if end <= len(data) else None
 
 
 def parse(body: bytes) -> list[Message]:

@@ -9,10 +9,12 @@ is left. It acts
 
 - when the pipe to the worker ends, because the worker is dead: it kills everything at once;
 - when the worker says so: ``T`` asks every descendant to end, ``K`` kills them;
-- at the instants that the worker wrote into shared memory, which it reads at least once a second: that costs the
+- at the instants that the worker wrote into shared memory, which it reads a few times a second: that costs the
   worker one store per run and holds even when the worker is stopped or busy. The worker is exact, the guard is the
-  backstop, at most a second late;
+  backstop, at most ``TICK`` late;
 - when the child ends: it kills what the child left behind, and then says how the child ended.
+
+Whoever runs as the same user can stop it with a signal. So the kernel is asked to continue it at every ``TICK``.
 """
 
 from __future__ import annotations
@@ -32,13 +34,20 @@ TERM_AT, KILL_AT = 0, 1
 """Words for the guard: when to ask and when to kill, in ms on ``CLOCK``; 0 = never."""
 ANNOUNCED = 1
 """Word for the child: the request to end is ours."""
+TICK = 400
+"""ms between two looks at the words: less than the least time that a margin leaves for reaping."""
 LONGEST_SLEEP = 1_000
+"""ms between two looks that nobody asks for, where the kernel wakes the guard more often than that."""
 MEMORY_SLEEP = 200
 OOM_SCORE = 500
 RETRY = 5
 """ms between two attempts to kill what is left."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+SIGEVENT_INTS = 16
+SIGEV_SIGNO = ctypes.sizeof(ctypes.c_void_p) // ctypes.sizeof(ctypes.c_int)
+"""Size of ``struct sigevent``, and where in it the signal's number stands, in ints."""
+LISTENED_TO = {signal.SIGCHLD, signal.SIGCONT}
+IGNORED = signal.valid_signals() - LISTENED_TO - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def now() -> int:
@@ -50,6 +59,25 @@ def prctl(option: int, value: int) -> None:
     """Set an attribute of this process; other systems than Linux have none of these."""
     if LINUX:
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def continue_for_ever() -> bool:
+    """Let the kernel continue this process at every ``TICK``, so that nobody stops it for good; whether it does.
+
+    The signal needs a handler: Linux 6.13 and later stop a timer whose signal is ignored.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not LINUX or not hasattr(libc, "timer_create"):  # glibc before 2.34 has it elsewhere
+        return False
+    event = (ctypes.c_int * SIGEVENT_INTS)()
+    event[ctypes.sizeof(ctypes.c_void_p) // ctypes.sizeof(ctypes.c_int)] = (
+        signal.SIGCONT
+    )  # struct sigevent, sigev_signo
+    timer = ctypes.c_void_p()
+    if libc.timer_create(CLOCK, event, ctypes.byref(timer)) != 0:
+        return False
+    tick = TICK * 1_000_000
+    return libc.timer_settime(timer, 0, (ctypes.c_long * 4)(0, tick, 0, tick), None) == 0
 
 
 def prefer_to_die() -> None:
@@ -102,12 +130,24 @@ LISTED = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # noqa: PTH1
 children = children_by_kernel if LISTED else children_by_scan
 
 
-def descendants() -> list[int]:
-    """Everything below this process, parents first."""
-    found = children(os.getpid())
+def descendants(*, stopping: bool = False, of: int = 0) -> list[int]:
+    """Everything below this process, or below ``of``, parents first.
+
+    ``stopping``: each is stopped before it is asked for its children, so it has no more of them than it says.
+    """
+    found = children(of or os.getpid())
     for pid in found:
+        if stopping:
+            send(pid, signal.SIGSTOP)
         found += children(pid)  # the list grows while it is walked
     return found
+
+
+def kill_all(pids: list[int]) -> None:
+    """Kill these, each with its whole process group."""
+    for pid in pids:
+        kill_group(pid)
+        send(pid, signal.SIGKILL)
 
 
 def send(pid: int, number: int) -> None:
@@ -150,11 +190,13 @@ class Guard:
         self.status: int | None = None
         self.asked = False
         self.late = False
+        self.longest_sleep = TICK
         self.woken, wake = os.pipe()
         for end in (self.woken, wake):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, wake_only)
+        for number in LISTENED_TO:
+            signal.signal(number, wake_only)
         for number in IGNORED:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whatever the worker's thread had blocked
@@ -199,7 +241,7 @@ class Guard:
 
     def patience(self) -> int:
         """Count the ms until the next instant at which something may have to be done."""
-        longest = MEMORY_SLEEP if self.memory else LONGEST_SLEEP
+        longest = MEMORY_SLEEP if self.memory else self.longest_sleep
         due = [at for at in (self.words[KILL_AT], 0 if self.asked else self.words[TERM_AT]) if at]
         return max(0, min([longest, *(at - now() for at in due)]))
 
@@ -231,9 +273,9 @@ class Guard:
             return "memory"
         return "orphaned" if os.getppid() != self.worker else None
 
-    def below(self) -> list[int]:
+    def below(self, *, stopping: bool = False) -> list[int]:
         """Every process below this one; elsewhere than on Linux, the child is all that can be known."""
-        return descendants() if LINUX else [self.child]
+        return descendants(stopping=stopping) if LINUX else [self.child]
 
     def passed(self, word: int) -> bool:
         """Whether the instant in that word is over."""
@@ -271,12 +313,7 @@ class Guard:
         if not LINUX:
             kill_group_of_the_dead(self.child)
         while self.reap():
-            found = self.below()
-            for pid in found:
-                send(pid, signal.SIGSTOP)  # first of all: what stands still can neither fork nor reap
-            for pid in found:
-                kill_group(pid)
-                send(pid, signal.SIGKILL)
+            kill_all(self.below(stopping=True))  # what stands still can neither fork nor reap
             waiting.poll(RETRY)
             drain(self.woken)
 
@@ -324,6 +361,7 @@ def main(arguments: list[str]) -> None:
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     guard = Guard(control, words, child_words, memory, arguments[7])
     guard.start(arguments[8:], output, pipes)
+    guard.longest_sleep = LONGEST_SLEEP if continue_for_ever() else TICK
     why = guard.watch()
     guard.kill()
     if why != "orphaned":

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from leasehold.adapters.slots.boot import boot
 from leasehold.adapters.slots.deaths import OutOfMemory
 from leasehold.adapters.slots.environment import scrubbed
+from leasehold.adapters.slots.orphans import Orphans
 from leasehold.adapters.slots.process import Launch
 from leasehold.adapters.slots.slot import Kind, Shared, Slot
 from leasehold.adapters.slots.starts import Starts
@@ -45,6 +46,7 @@ class SlotPool:
         recycling: when children are replaced.
         memory_limit: bytes that one slot's processes may use together; ``None`` = no limit.
         loader: dotted name of the function that turns ``spec`` into handlers, imported in the child only.
+        adopt: this process runs nothing but slots, and takes every orphan below it for theirs.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class SlotPool:
         recycling: Recycling | None = None,
         memory_limit: int | None = None,
         loader: str = LOADER,
+        adopt: bool = False,
     ) -> None:
         self._recycling = recycling or Recycling()
         self._tempo = Tempo()
@@ -74,7 +77,7 @@ class SlotPool:
         for end in (self._woken, self._wake):
             os.set_blocking(end, False)
         self._poll.register(self._woken, READABLE)
-        launch = Launch(spec, loader, scrubbed(env, also), memory_limit or 0)
+        launch = Launch(spec, loader, scrubbed(env, also), memory_limit or 0, Orphans(adopt=adopt))
         self._shared = Shared(launch, grace, OutOfMemory(), self._returned.extend, self._tempo.learn)
         self._slots = [self._open() for _ in range(count)]
 

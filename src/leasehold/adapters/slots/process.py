@@ -11,20 +11,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from leasehold.adapters.slots import guard
 from leasehold.adapters.slots.boot import KILL_AT, REVOKED, TERM_AT, WORDS_BYTES, words
 from leasehold.adapters.slots.frames import Decoder, Message, encode
+from leasehold.adapters.slots.orphans import MARK, Orphans
 from leasehold.adapters.slots.spool import Spool
 
 PIECE = 1 << 18
-GUARD_SECONDS = 10
+GUARD_SECONDS = 1
 """A guard whose pipe has ended goes at once, unless something has stopped it."""
-MARK = "_LEASEHOLD_SLOT"
-"""Variable by which the processes of a slot are found again when its guard is gone."""
 BOOTSTRAP = (
     "import sys; sys.path[:] = sys.argv.pop().split('\\n'); from leasehold.adapters.slots.child import main; main()"
 )
@@ -38,6 +36,7 @@ class Launch(NamedTuple):
     environment: Mapping[str, str]
     memory: int
     """Bytes that a child and all its descendants may have in use together; 0 = no limit."""
+    orphans: Orphans
 
 
 class Death(NamedTuple):
@@ -69,7 +68,6 @@ class Process:
         theirs = [control.fileno(), guard_words, child_words, raw, inward, outward]
         child = [sys.executable, *interpreter_flags(), "-c", BOOTSTRAP, *map(str, (inward, outward, child_words))]
         child += [self.folder, launch.loader, launch.spec, "\n".join(sys.path)]
-        self._mark = f"{MARK}={Path(self.folder).name}"
         command = [sys.executable, "-I", "-S", guard.__file__, *map(str, (*theirs, launch.memory)), self.folder, *child]
         self._guard = subprocess.Popen(
             command,
@@ -79,6 +77,8 @@ class Process:
             pass_fds=theirs,
             start_new_session=True,
         )
+        launch.orphans.guards.add(self._guard.pid)
+        self._orphans = launch.orphans
         control.detach()
         for fd in theirs:
             os.close(fd)
@@ -136,8 +136,15 @@ class Process:
     def _tell(self, word: bytes) -> None:
         try:
             self.control.send(word)
+            self._guard.send_signal(signal.SIGCONT)  # a run may have stopped it
         except (BlockingIOError, BrokenPipeError, ConnectionResetError):
             return  # it has been told before, or it is gone
+
+    def help(self) -> None:
+        """Do a guard's work, who does not get to it: kill everything below it, then let it go on."""
+        if sys.platform == "linux" and self._guard.poll() is None:
+            guard.kill_all(guard.descendants(stopping=True, of=self._guard.pid))
+        self._guard.send_signal(signal.SIGCONT)
 
     def destroy(self) -> None:
         """Kill the guard itself; the kernel then kills the child, and ``bury`` what that leaves."""
@@ -160,13 +167,15 @@ class Process:
     def bury(self) -> None:
         """Give back everything; the guard is gone already, or goes when its pipe closes."""
         self.control.close()
+        self._guard.send_signal(signal.SIGCONT)
         try:
             self._guard.wait(GUARD_SECONDS)
-        except subprocess.TimeoutExpired:  # something stopped it
+        except subprocess.TimeoutExpired:  # something stops it again and again
             self._guard.kill()
             self._guard.wait()
+        self._orphans.guards.remove(self._guard.pid)
         if self._guard.returncode != 0:
-            kill_marked(self._mark)
+            self._orphans.kill(Path(self.folder).name)
         for fd in (self.inward, self.outward, self.raw):
             os.close(fd)
         self.words.release()
@@ -200,22 +209,6 @@ def read_some(fd: int) -> bytes | None:
         return os.read(fd, PIECE) or None
     except BlockingIOError:
         return b""
-
-
-def kill_marked(mark: str) -> None:
-    """Kill every process that was started with that variable, until there is none: the work of a guard that is dead."""
-    while pids := [int(file.parent.name) for file in Path("/proc").glob("[0-9]*/environ") if holds(file, mark)]:
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def holds(environment: Path, mark: str) -> bool:
-    """Whether a process, unless it is dead, was started with that variable."""
-    try:
-        return mark.encode() in environment.read_bytes().split(b"\0")
-    except OSError:
-        return False
 
 
 def interpreter_flags() -> list[str]:

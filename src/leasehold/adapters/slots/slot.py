@@ -36,8 +36,11 @@ TAMPERED = Failure(
 
 STUCK = 25
 """ms without a word from a child that has short runs in hand, after which what has not begun is taken back."""
-GUARD_TIME = 10_000
-"""ms that a guard may take to kill everything before it counts as stopped."""
+HELP_AFTER = 100
+"""ms that a guard may take to kill everything before the worker does it too: something has stopped it, perhaps."""
+HELP_EVERY = 25
+GUARD_TIME = 2_000
+"""ms after which a guard that says nothing is killed itself."""
 
 
 class Kind(NamedTuple):
@@ -93,6 +96,7 @@ class Slot:
         self._gone_by = NEVER
         """When it is killed, once it was told to leave or has closed its pipe."""
         self._killed_at: int | None = None
+        self._help_at = NEVER
         self._tampered = False
 
     @property
@@ -182,13 +186,17 @@ class Slot:
         return self.open and not self.shares and now - self.heard_at < STUCK
 
     def _kill(self, now: int) -> None:
-        """Kill all of it; a guard that does not manage goes first, and drags its child along."""
+        """Kill all of it; a guard that does not manage is helped, and goes too if that does not help."""
         self.leaving = True
         if self._killed_at is None:
             self._killed_at = now
+            self._help_at = now + HELP_AFTER
             self.process.kill()
-        elif now - self._killed_at >= GUARD_TIME:
-            self.process.destroy()
+        elif now >= self._help_at:
+            self._help_at = now + HELP_EVERY
+            self.process.help()
+            if now - self._killed_at >= GUARD_TIME:
+                self.process.destroy()
 
     def _end(self, seq: int, entry: Entry, now: int) -> None:
         """Make a run end: an async one is cancelled, a plain one is asked to end with its whole process."""
@@ -233,7 +241,7 @@ class Slot:
 
     def _mind_the_guard(self) -> None:
         if self._killed_at is not None:
-            self.alarm = self._killed_at + GUARD_TIME
+            self.alarm = self._help_at
 
     # ------------ hearing of it
     def take(self) -> list[SlotEvent]:

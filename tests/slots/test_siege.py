@@ -1,0 +1,32 @@
+"""S10 under attack: whatever runs do, and whatever becomes of the worker, nothing of them outlives its lease."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.slots.siege import FATES, MARGIN, besiege
+
+ROUNDS = 16
+"""Of each fate in `make prove`: over 1,000 runs that are still there at their deadline."""
+WIDE = 5_000
+"""ms of margin where other tests keep the machine busy: who is alive then has got away."""
+EACH = [(fate, seed) for fate in FATES for seed in range(1, ROUNDS + 1)]
+
+
+def check(fate: str, seed: int, folder: Path, margin: int) -> None:
+    seen = besiege(fate, seed, folder, margin)
+    assert seen["survivors"] == []
+    assert [run for run in seen["runs"] if not run["processes"] or run["to_lease_end"] >= 0] == []
+    assert sum(run["overran"] for run in seen["runs"]) >= (10 if fate == "killed" else 20), seen
+    assert not [run for run in seen["runs"] if run["end"] == "Returned"]
+
+
+@pytest.mark.parametrize("fate", FATES)
+def test_nothing_outlives_its_lease_whatever_it_does(tmp_path: Path, fate: str) -> None:
+    check(fate, 0, tmp_path, WIDE)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize(("fate", "seed"), EACH)
+def test_nothing_outlives_the_least_margin_whatever_it_does(tmp_path: Path, fate: str, seed: int) -> None:
+    check(fate, seed, tmp_path, MARGIN)
