@@ -80,7 +80,7 @@ def test_the_spool_of_a_worker_that_was_killed_is_removed(
 
 
 def test_the_leash_holds_while_the_worker_is_stopped(worker: Worker, held: Held) -> None:
-    worker.start("ignore_requests", held, lease=1_000)
+    worker.start("ignore_requests", held, lease=4_000)
     worker.process.send_signal(signal.SIGSTOP)
     held.wait_until_free()
 
