@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
-from random import SystemRandom
+from random import Random, SystemRandom
 
 from leasehold.adapters.clock import SystemClock
 from leasehold.adapters.database import worker_role
@@ -23,7 +23,7 @@ from leasehold.flow.client import Client
 from leasehold.flow.dead_letters import DeadLetters
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
-from leasehold.flow.errands import Errands, Threads
+from leasehold.flow.errands import Errands, Executor, Threads
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.marks import Marks
@@ -35,8 +35,10 @@ from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.service import Stop
 from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
+from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Queue
 from leasehold.ports.reports import Claims, Outbox
+from leasehold.ports.slots import Slots
 from leasehold.ports.store import Store
 from leasehold.ports.views import Views
 from leasehold.settings import Settings
@@ -52,11 +54,14 @@ PATIENCE = 30_000
 
 
 class Parts(Backends):
-    """What several roles share, each part made at first use from the settings. Close it when done."""
+    """What several roles share, each part made at first use from the settings. Close it when done.
 
-    def __init__(self, settings: Settings) -> None:
-        self.clock = SystemClock()
-        self.random = SystemRandom()
+    ``clock`` and ``random`` replace the machine's.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None, random: Random | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self.random = random or SystemRandom()
         self.ids = IdMaker(self.clock, self.random)
         super().__init__(settings, self.clock, self.random)
 
@@ -72,6 +77,13 @@ class Parts(Backends):
             ids=self.ids,
             payload_limit=self.settings.payload_limit,
         )
+
+    @cached_property
+    def executor(self) -> Executor:
+        """By whom a worker has its store calls made."""
+        threads = Threads(STORE_THREADS)
+        self._open.callback(threads.close)
+        return threads
 
     def orchestrator(self) -> Orchestrator:
         """An orchestrator, not yet serving."""
@@ -147,7 +159,7 @@ class Parts(Backends):
 
     def _node(
         self,
-        slots: SlotPool,
+        slots: Slots,
         reporter: Reporter,
         claims: Claims,
         store: Store,
@@ -155,13 +167,11 @@ class Parts(Backends):
         name: str | None,
     ) -> WorkerNode:
         settings = self.settings
-        threads = Threads(STORE_THREADS)
-        self._open.callback(threads.close)
         worker = Worker(
             slots,
             reporter,
             claims,
-            Desk(store, self.clock, Errands(threads, slots.wake), limit=settings.payload_limit),
+            Desk(store, self.clock, Errands(self.executor, slots.wake), limit=settings.payload_limit),
             self.clock,
             size=settings.worker_slots,
             margin=settings.lease_margin,
@@ -183,7 +193,7 @@ class Parts(Backends):
         ]
         return WorkerNode(intakes, worker, reporter, slots, self.clock, poll=settings.long_poll, patience=PATIENCE)
 
-    def _slots(self) -> SlotPool:
+    def _slots(self) -> Slots:
         """Slots whose application is loaded: a broken one ends the worker before it receives anything."""
         settings = self.settings
         if settings.app is None:
