@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return serve(theatre)
         if given.count:
             for name in names:
-                print(*table(name, theatre.base(name).ended.journal), sep="\n")  # noqa: T201 - a program talks by printing
+                say(*table(name, theatre.base(name).ended.journal))
             return 0
         if given.pairs:
             first, _, last = given.pairs.partition("..")
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.all:
             return every(theatre, names)
         outcome = theatre.killed(names[0], [parsed(point) for point in given.points])
-        print(told(outcome, whole=True))  # noqa: T201
+        say(told(outcome, whole=True))
         return bool(outcome.problems)
 
 
@@ -115,7 +115,7 @@ def serve(theatre: Theatre) -> int:
         failed = [told(each) for each in killed(theatre, site, points)]
         alive = theatre.base(site) if points else played(theatre.places[site])
         crossed = [note.said for note in boundaries(alive.ended)]
-        print(json.dumps({"points": len(points), "failed": failed, "crossed": crossed}), flush=True)  # noqa: T201
+        say(json.dumps({"points": len(points), "failed": failed, "crossed": crossed}))
     return 0
 
 
@@ -131,9 +131,9 @@ def every(theatre: Theatre, names: Sequence[str]) -> int:
         began, points = monotonic(), theatre.points(name)
         for outcome in killed(theatre, name, points):
             wrong += 1
-            print(told(outcome), flush=True)  # noqa: T201
+            say(told(outcome))
         each = (monotonic() - began) / len(points)
-        print(f"{name}: {len(points)} points, {each:.2f} s each; broken so far: {wrong}", flush=True)  # noqa: T201
+        say(f"{name}: {len(points)} points, {each:.2f} s each; broken so far: {wrong}")
     return bool(wrong)
 
 
@@ -155,7 +155,7 @@ def pairs(theatre: Theatre, seeds: range, record: Path | None) -> int:
         if record is not None:
             with record.open("a") as file:
                 file.write(json.dumps(line) + "\n")
-        print(json.dumps({**line, "failures": failures}), flush=True)  # noqa: T201
+        say(json.dumps({**line, "failures": failures}))
     return bool(wrong)
 
 
@@ -170,7 +170,7 @@ def played_piece(theatre: Theatre, piece: range) -> dict[str, Any]:
         problems = [problem for problem in outcome.problems if not problem.startswith("nobody came to")]
         if problems:
             failures.append({"seed": seed, "again": command(site, deaths), "broken": problems})
-            print(told(outcome), flush=True)  # noqa: T201
+            say(told(outcome))
     return {
         "seeds": [piece.start, piece.stop - 1],
         "date": datetime.now(UTC).date().isoformat(),
@@ -180,6 +180,12 @@ def played_piece(theatre: Theatre, piece: range) -> dict[str, Any]:
         "seconds": round(monotonic() - began, 1),
         "failures": failures,
     }
+
+
+def say(*lines: str) -> None:
+    """Print, at once."""
+    sys.stdout.write("\n".join([*lines, ""]))
+    sys.stdout.flush()
 
 
 def commit() -> str:
