@@ -14,6 +14,9 @@ PIECES = 24
 """Into so many items are the points of one site cut, for two workers to share."""
 SLICE = 60
 """`make test` kills at every so many-th boundary."""
+pytestmark = pytest.mark.timeout(
+    1_800
+)  # processes die by the hundred: on a machine with other work that takes its time
 ROLES = {
     "client": {"client"},
     "orchestrator": {"start", "sweeper", "scheduler", "dispatcher"},
