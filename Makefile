@@ -3,7 +3,7 @@
 #   make test PY=/path/python     uses that environment as it is, and sets nothing up
 #   make test ARGS='-k lease'     passes ARGS to pytest
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format prove mutations bench lock clean setup-run setup-dev
+.PHONY: help demo test check format prove soak mutations bench lock clean setup-run setup-dev
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -42,6 +42,9 @@ format: setup-dev ## put the code in its format, and mend what can be mended
 
 prove: setup-dev ## search for counterexamples: properties, explored worlds, simulated roads
 	@scripts/prove $(ARGS)
+
+soak: setup-dev ## real processes on real servers, killed, cut off and crashed at random; then an independent checker
+	$(PY) -m tests.soak $(ARGS)
 
 mutations: setup-dev ## break the rules of core/ one at a time, and show that the tests notice each (long)
 	$(PY) scripts/mutations.py $(ARGS)

@@ -98,7 +98,7 @@ class Deployment:
         self.place = place
         self.app = app
         self.processes: dict[str, Process] = {}
-        self._all: list[Process] = []
+        self.everybody: list[Process] = []
 
     # ---------------------------------------------------------------- who knows what
 
@@ -144,7 +144,7 @@ class Deployment:
         command = [sys.executable, "-m", "leasehold", role, *options]
         process = Process(name, command, self.environment(role, name), home)
         self.processes[name] = process
-        self._all.append(process)
+        self.everybody.append(process)
         return process
 
     def stop(self) -> None:
@@ -162,7 +162,7 @@ class Deployment:
         """Run one command as an operator would, and look at its exit code; what it said."""
         command = [sys.executable, "-m", "leasehold", *arguments]
         process = Process(" ".join(arguments), command, self.environment("operator"), self.folder)
-        self._all.append(process)
+        self.everybody.append(process)
         ended = process.ended()
         assert code in (None, ended), f"leasehold {process.name}: exit code {ended}\n{process.output}"
         return Ran(ended, process.output)
@@ -239,12 +239,12 @@ class Deployment:
 
     def clean_up(self) -> None:
         """End everything, and tell what it said: pytest shows that where the test has failed."""
-        for process in self._all:
+        for process in self.everybody:
             process.clean_up()
         for made in ("parts", "connection"):
             if made in self.__dict__:
                 getattr(self, made).close()
-        for process in self._all:
+        for process in self.everybody:
             print(f"--- {process.name} ({process.popen.returncode})\n{process.output}")  # noqa: T201 - for pytest
 
 

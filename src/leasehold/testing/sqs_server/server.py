@@ -138,6 +138,10 @@ class SqsServer:
         """Every message of a queue, without receiving it, in the order in which they came."""
         return self._ask(lambda: list(self._account.find(name).shelf.copies.values()))
 
+    def purge(self) -> None:
+        """Forget every message of every queue, stopped or not, as ``PurgeQueue`` does; the queues stay."""
+        self._ask(self._purge)
+
     def polling(self, name: str) -> int:
         """How many long polls wait on a queue."""
         return self._ask(lambda: len(self._account.find(name).polls))
@@ -149,6 +153,10 @@ class SqsServer:
     def _drop(self) -> None:
         for connection in [*self._connections]:
             connection.drop()
+
+    def _purge(self) -> None:
+        for queue in self._account.queues.values():
+            queue.shelf.clear()
 
     def _ask(self, question: Callable[[], T]) -> T:
         """Ask in the event loop's thread, which alone touches the queues."""
