@@ -69,7 +69,18 @@ def test_what_stands_in_the_record_is_not_run_again(tmp_path: Path, capsys: pyte
     record = tmp_path / "soak.jsonl"
     line: dict[str, Any] = {"seed": 5, "topology": "two-queue", "minutes": 10.0, "tasks": 2000, "lost": 0}
     record.write_text(json.dumps(line) + "\n")
-    asked: Sequence[str] = ["--minutes", "10", "--seed", "5", "--topology", "two-queue", "--record", str(record)]
+    asked: Sequence[str] = [
+        "--minutes",
+        "10",
+        "--tasks",
+        "2000",
+        "--seed",
+        "5",
+        "--topology",
+        "two-queue",
+        "--record",
+        str(record),
+    ]
     assert main([*asked]) == 0
     assert capsys.readouterr().out == ""
     assert recorded(record) == [{name: line[name] for name in ("seed", "topology", "minutes", "tasks")}]
