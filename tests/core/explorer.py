@@ -49,7 +49,7 @@ class World:
         if task.open:
             yield events.Unsendable(task.n, "too large")
         if task.run_id is not None:
-            yield events.Recalled(task.run_id)
+            yield from (events.Recalled(task.run_id), events.Recalled(task.run_id, redispatch=True))
         debt = owed(task, now)
         if debt is not None:
             yield debt

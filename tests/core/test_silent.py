@@ -6,6 +6,7 @@ from leasehold.core.alarms import alarm, owed, silence_ends
 from leasehold.core.events import (
     DeadLettered,
     Dispatched,
+    Draining,
     Due,
     Event,
     Expired,
@@ -96,8 +97,37 @@ def test_a_machine_that_is_gone_lapses_its_run_at_once() -> None:
     assert state(after(a_running_task(policy=ONE_LOSS), Recalled(RUN.run_id))) == "failed"
 
 
-def test_a_recall_never_makes_a_lease_longer() -> None:
-    assert after(a_running_task(), Recalled(RUN.run_id), at=OVER + 5).lease_until == OVER
+def test_where_a_claim_guards_every_run_a_recalled_task_is_due_at_once() -> None:
+    task = after(a_running_task(), Recalled(RUN.run_id, redispatch=True))
+    assert (state(task), task.losses, task.open) == ("pending/due", 1, False)
+
+
+def test_a_draining_run_is_never_recalled_its_message_may_be_anothers_by_now() -> None:
+    task = after(a_running_task(), Draining(RUN))
+    assert ignored(task, Recalled(RUN.run_id)) == "its worker gives it back by itself"
+
+
+def test_a_run_that_told_no_receipt_is_never_recalled() -> None:
+    task = a_running_task(RUN._replace(receipt=None))
+    assert ignored(task, Recalled(RUN.run_id)) == "its worker gives it back by itself"
+
+
+def test_a_run_is_recalled_only_while_its_lease_is_ahead_by_the_margin() -> None:
+    event = Recalled(RUN.run_id, margin=5_000)
+    assert kinds(decided(a_running_task(), event, at=OVER - 5_000).audit) == ["recalled"]
+    assert ignored(a_running_task(), event, at=OVER - 4_999) == "its lease is nearly over"
+    assert ignored(a_running_task(), Recalled(RUN.run_id), at=OVER + 1) == "its lease is nearly over"
+
+
+def test_a_run_is_recalled_once_whoever_says_so() -> None:
+    task = after(a_running_task(), Recalled(RUN.run_id))
+    assert task.receipt is None
+    assert ignored(task, Recalled(RUN.run_id)) == "that run does not hold the task"
+
+
+def test_a_recalled_machine_that_was_alive_gets_its_loss_back() -> None:
+    task = after(a_running_task(), Recalled(RUN.run_id), completed())
+    assert (state(task), task.losses) == ("completed", 0)
 
 
 def test_only_the_run_that_holds_the_task_is_recalled() -> None:

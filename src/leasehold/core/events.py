@@ -151,9 +151,15 @@ class Voided(NamedTuple):
 
 
 class Recalled(NamedTuple):
-    """The platform says that the machine of run ``run_id`` is gone for good."""
+    """The machine of run ``run_id`` is gone for good, as the platform or a person says (R13).
+
+    ``margin`` (ms): how much of its lease must be left, so that its message can still be shown again before the queue
+    shows it by itself. ``redispatch``: as in ``Lapsed``.
+    """
 
     run_id: str
+    margin: int = 0
+    redispatch: bool = False
 
 
 class Cancelled(NamedTuple):

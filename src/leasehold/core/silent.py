@@ -25,11 +25,22 @@ def on_lapsed(step: Step, event: Lapsed) -> Decision | Ignored:
 
 
 def on_recalled(step: Step, event: Recalled) -> Decision | Ignored:
-    """The machine is gone for good: what its lease would tell later is known now."""
+    """The machine is gone for good: what its lease would tell later is known now (R13).
+
+    Not where the run was draining: its worker may have given the message back, and another may hold it by now. Not
+    where its lease is nearly over: the queue may show the message by itself before anybody could, to whom it must not
+    be taken from.
+    """
     task = step.task
     if task.status is not Status.IN_PROGRESS or task.run_id != event.run_id:
         return step.ignored("that run does not hold the task")
-    step.quietly(lease_until=min(task.lease_until, step.now))
+    if task.receipt is None:
+        return step.ignored("its worker gives it back by itself")
+    if task.lease_until - step.now < event.margin:
+        return step.ignored("its lease is nearly over")
+    step.quietly(lease_until=min(task.lease_until, step.now), receipt=None)
+    if event.redispatch:
+        step.quietly(open=False)
     lapse(step, "recalled")
     return step.decision()
 

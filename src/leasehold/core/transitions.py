@@ -52,7 +52,7 @@ TABLE = (
     Transition("released", OUT, (QUEUED, DUE), stays=(QUEUED,)),
     Transition("refused", OUT, (QUEUED, SCHEDULED), stays=(QUEUED,)),
     Transition("lapsed", (IN_PROGRESS,), (LAPSED, DUE, FAILED)),
-    Transition("recalled", (IN_PROGRESS,), (LAPSED, FAILED)),
+    Transition("recalled", (IN_PROGRESS,), (LAPSED, DUE, FAILED)),
     Transition("lost", HELD, (FAILED,), stays=HELD),
     Transition("refunded", (FAILED,), (*OUT, DUE), stays=(*CLOSED, *OUT, FAILED, CANCELLED)),
     Transition("expired", (QUEUED, LAPSED), (DUE, FAILED), stays=(IN_PROGRESS, LAPSED, FAILED, CANCELLED)),
