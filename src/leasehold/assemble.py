@@ -24,19 +24,21 @@ from leasehold.flow.dead_letters import DeadLetters
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.errands import Errands, Executor, Threads
+from leasehold.flow.horizon import Horizon
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.marks import Marks
 from leasehold.flow.nodes import Orchestrator, Reader, WorkerNode
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
-from leasehold.flow.recorder import Recorder
+from leasehold.flow.recall import PlatformEvents, Recall, all_heard
+from leasehold.flow.recorder import RECORDING, Recorder
 from leasehold.flow.reporter import Reporter
 from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.service import Stop
 from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
 from leasehold.ports.clock import Clock
-from leasehold.ports.queue import Queue
+from leasehold.ports.queue import Dated, Queue
 from leasehold.ports.reports import Claims, Outbox
 from leasehold.ports.slots import Slots
 from leasehold.ports.store import Store
@@ -48,6 +50,9 @@ MOST_RECEIVES = 10
 
 STORE_THREADS = 16
 """Store calls that a worker may have under way at once; no thread is started before it is needed."""
+
+WATCHFUL = 2_000
+"""ms that a look at the status queue may wait where machines are recalled."""
 
 PATIENCE = 30_000
 """ms that a draining worker leaves to runs that might end by themselves."""
@@ -88,7 +93,7 @@ class Parts(Backends):
     def orchestrator(self) -> Orchestrator:
         """An orchestrator, not yet serving."""
         key = self.settings.capability_key or self.ledger.secret("capability")
-        readers, lag = self._readers(key)
+        readers, lag, heard = self._readers(key)
         dispatcher = Dispatcher(
             self.ledger,
             self.queues.tasks,
@@ -109,19 +114,35 @@ class Parts(Backends):
             claims_before_run=self._claiming,
         )
         scheduler = Scheduler(self.ledger, self.bell)
+        recall = Recall(
+            self.ledger,
+            self.queues.tasks,
+            heard,
+            self.clock,
+            self.bell,
+            margin=self.settings.lease_margin,
+            claims_before_run=self._claiming,
+        )
         poll = self.settings.long_poll
-        return Orchestrator(dispatcher, sweeper, scheduler, readers, self.bell, self.clock, poll=poll)
+        return Orchestrator(dispatcher, sweeper, scheduler, readers, self.bell, self.clock, poll=poll, recall=recall)
 
-    def _readers(self, key: bytes) -> tuple[dict[str, Reader], Callable[[], int]]:
-        """What takes messages from queues, and how far (ms) the recorder among them is behind."""
+    def _readers(self, key: bytes) -> tuple[dict[str, Reader], Callable[[], int], Callable[[], int]]:
+        """What takes messages from queues, how far (ms) the recorder among them is behind, what it has surely heard."""
         readers: dict[str, Reader] = {}
+        if self.events is not None:
+            readers["platform events"] = PlatformEvents(self.events, self.ledger)
         dead = self.queues.dead()
         if dead is not None:
             readers["dead letters"] = DeadLetters(dead, self.ledger, self.bell, key=key)
         if self._claiming:
-            return readers, lambda: 0
-        recorder = Recorder(self.queues.status(), self.ledger, self.bell, self.random, key=key)
-        return {"recorder": recorder, **readers}, lambda: recorder.lag
+            return readers, lambda: 0, self.clock.boot
+        status, patience = self.queues.status(), self.settings.long_poll
+        if self.events is not None:  # whoever waits for a recall waits for the looks of a recorder
+            patience = min(patience, WATCHFUL)
+        horizon = Horizon(self.clock, span=RECORDING + patience, patience=patience)
+        recorder = Recorder(status, self.ledger, self.bell, self.random, key=key, horizon=horizon)
+        heard = all_heard(status, self.clock) if isinstance(status, Dated) else horizon.heard
+        return {"recorder": recorder, **readers}, lambda: recorder.lag, heard
 
     @property
     def _claiming(self) -> bool:

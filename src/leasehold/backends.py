@@ -144,6 +144,18 @@ class Backends:
         return queues
 
     @cached_property
+    def events(self) -> Queue | None:
+        """Where the platform says which machines are gone; ``None`` where nobody listens."""
+        place = self.settings.events_place
+        if place is None:
+            return None
+        from leasehold.adapters.sqs.queues import SqsQueues
+
+        queues = SqsQueues("", place.region, clock=self._clock, random=self._random)
+        self._open.callback(queues.close)
+        return queues.events(place.name)
+
+    @cached_property
     def store(self) -> Store:
         """Where checkpoints and large values are."""
         from leasehold.adapters.store import open_store

@@ -13,8 +13,8 @@ from leasehold.adapters.database.connection import Sql
 from leasehold.adapters.database.sql import digest, load, saved
 from tests.database.sqlite_bench import SqliteBench
 
-BOOKS = ("chores", "ledger", "pages", "views")
-SMALL = r"counters|counter_deltas|queues|batches|operations|quarantine|anon_1"
+BOOKS = ("chores", "ledger", "pages", "recall", "views")
+SMALL = r"counters|counter_deltas|gone|queues|batches|operations|quarantine|anon_1"
 """Tables that grow with what people name, not with the tasks; and results of subqueries."""
 FIRST_OF_ALL = {"last", "newest task", "newest number"}
 """They look at the last row of the table."""
@@ -76,6 +76,7 @@ def test_no_statement_sorts_what_grows_with_the_tasks(bench: SqliteBench, book: 
         ("ledger", "asleep", "tasks_asleep (state=? AND alarm<?)"),
         ("ledger", "alarmed", "tasks_alarmed (alarm>? AND alarm<?)"),
         ("ledger", "change task", "INTEGER PRIMARY KEY (rowid=?)"),
+        ("recall", "workers", "tasks_held (state=? AND worker>?)"),
         ("views", "outcomes", "sqlite_autoindex_tasks_1 (id=?)"),
         ("views", "ended", "tasks_ended (batch=? AND ended_no>?)"),
         ("pages", "down state", "tasks_by_state (state=? AND number>? AND number<?)"),

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.intake import Intake
+from leasehold.flow.recall import Recall
 from leasehold.flow.reporter import Reporter
 from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.service import Loop, Service, Stop
@@ -66,7 +67,7 @@ class Reader(Protocol):
 
 
 class Orchestrator:
-    """Dispatcher, sweeper, scheduler, and readers of queues. Any number of them serve one ledger, without a leader.
+    """Dispatcher, sweeper, scheduler, recall, readers of queues. Any number of them serve one ledger, without a leader.
 
     ``readers`` are the roles that take messages from a queue, by name; each is given ``poll``, the ms that one look
     may wait for the first message.
@@ -82,7 +83,9 @@ class Orchestrator:
         clock: Clock,
         *,
         poll: int,
+        recall: Recall | None = None,
     ) -> None:
+        self._recall = recall
         self._dispatcher = dispatcher
         self._sweeper = sweeper
         self._scheduler = scheduler
@@ -100,6 +103,7 @@ class Orchestrator:
                 *(Loop(name, poll.step, poll.rest) for name, poll in polls.items()),
                 Loop("sweeper", self._sweeper.step, lambda: stop.wait(CLOCKWORK)),
                 Loop("scheduler", self._scheduler.step, lambda: stop.wait(CLOCKWORK)),
+                *(Loop("recall", each.step, lambda: stop.wait(CLOCKWORK)) for each in [self._recall] if each),
             ],
             stop,
             random,

@@ -10,9 +10,10 @@ from leasehold.core.errors import Unavailable
 from leasehold.core.model import Decision
 from leasehold.core.reports import Malformed
 from leasehold.core.wire import WireUpdate, decode_status_message, event_of, payload_of, quarantined, verify
+from leasehold.flow.horizon import Horizon
 from leasehold.ports.clock import Bell
 from leasehold.ports.ledger import Applied, Change, Ledger
-from leasehold.ports.queue import Delivery, Queue
+from leasehold.ports.queue import Delivery, Queue, Received
 
 RECORDING = 20_000
 """ms that a status message is hidden while it is recorded; a recorder that dies gives it back by silence. Short, for
@@ -28,11 +29,12 @@ LIMIT = 50
 class Recording(ABC):
     """Takes a queue's messages into the ledger. Commit first, then delete (R8): recording twice is recording once."""
 
-    def __init__(self, queue: Queue, ledger: Ledger, bell: Bell) -> None:
+    def __init__(self, queue: Queue, ledger: Ledger, bell: Bell, horizon: Horizon | None = None) -> None:
         self._queue = queue
+        self._horizon = horizon
         self._ledger = ledger
         self._bell = bell
-        self._unrecorded: Sequence[Delivery] = ()
+        self._unrecorded: Received | None = None
         """What was received and could not be recorded: it is hidden from everybody else, this one must try again."""
         self.lag = UNREAD
         """How old (ms) the oldest report of the last step was: what the sweeper must know before it judges silence."""
@@ -44,24 +46,29 @@ class Recording(ABC):
     def step(self, wait: int = 0) -> int:
         """Record what has arrived, waiting up to ``wait`` ms for it; how many reports that was."""
         try:
-            deliveries = self._unrecorded or self._receive(wait)
-            if not deliveries:
-                return 0
-            self._unrecorded = deliveries
-            changes, malformed = self.read(deliveries)
+            self._unrecorded = received = self._unrecorded or self._receive(wait)
+            changes, malformed = self.read(received.deliveries)
             answers = self._ledger.apply(changes, malformed)
         except Unavailable:
             self.lag = UNREAD
+            if self._horizon is not None:
+                self._horizon.failed()
             raise
-        self._unrecorded = ()
+        self._unrecorded = None
+        if self._horizon is not None:
+            self._horizon.looked(received)
+        if not received.deliveries:
+            return 0
         announce(self._bell, answers)  # before the delete, which may fail: recorded again, it is no news to anybody
-        self._queue.delete([d.receipt for d in deliveries])
+        self._queue.delete([d.receipt for d in received.deliveries])
         return len(changes) + len(malformed)
 
-    def _receive(self, wait: int) -> Sequence[Delivery]:
+    def _receive(self, wait: int) -> Received:
+        if self._horizon is not None:
+            wait = self._horizon.looking(wait)
         received = self._queue.receive(LIMIT, wait=wait, visibility=RECORDING)
         self.lag = max((received.server_time - d.sent_at for d in received.deliveries), default=0)
-        return received.deliveries
+        return received
 
     @abstractmethod
     def read(self, deliveries: Sequence[Delivery]) -> tuple[list[Change], list[Malformed]]:
@@ -71,8 +78,17 @@ class Recording(ABC):
 class Recorder(Recording):
     """Records the status queue: what workers report becomes the state of their tasks."""
 
-    def __init__(self, reports: Queue, ledger: Ledger, bell: Bell, random: Random, *, key: bytes) -> None:
-        super().__init__(reports, ledger, bell)
+    def __init__(
+        self,
+        reports: Queue,
+        ledger: Ledger,
+        bell: Bell,
+        random: Random,
+        *,
+        key: bytes,
+        horizon: Horizon | None = None,
+    ) -> None:
+        super().__init__(reports, ledger, bell, horizon)
         self._random = random
         self._key = key
 

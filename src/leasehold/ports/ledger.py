@@ -140,6 +140,18 @@ class Flight(NamedTuple):
     """Dispatches that expired so far."""
 
 
+class Gone(NamedTuple):
+    """A machine, or one worker on it, that will never be heard of again; ``at`` is when the ledger was told.
+
+    ``name`` is a worker's whole name, or what stands before a ``/`` in the names of all workers of a machine.
+    """
+
+    name: str
+    at: int
+    source: str
+    """Who says so."""
+
+
 class Ledger(Protocol):
     """The only truth about every task. Every write is one transaction: lock in id order, ``decide``, save, audit.
 
@@ -216,6 +228,21 @@ class Ledger(Protocol):
 
     def cancel_operation(self, operation_id: str) -> bool:
         """Stop an unfinished operation; whether there was one."""
+        ...
+
+    def note_gone(self, gone: Sequence[Gone]) -> None:
+        """Remember machines or workers that are gone for good (R13), for a day; what is known already stays."""
+        ...
+
+    def gone(self) -> list[Gone]:
+        """Who is remembered as gone, by name."""
+        ...
+
+    def held_by(self, names: Sequence[str], *, ahead: int, limit: int) -> list[Task]:
+        """Up to ``limit`` tasks that these machines or workers run and that might be recalled.
+
+        Their receipt is still the runs' own (no draining is recorded), and ``ahead`` ms of their lease are left.
+        """
         ...
 
     def secret(self, name: str) -> bytes:

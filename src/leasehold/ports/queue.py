@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class QueueTraits(NamedTuple):
@@ -70,6 +70,15 @@ class Depth(NamedTuple):
 
     visible: int
     in_flight: int
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A queue that can tell how old its oldest message is."""
+
+    def oldest_age(self) -> int:
+        """How many ms ago the oldest message was sent, those in flight included; 0 where there is none."""
+        ...
 
 
 class Queue(Protocol):

@@ -96,6 +96,15 @@ class QueueView(NamedTuple):
     counts: Mapping[str, int]
 
 
+class WorkerView(NamedTuple):
+    """What one worker runs now: how many tasks, and when the first and the last of their leases end."""
+
+    name: str
+    tasks: int
+    first_lease_until: int
+    last_lease_until: int
+
+
 class Outcome(NamedTuple):
     """How a task ended; ``result`` as in ``TaskView``."""
 
@@ -161,6 +170,10 @@ class Views(Protocol):
 
     def queues(self) -> list[QueueView]:
         """All queues that ever held a task."""
+        ...
+
+    def workers(self, limit: int = 50) -> list[WorkerView]:
+        """Workers that run something, by name. One that is idle is not known to the ledger."""
         ...
 
     def operations(self, limit: int = 50) -> list[Operation]:

@@ -28,7 +28,9 @@ from leasehold.settings.values import (
     SQLITE,
     WINDOW_CEILING,
     Address,
+    EventsPlace,
     SqsPlace,
+    events_place,
     sqs_place,
 )
 
@@ -52,6 +54,12 @@ class Settings:
     """``module``, ``module:app``, ``path.py``, ``path.py:app`` or a command: where the handlers are."""
     topology: str = "two-queue"
     """``two-queue`` or ``single-queue``."""
+    events: str = ""
+    """``sqs://REGION/QUEUE``, the region optional: where the platform says which machines are gone; empty: nowhere."""
+    spot: str = "auto"
+    """Whether a worker asks the machine it runs on for notices of its end: ``auto`` (on EC2 only), ``on``, ``off``."""
+    spot_rebalance: str = "ignore"
+    """``drain``: leave at a rebalance recommendation too, which may never be followed by an interruption."""
     long_poll: int
     """How long one look for messages may wait for the first one."""
     worker_slots: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -97,6 +105,11 @@ class Settings:
     def sqs(self) -> SqsPlace | None:
         """Where the queues are on SQS, or ``None`` where they are in the ledger's database."""
         return sqs_place(self.queues)
+
+    @property
+    def events_place(self) -> EventsPlace | None:
+        """The queue of the platform's events, or ``None`` where nobody listens to them."""
+        return events_place(self.events)
 
     @property
     def embedded(self) -> bool:

@@ -31,6 +31,13 @@ class Address(NamedTuple):
 LOOPBACK = Address("127.0.0.1", 8300)
 
 
+class EventsPlace(NamedTuple):
+    """Where the platform's events arrive: one queue on SQS. Without a region, boto3's own chain finds it."""
+
+    name: str
+    region: str | None
+
+
 class SqsPlace(NamedTuple):
     """Where queues are on SQS: all their names begin with ``prefix``. Without a region, boto3's own chain finds it."""
 
@@ -119,6 +126,24 @@ def sqs_place(url: str) -> SqsPlace | None:
     return SqsPlace(match[2], match[1], match[3] is not None) if match else None
 
 
+_EVENTS = re.compile(r"sqs://(?:([a-z0-9-]+)/)?([A-Za-z0-9_-]{1,80})")
+
+
+def events_place(url: str) -> EventsPlace | None:
+    """Which queue brings the platform's events, or ``None`` where none does."""
+    match = _EVENTS.fullmatch(url)
+    return EventsPlace(match[2], match[1]) if match else None
+
+
+def _events(written: object) -> str:
+    if written == "":
+        return ""
+    url = _text(written)
+    if events_place(url) is None:
+        raise ValueError(url)
+    return url
+
+
 def _store(written: object) -> str:
     url = _text(written)
     if "://" in url and not re.match(r"(file:///|(s3|gs|az)://.)", url):
@@ -173,6 +198,9 @@ KEYS: Mapping[str, tuple[Parse, str]] = {
     "store": (_store, "a folder, file:///FOLDER or s3://BUCKET/PREFIX"),
     "app": (_text, "MODULE:NAME or FILE.py:NAME, such as jobs:app"),
     "topology": _one_of("two-queue", "single-queue"),
+    "events": (_events, "sqs://QUEUE or sqs://REGION/QUEUE, where EventBridge puts what becomes of machines"),
+    "spot": _one_of("auto", "on", "off"),
+    "spot_rebalance": _one_of("ignore", "drain"),
     "long_poll": _duration(0, LONGEST_POLL, "20s"),
     "worker_slots": _whole(1, 1_024, ", such as 4"),
     "worker_queues": (_names, "queue names of letters, digits, - and _, such as default,media"),

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.core.events import Due, Expired, Lapsed, Retried, Voided
+from leasehold.core.events import Draining, Due, Expired, Lapsed, Recalled, Released, Retried, Started, Voided
 from leasehold.core.model import Decision
 from leasehold.core.reports import Malformed
-from leasehold.ports.ledger import Change, Flight, Need, Operation, Repeated
+from leasehold.core.units import HOUR
+from leasehold.ports.ledger import Change, Flight, Gone, Need, Operation, Repeated
 from leasehold.testing.ledger_bench import LEASE, VALIDITY, LedgerBench, Moves, decided
+
+
+def held_by(moves: Moves, *names: str, ahead: int = 0) -> set[str]:
+    """The tasks that these machines hold."""
+    return {task.id for task in moves.ledger.held_by(names, ahead=ahead, limit=100)}
 
 
 class LedgerChoresSuite:
@@ -23,6 +29,50 @@ class LedgerChoresSuite:
     def moves(self, bench: LedgerBench) -> Moves:
         """The moves of the stories."""
         return Moves(bench)
+
+    # -- machines that are gone (R13) --------------------------------------------------------------------------------
+
+    def test_who_is_gone_is_remembered_for_a_day(self, moves: Moves) -> None:
+        """The first word counts; told twice, by two orchestrators or by a repeated message, nothing changes."""
+        first = Gone("i-1", moves.ledger.now(), "state: terminated")
+        moves.ledger.note_gone([first, Gone("i-2/7-a", first.at, "ada")])
+        moves.bench.let_pass(1_000)
+        moves.ledger.note_gone([Gone("i-1", moves.ledger.now(), "again")])
+        assert moves.ledger.gone() == [first, Gone("i-2/7-a", first.at, "ada")]
+        moves.bench.let_pass(26 * HOUR)
+        assert moves.ledger.gone() == []
+        moves.ledger.note_gone([Gone("i-3", moves.ledger.now(), "state: terminated")])
+        assert [each.name for each in moves.ledger.gone()] == ["i-3"]
+
+    def test_what_the_workers_of_a_machine_run_is_found_by_its_name(self, moves: Moves) -> None:
+        """Of that machine and no other, whatever the other is called; or of one worker alone."""
+        names = ("i-1/5-a", "i-1/6-b", "i-1", "i-10/5-a", "i-1-/5-a", "i-1.x/5-a", "i-0/5-a", "j")
+        ids = dict(zip(names, moves.out(len(names)), strict=True))
+        for name, task_id in ids.items():
+            moves.apply(task_id, Started(moves.run(worker=name)))
+        assert held_by(moves, "i-1") == {ids["i-1/5-a"], ids["i-1/6-b"], ids["i-1"]}
+        assert held_by(moves, "i-1/5-a") == {ids["i-1/5-a"]}
+        assert held_by(moves, "i-10", "j") == {ids["i-10/5-a"], ids["j"]}
+        assert held_by(moves, "nobody") == held_by(moves) == set()
+        assert len(moves.ledger.held_by(["i-1", "i-10"], ahead=0, limit=2)) == 2
+        (found,) = moves.ledger.held_by(["i-10"], ahead=0, limit=9)
+        assert found == moves.task(ids["i-10/5-a"])
+
+    def test_only_what_might_be_recalled_is_found(self, moves: Moves) -> None:
+        """Nothing that is draining, has ended, lapsed, or whose lease is nearly over."""
+        running, draining, done, released, recalled = moves.out(5)
+        for task_id in (running, draining, done, released, recalled):
+            moves.apply(task_id, moves.started())
+        run = moves.run()
+        moves.apply(draining, Draining(run))
+        moves.complete(done)
+        moves.apply(released, Released(run, run.started_at))
+        moves.apply(recalled, Recalled(run.run_id))
+        assert held_by(moves, "i-1") == {running}
+        moves.bench.let_pass(LEASE - 5_000)
+        assert held_by(moves, "i-1", ahead=5_000) == {running}
+        moves.bench.let_pass(1)
+        assert held_by(moves, "i-1", ahead=5_000) == set()
 
     # -- alarms --------------------------------------------------------------------------------------------------------
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from leasehold.core.errors import BadFilter
-from leasehold.core.events import Cancelled, Lapsed, Released, Retried
+from leasehold.core.events import Cancelled, Lapsed, Released, Retried, Started
 from leasehold.core.model import Status, Why
 from leasehold.ports.ledger import Change
-from leasehold.ports.views import Count, Outcome
+from leasehold.ports.views import Count, Outcome, WorkerView
 from leasehold.testing.ledger_bench import BROKEN, LEASE, LedgerBench, Moves
 
 OTHER = BROKEN._replace(type="KeyError", message="'speaker'", frame="media.py:label")
@@ -230,6 +230,21 @@ class ViewsSuite:
         assert (later.name, later.paused, later.counts) == ("later", True, {})
         assert (media.name, media.paused) == ("media", False)
         assert media.counts == {"pending/due": 1, "pending/queued": 1}
+
+    def test_workers_are_told_with_what_they_run(self, moves: Moves) -> None:
+        """Those that run something, by name; an ended run is nobody's any more."""
+        first, second, third, done = moves.out(4)
+        early = moves.run(worker="i-1/5-a")
+        moves.apply(first, Started(early))
+        moves.apply(third, Started(moves.run(worker="i-2/5-a")))
+        moves.apply(done, Started(moves.run(worker="i-3/5-a")))
+        moves.complete(done)
+        moves.bench.let_pass(1_000)
+        moves.apply(second, Started(moves.run(worker="i-1/5-a")))
+        one, two = moves.views.workers()
+        assert one == WorkerView("i-1/5-a", 2, early.lease_until, early.lease_until + 1_000)
+        assert (two.name, two.tasks) == ("i-2/5-a", 1)
+        assert moves.views.workers(limit=1) == [one]
 
     # -- everything ----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,9 @@ from leasehold.adapters.database.joining import within
 from leasehold.adapters.database.rows import task_of
 from leasehold.core.alarms import owed
 from leasehold.core.events import Event
+from leasehold.core.model import Task
 from leasehold.core.reports import Malformed
+from leasehold.core.units import HOUR
 from leasehold.ports.ledger import (
     Accepted,
     Applied,
@@ -20,6 +22,7 @@ from leasehold.ports.ledger import (
     Compose,
     Existing,
     Flight,
+    Gone,
     KeyConflict,
     Need,
     NewTask,
@@ -31,6 +34,8 @@ from leasehold.ports.queue import Queue
 
 T = TypeVar("T")
 SECRET_BYTES = 32
+REMEMBERED = 25 * HOUR
+"""How long a machine is remembered as gone: twice as long as any lease, so that none of its runs is missed."""
 QUARANTINED = 10_000
 """Damaged messages that are kept, the newest: each may hold 16 KiB, and whoever reaches a queue can send them."""
 
@@ -43,7 +48,8 @@ class DatabaseLedger:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._sql = {**database.sql("ledger"), **database.sql("chores"), **database.sql("pages")}
+        books = ("ledger", "chores", "pages", "recall")
+        self._sql = {name: sql for book in books for name, sql in database.sql(book).items()}
 
     @property
     def elsewhere(self) -> bool:
@@ -129,6 +135,22 @@ class DatabaseLedger:
         """Stop an unfinished operation; whether there was one."""
         return self._repeat(lambda tx: operating.cancel(tx, self._sql, operation_id))
 
+    def note_gone(self, gone: Sequence[Gone]) -> None:
+        """Remember machines or workers that will never be heard of again, and forget those of long ago."""
+        if gone:
+            self._repeat(lambda tx: self._note_gone(tx, gone))
+
+    def gone(self) -> list[Gone]:
+        """Who is remembered as gone, by name."""
+        with self.database.read() as tx:
+            return [Gone(*row) for row in tx.rows(self._sql["gone"], {"since": tx.now - REMEMBERED})]
+
+    def held_by(self, names: Sequence[str], *, ahead: int, limit: int) -> list[Task]:
+        """What these machines or workers run with a receipt that others may use and ``ahead`` ms of its lease left."""
+        with self.database.read() as tx:
+            given = {"names": tx.array(list(names)), "until": tx.now + ahead, "limit": limit}
+            return [task_of(row) for row in tx.rows(self._sql["held by"], given)]
+
     def secret(self, name: str) -> bytes:
         """A 32-byte key kept in the ledger, made at first use."""
         with self.database.read() as tx:
@@ -154,6 +176,10 @@ class DatabaseLedger:
         tx.run(self._sql["drop quarantined"], {"kept": QUARANTINED})
         old = tx.rows(self._sql["old status ids"], {"before": before, "limit": limit})
         return tx.run_many(self._sql["drop status id"], old)
+
+    def _note_gone(self, tx: Transaction, gone: Sequence[Gone]) -> None:
+        tx.run(self._sql["forget gone"], {"before": tx.now - REMEMBERED})
+        tx.run_many(self._sql["note gone"], sorted(gone))
 
     def _made(self, tx: Transaction, name: str) -> bytes:
         tx.run(self._sql["add secret"], {"name": name, "value": secrets.token_bytes(SECRET_BYTES)})

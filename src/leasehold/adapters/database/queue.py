@@ -116,6 +116,12 @@ class DatabaseQueue:
             given = {"name": self.name, "now": tx.now}
             return Depth(*(int(tx.rows(self._sql[which], given)[0][0]) for which in ("visible", "in_flight")))
 
+    def oldest_age(self) -> int:
+        """How many ms ago the oldest message was sent, those in flight included; 0 where there is none."""
+        with self._speaking(), self._database.read() as tx:
+            ((sent_at,),) = tx.rows(self._sql["oldest"], {"name": self.name})
+            return 0 if sent_at is None else max(0, tx.now - int(sent_at))
+
     def close(self) -> None:
         """Let long polls end."""
         self._closed = True

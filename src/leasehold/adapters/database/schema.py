@@ -124,6 +124,7 @@ IN_TROUBLE = ("failed", "cancelled", "pending/scheduled", "pending/lapsed", "pen
 
 is_due = tasks.c.state == "pending/due"
 sleeps = tasks.c.state == "pending/scheduled"
+runs_now = tasks.c.state == "in_progress"
 in_trouble = or_(*(tasks.c.state == state for state in IN_TROUBLE))
 
 
@@ -142,6 +143,7 @@ index("tasks_by_group", tasks.c.error_group, tasks.c.state, tasks.c.number, wher
 index("tasks_due", tasks.c.queue, tasks.c.priority.desc(), tasks.c.due_at, tasks.c.number, where=is_due)
 index("tasks_asleep", tasks.c.state, tasks.c.alarm, where=sleeps)  # the state, or SQLite prefers tasks_by_state
 index("tasks_alarmed", tasks.c.alarm, where=and_(tasks.c.alarm.is_not(None), not_(sleeps)))
+index("tasks_held", tasks.c.state, tasks.c.worker, where=runs_now)  # the state for the same reason
 index("tasks_ended", tasks.c.batch, tasks.c.ended_no, where=tasks.c.ended_no.is_not(None))
 
 bodies = Table(
@@ -286,6 +288,9 @@ operations = Table(
     some("finished", TEXT),
     Column("finished_at", BigInteger),
 )
+
+gone = table("gone", Column("name", TEXT, primary_key=True), some("at", BigInteger), some("source", TEXT))
+"""Machines and workers that will never be heard of again (R13)."""
 
 quarantine = Table(
     "quarantine",

@@ -13,7 +13,17 @@ from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
 from leasehold.core.model import Audit, Status, Task
 from leasehold.core.reports import Malformed
 from leasehold.ports.ledger import Operation
-from leasehold.ports.views import BatchView, Count, FailureGroup, Outcome, Page, QueueView, RunView, TaskView
+from leasehold.ports.views import (
+    BatchView,
+    Count,
+    FailureGroup,
+    Outcome,
+    Page,
+    QueueView,
+    RunView,
+    TaskView,
+    WorkerView,
+)
 
 HOT = 36
 """How many values of a row belong to ``task_of``."""
@@ -29,7 +39,11 @@ class DatabaseViews:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._sql: Mapping[str, Sql] = {**database.sql("views"), **database.sql("pages")}
+        self._sql: Mapping[str, Sql] = {
+            **database.sql("views"),
+            **database.sql("pages"),
+            **database.sql("recall"),
+        }
 
     # ------------------------------------------------------------ tasks
 
@@ -166,6 +180,10 @@ class DatabaseViews:
         return [QueueView(name, bool(paused), counts.get(name, {})) for name, paused in found]
 
     # ------------------------------------------------------------ the house
+
+    def workers(self, limit: int = 50) -> list[WorkerView]:
+        """Workers that run something, by name."""
+        return [WorkerView(*row) for row in self._rows("workers", limit=limit)]
 
     def operations(self, limit: int = 50) -> list[Operation]:
         """Newest first."""

@@ -31,6 +31,11 @@ def dead_letter_queue(prefix: str, *, fifo: bool) -> str:
     return _checked(f"{prefix}-dead{FIFO if fifo else ''}")
 
 
+def events_queue(name: str) -> str:
+    """The queue of the platform's events, under the name that its owner gave it."""
+    return _checked(name)
+
+
 def label(text: str) -> str:
     """``text`` where SQS takes it as a group or a deduplication key, else a digest of it."""
     return text if LABEL.fullmatch(text) else sha256(text.encode()).hexdigest()

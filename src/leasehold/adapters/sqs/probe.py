@@ -66,6 +66,7 @@ DUTIES: Mapping[tuple[str, str], Duty] = {
     ("orchestrator", "tasks"): Duty(READ | {"SendMessage", "ChangeMessageVisibility"}, None),
     ("orchestrator", "status"): Duty(READ | TAKE | {"ChangeMessageVisibility"}, None),
     ("orchestrator", "dead"): Duty(READ | TAKE, None),
+    ("orchestrator", "events"): Duty(READ | TAKE, None),
 }
 """(role, kind of queue) -> what it is for. A worker on a spot instance runs foreign code: it must have no more."""
 

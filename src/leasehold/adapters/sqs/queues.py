@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from leasehold.adapters.sqs.attempts import Attempts
 from leasehold.adapters.sqs.hands import Hands
-from leasehold.adapters.sqs.names import dead_letter_queue, status_queue, task_queue
+from leasehold.adapters.sqs.names import dead_letter_queue, events_queue, status_queue, task_queue
 from leasehold.adapters.sqs.queue import SqsQueue
 from leasehold.core.errors import BadSettings
 from leasehold.ports.clock import Clock
@@ -57,6 +57,10 @@ class SqsQueues:
     def dead(self) -> SqsQueue:
         """The dead-letter queue of all task queues."""
         return self._queue(dead_letter_queue(self.prefix, fifo=self.fifo), fifo=self.fifo)
+
+    def events(self, name: str) -> SqsQueue:
+        """A queue that others fill: its whole name."""
+        return self._queue(events_queue(name))
 
     def transport(self) -> Transport:
         """The shared connections. Raises ``BadSettings`` where boto3 is not installed."""

@@ -66,6 +66,7 @@ STATEMENTS: Mapping[str, Executable] = {
     )
     .returning(message.id),
     "next": select(func.min(message.visible_at)).where(here, ahead),
+    "oldest": select(func.min(message.sent_at)).where(here),
     "front": select(message.id, message.body, message.receives, message.sent_at)
     .where(here, visible, ahead)
     .order_by(message.visible_at)
