@@ -10,7 +10,7 @@ from leasehold.adapters.sqs.probe import PROBES
 from leasehold.testing.sqs_server import Fault, SqsServer
 from tests.docs.pages import text_of
 
-QUEUES = {"tasks": "acme-tasks-default", "status": "acme-status", "dead": "acme-dead"}
+QUEUES = {"tasks": "acme-tasks-default", "status": "acme-status", "dead": "acme-dead", "events": "acme-events"}
 BATCHES = {"SendMessage", "DeleteMessage", "ChangeMessageVisibility"}
 POLICY = re.compile(r"^```json (?P<role>[\w-]+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 POLICIES = {found["role"]: json.loads(found["text"]) for found in POLICY.finditer(text_of("docs/deployment.md"))}

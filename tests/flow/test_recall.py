@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from leasehold.adapters.database.connection import Database
+from leasehold.adapters.database.ledger import DatabaseLedger
 from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.model import Policy
-from leasehold.core.reports import UpdateKind
+from leasehold.core.reports import Malformed, UpdateKind
 from leasehold.core.units import HOUR
 from leasehold.flow.horizon import Horizon
 from leasehold.flow.recall import IN_TRANSIT, SETTLED, PlatformEvents, Recall
@@ -24,6 +26,26 @@ LEASE = 30 * MINUTE
 MARGIN = 16_000
 WORKER = f"{INSTANCE}/812-a1b2c3"
 POLICY = Policy(LEASE, attempts=3, losses=2)
+
+
+class Pausing(DatabaseLedger):
+    """Its user is paused after each commit."""
+
+    def __init__(self, database: Database, pause: Callable[[], object]) -> None:
+        super().__init__(database)
+        self._pause = pause
+
+    def apply(self, changes: Sequence[Change], malformed: Sequence[Malformed] = ()) -> list[Applied]:
+        answers = super().apply(changes, malformed)
+        self._pause()
+        return answers
+
+
+class Away(DatabaseLedger):
+    """Cannot be written."""
+
+    def note_gone(self, gone: Sequence[Gone]) -> None:
+        raise LedgerUnavailable(f"away: {gone}")
 
 
 class Site:
@@ -41,11 +63,11 @@ class Site:
     def heard(self) -> int:
         return self.clock.boot() if self.all_is_heard else self.clock.boot() - HOUR
 
-    def another_recall(self) -> Recall:
+    def another_recall(self, ledger: DatabaseLedger | None = None) -> Recall:
         orchestra = self.orchestra
         claims = orchestra.claims_before_run
         return Recall(
-            orchestra.ledger,
+            ledger or orchestra.ledger,
             orchestra.queue,
             self.heard,
             self.clock,
@@ -206,18 +228,10 @@ def test_a_message_is_not_shown_when_the_orchestrator_was_paused_until_its_lease
     """By the time of the request the queue may have shown it to another by itself."""
     site.held()
     site.happens("instance-terminated")
-    ledger = site.orchestra.ledger
-    apply = ledger.apply
-
-    def pauses(changes: list[Change]) -> list[Applied]:
-        answers = apply(changes)
-        site.clock.advance(LEASE - IN_TRANSIT)
-        return answers
-
-    site.recall.step()
+    recall = site.another_recall(Pausing(site.orchestra.database, lambda: site.clock.advance(LEASE - IN_TRANSIT)))
+    recall.step()
     site.clock.advance(SETTLED)
-    ledger.apply = pauses  # type: ignore[method-assign, assignment]
-    assert site.recall.step() == 1
+    assert recall.step() == 1
     assert "show" not in site.tasks.journal
 
 
@@ -286,9 +300,8 @@ def test_where_runs_are_claimed_the_task_goes_out_again_and_its_message_is_left_
 
 
 def test_damaged_events_are_kept_in_quarantine_and_hold_up_nothing(site: Site) -> None:
-    forged = (
-        '{"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification", "detail": {"instance-id": "%"}}'
-    )
+    kind = "EC2 Instance State-change Notification"
+    forged = f'{{"source": "aws.ec2", "detail-type": "{kind}", "detail": {{"instance-id": "%"}}}}'
     site.events.send([Message("<xml/>"), Message(forged)])
     site.held()
     site.happens("instance-terminated")
@@ -300,22 +313,14 @@ def test_damaged_events_are_kept_in_quarantine_and_hold_up_nothing(site: Site) -
 
 
 def test_an_event_stays_on_its_queue_until_it_is_remembered(site: Site) -> None:
-    ledger = site.orchestra.ledger
-    note = ledger.note_gone
-
-    def away(gone: object) -> None:
-        del gone
-        raise LedgerUnavailable("away")
-
-    ledger.note_gone = away  # type: ignore[method-assign]
+    platform, site.platform = site.platform, PlatformEvents(site.events, Away(site.orchestra.database))
     with pytest.raises(LedgerUnavailable):
         site.happens("instance-terminated")
     assert site.events.depth() == (0, 1)
-    ledger.note_gone = note  # type: ignore[method-assign]
     site.clock.advance(RECORDING)
-    assert site.platform.step() == 1
-    assert site.platform.step() == 0
-    assert [each.name for each in ledger.gone()] == [INSTANCE]
+    assert platform.step() == 1
+    assert platform.step() == 0
+    assert [each.name for each in site.orchestra.ledger.gone()] == [INSTANCE]
 
 
 def test_a_person_can_say_it_too(site: Site) -> None:
