@@ -13,7 +13,17 @@ from leasehold.core.model import Audit, Decision, Policy, Status, Task
 from leasehold.core.reports import Malformed
 from leasehold.core.transitions import state_name
 from leasehold.ports.ledger import Operation
-from leasehold.ports.views import BatchView, Count, FailureGroup, Outcome, Page, QueueView, RunView, TaskView
+from leasehold.ports.views import (
+    BatchView,
+    Count,
+    FailureGroup,
+    Outcome,
+    Page,
+    QueueView,
+    RunView,
+    TaskView,
+    WorkerView,
+)
 
 NOW = 1_800_000_000_000  # 2027-01-15 08:00:00 UTC
 
@@ -108,6 +118,9 @@ class FakeViews:
         for view in self.rows.values():
             counts.setdefault(view.task.queue, Counter())[state_name(view.task.status, view.task.why)] += 1
         return [QueueView(name, name in self.paused, dict(of)) for name, of in sorted(counts.items())]
+
+    def workers(self, limit: int = 50) -> list[WorkerView]:
+        return [][:limit]
 
     def operations(self, limit: int = 50) -> list[Operation]:
         return self.started[:limit]

@@ -14,7 +14,7 @@ from leasehold.core.model import Policy
 from leasehold.core.reports import Malformed, UpdateKind
 from leasehold.core.units import HOUR
 from leasehold.flow.horizon import Horizon
-from leasehold.flow.recall import IN_TRANSIT, SETTLED, PlatformEvents, Recall
+from leasehold.flow.recall import IN_TRANSIT, SAME_NAME, SETTLED, PlatformEvents, Recall
 from leasehold.flow.recorder import RECORDING, Recorder
 from leasehold.ports.ledger import Applied, Change, Gone
 from leasehold.ports.queue import Delivery, Message
@@ -327,3 +327,12 @@ def test_a_person_can_say_it_too(site: Site) -> None:
     site.held("mine/7-a")
     site.orchestra.ledger.note_gone([Gone("mine/7-a", site.orchestra.ledger.now(), "ada")])
     assert site.recalls() == 1
+
+
+def test_a_worker_that_is_started_later_under_the_same_name_keeps_what_it_receives(site: Site) -> None:
+    ledger = site.orchestra.ledger
+    ledger.note_gone([Gone("mine", ledger.now(), "ada")])
+    site.clock.advance(SAME_NAME + 1)
+    id_, _ = site.held("mine")
+    assert site.recalls() == 0
+    assert site.orchestra.state(id_) == "in_progress"

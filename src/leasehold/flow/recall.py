@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from leasehold.core.errors import MalformedMessage, QueueUnavailable
 from leasehold.core.events import Recalled
@@ -27,6 +27,9 @@ EVENTS = 10
 SETTLED = 2_000
 """ms that a request which a machine made just before its end may take to be carried out."""
 
+SAME_NAME = 60_000
+"""ms by which the clocks of queue and ledger may differ before a run of the dead is taken for one of a successor."""
+
 IN_TRANSIT = 5_000
 """ms that a request of ours may take to be carried out: the lease must be ahead by more when it is made, or it might
 take the message from whoever the queue has shown it to by then."""
@@ -40,6 +43,14 @@ def all_heard(queue: Dated, clock: Clock) -> Callable[[], int]:
         return now - queue.oldest_age()
 
     return heard
+
+
+def received_by_the_dead(task: Task, ended: Mapping[str, int]) -> bool:
+    """Whether its run is of one that is gone, not of one that was started later under the same name."""
+    parts = (task.worker or "").split("/")
+    names = ["/".join(parts[: end + 1]) for end in range(len(parts))]
+    received = task.lease_until - task.policy.lease
+    return any(received <= ended[name] + SAME_NAME for name in names if name in ended)
 
 
 class PlatformEvents:
@@ -120,13 +131,15 @@ class Recall:
     def step(self) -> int:
         """Recall what may be recalled now; how many runs it was."""
         now = self._clock.boot()
-        self._noticed = {each.name: self._noticed.get(each.name, now) for each in self._ledger.gone()}
+        ended = {each.name: each.at for each in self._ledger.gone()}
+        self._noticed = {name: self._noticed.get(name, now) for name in ended}
         if not self._noticed:
             return 0
         heard = self._heard()
         silent = [name for name, noticed in self._noticed.items() if noticed + SETTLED <= heard]
         held = self._ledger.held_by(silent, ahead=self._margin, limit=LIMIT) if silent else []
-        return self._recall(held) if held else 0
+        theirs = [task for task in held if received_by_the_dead(task, ended)]
+        return self._recall(theirs) if theirs else 0
 
     def _recall(self, held: Sequence[Task]) -> int:
         began = self._clock.boot()  # before the ledger's clock is read: a lease may look shorter by that, never longer
