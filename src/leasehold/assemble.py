@@ -15,6 +15,7 @@ from leasehold.adapters.database import worker_role
 from leasehold.adapters.database.open import connect, mismatch, schema_version
 from leasehold.adapters.database.version import SCHEMA_VERSION
 from leasehold.adapters.slots.pool import Recycling, SlotPool
+from leasehold.adapters.spot import Metadata, SpotNotices, machine, metadata_of
 from leasehold.backends import Backends, worker_grants
 from leasehold.core.errors import BadSettings
 from leasehold.core.wire import PACK_CEILING
@@ -52,7 +53,7 @@ STORE_THREADS = 16
 """Store calls that a worker may have under way at once; no thread is started before it is needed."""
 
 WATCHFUL = 2_000
-"""ms that a look at the status queue may wait where machines are recalled."""
+"""ms that a look at a queue may wait where somebody waits for its end: a recall, or a drain within a notice."""
 
 PATIENCE = 30_000
 """ms that a draining worker leaves to runs that might end by themselves."""
@@ -203,7 +204,7 @@ class Parts(Backends):
                 queues,
                 reporter,
                 self.clock,
-                worker=name or self._identity,
+                worker=self._called(name),
                 new_id=self.ids,
                 knows=slots.knows,
                 room=lambda: share(worker.room(), len(served)),
@@ -212,7 +213,19 @@ class Parts(Backends):
             )
             for queues in served
         ]
-        return WorkerNode(intakes, worker, reporter, slots, self.clock, poll=settings.long_poll, patience=PATIENCE)
+        metadata, poll = self._metadata, settings.long_poll
+        heeds_rebalance = settings.spot_rebalance == "drain"
+        return WorkerNode(
+            intakes,
+            worker,
+            reporter,
+            slots,
+            self.clock,
+            poll=poll if metadata is None else min(poll, WATCHFUL),  # a drain waits for the look under way
+            patience=PATIENCE,
+            notices=None if metadata is None else SpotNotices(metadata, self.clock, rebalance=heeds_rebalance),
+            reserve=settings.lease_margin,
+        )
 
     def _slots(self) -> Slots:
         """Slots whose application is loaded: a broken one ends the worker before it receives anything."""
@@ -245,9 +258,21 @@ class Parts(Backends):
         return [[queue] for queue in queues] if self.settings.sqs else [queues]
 
     @cached_property
+    def _metadata(self) -> Metadata | None:
+        """Whom a worker asks about the machine that it runs on."""
+        return metadata_of(self.settings.spot, os.environ)
+
+    def _called(self, name: str | None) -> str:
+        """Who a worker is: its machine, as the platform calls it where that is known (R13), and its process."""
+        there = machine(self._metadata, os.environ)
+        if name is not None:
+            return name if there is None else f"{there}/{name}"
+        return f"{there or platform.node()}/{self._identity}"
+
+    @cached_property
     def _identity(self) -> str:
-        """Who this worker is: machine and process, distinct also after a restart."""
-        return f"{platform.node()}/{os.getpid()}-{self.random.randbytes(3).hex()}"
+        """This process, distinct also after a restart."""
+        return f"{os.getpid()}-{self.random.randbytes(3).hex()}"
 
 
 def share(room: int, among: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import Protocol
 
@@ -17,12 +18,16 @@ from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.watchdog import Watchdog
 from leasehold.flow.worker import Worker
 from leasehold.ports.clock import Bell, Clock
+from leasehold.ports.notices import Notice, Notices
 from leasehold.ports.slots import Slots
 
 log = logging.getLogger("leasehold.node")
 
 REST = 1_000
 """ms: how long a role that can be woken waits before it looks by itself (a bell is only a hint)."""
+
+NOTICE_EVERY = 5_000
+"""ms between two looks for a notice, as EC2 advises."""
 
 CLOCKWORK = 500
 """ms between two looks at what the clock owes."""
@@ -118,6 +123,9 @@ class Orchestrator:
 class WorkerNode:
     """Intakes, worker and reporter. Asked to stop, it drains (R11); it is over when nothing is held any more.
 
+    ``notices`` tell that its machine will be taken away: that asks it to stop too. Of the time that is left then,
+    ``reserve`` ms are kept for stopping runs and giving them back; at most ``patience`` ms of it are the runs' own.
+
     Each intake polls in a thread of its own. Several of them share the room fairly, but each may always ask for one
     message: so many more than there is room for may come at once, and wait or go back (R2).
     """
@@ -132,7 +140,12 @@ class WorkerNode:
         *,
         poll: int,
         patience: int,
+        notices: Notices | None = None,
+        reserve: int = 0,
     ) -> None:
+        self._notices = notices
+        self._reserve = reserve
+        self._notice: Notice | None = None
         self._intakes = intakes
         self._worker = worker
         self._reporter = reporter
@@ -154,6 +167,7 @@ class WorkerNode:
                 Loop("worker", lambda: self._work(stop, over, at_once), lambda: None),
                 *(self._intake_loop(intake, stop, over) for intake in self._intakes),
                 Loop("reporter", self._report, lambda: None),
+                *(Loop("notices", partial(self._heed, stop), partial(over.wait, NOTICE_EVERY)) for _ in self._told_by),
             ],
             over,
             random,
@@ -162,6 +176,8 @@ class WorkerNode:
         try:
             stop.on_ask(self._slots.wake)
             over.on_ask(self._reporter.wake)
+            for _ in self._told_by:
+                self._heed(stop)  # one that is started again on a machine that is about to go receives nothing
             service.start()
             service.join()
             return self._empty()
@@ -177,11 +193,29 @@ class WorkerNode:
         if stop.asked and not self._draining:
             self._draining = True
             log.info("draining: %s", stop.reason)
-            self._worker.begin_drain(stop.reason, self._patience)
+            self._worker.begin_drain(stop.reason, self._patience_left)
         done = self._worker.step(REST if not self._draining else 50)
         if self._draining and (at_once() or self._empty()):
             over.ask(stop.reason)
         return done
+
+    def _heed(self, stop: Stop) -> int:
+        """Look for a notice that the machine will be taken away; one is as good as TERM (R11)."""
+        for notices in self._told_by:
+            if self._notice is None and (notice := notices.look()) is not None:
+                self._notice = notice
+                stop.ask(notice.reason)
+        return 0
+
+    @property
+    def _told_by(self) -> Sequence[Notices]:
+        return () if self._notices is None else (self._notices,)
+
+    @property
+    def _patience_left(self) -> int:
+        """How long runs may still end by themselves: the rest must be stopped and given back within the notice."""
+        left = None if self._notice is None else self._notice.left
+        return self._patience if left is None else max(0, min(self._patience, left - self._reserve))
 
     def _empty(self) -> bool:
         """Whether nothing is held and nothing can come any more: a receive under way is waited for first (R11)."""
