@@ -1,6 +1,7 @@
 """What a handler can rely on while it behaves."""
 
 import json
+from pathlib import Path
 
 from leasehold.core.model import FailureKind
 from leasehold.ports.slots import Answer, Began, Loading, Returned, Saving, Told
@@ -119,3 +120,14 @@ def test_the_answer_to_a_checkpoint_can_interrupt(make: Make, held: Held) -> Non
     bench = make()
     bench.answer = Answer(interrupted="cancelled")
     assert bench.run("count", task="x").result == "1"
+
+
+def test_an_answer_that_fills_the_pipe_arrives(make: Make) -> None:
+    """On a full disk a checkpoint comes back by pipe, and no run hangs because it does not fit at once."""
+    bench = make()
+    bench.run("noop")
+    process = bench.pool._slots[0].process
+    for number in range(50):
+        Path(process.folder, f"w{number}").symlink_to("/dev/full")
+    bench.states["task"] = json.dumps({"count": 1, "bulk": "x" * 3_000_000})
+    assert bench.run("count").result == "2"

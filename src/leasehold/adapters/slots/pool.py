@@ -168,6 +168,9 @@ class SlotPool:
     def _turn(self, wait: int) -> None:
         """Wait for something to happen, and take it in."""
         self._feed()
+        for slot in self._slots:
+            if slot.process.clogged:  # by an answer, perhaps: whoever sends need not think of it
+                self._watch_inward(slot)
         for fd, _ in self._poll.poll(self._patience(wait)):
             if fd == self._woken:
                 drain(fd)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from leasehold.adapters.slots.frames import INLINE
+from leasehold.adapters.slots.frames import INLINE, MOST
 
+LARGEST = MOST - INLINE
+"""Bytes of a text that a frame can hold, beside what else it says."""
 Text = str | bytes
 """The text itself, or the name of its spool file in ASCII."""
 
@@ -20,12 +23,23 @@ class Spool:
         self._numbers = count()
 
     def give(self, text: str) -> Text:
-        """What to send instead of the text."""
+        """What to send instead of the text. Where the disk has no room for it, the pipe has to do, if a frame can.
+
+        Raises:
+            OSError: there is no room, and it is too large for a frame.
+        """
         if len(text) <= INLINE:
             return text
-        name = f"{self._prefix}{next(self._numbers)}"
-        Path(self.folder, name).write_text(text, "utf-8", "surrogatepass", newline="")
-        return name.encode()
+        path = Path(self.folder, f"{self._prefix}{next(self._numbers)}")
+        try:
+            path.write_text(text, "utf-8", "surrogatepass", newline="")
+        except OSError:
+            with suppress(OSError):
+                path.unlink()  # what was written of it
+            if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
+                raise
+            return text
+        return path.name.encode()
 
     def take(self, sent: Text) -> str:
         """The text that was given at the other end."""
