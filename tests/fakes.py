@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from leasehold.core.events import Event, Submitted
 from leasehold.core.filters import Filter, parse
 from leasehold.core.machine import decide
 from leasehold.core.model import Audit, Decision, Policy, Status, Task
-from leasehold.core.reports import Malformed
-from leasehold.core.transitions import state_name
+from leasehold.core.reports import FORGED, Malformed
+from leasehold.core.transitions import NEW, state_name
+from leasehold.ports.inspection import Inspected, LineCount, Miscount, Quarantined, Trail
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import (
     BatchView,
@@ -41,6 +44,11 @@ class FakeViews:
     damaged: list[tuple[int, Malformed]] = field(default_factory=list[tuple[int, Malformed]])
     mute: str = ""
     """Why no queue says how full it is."""
+    now: int = NOW
+    """The ledger's clock."""
+    happened: dict[str, int] = field(default_factory=dict[str, int])
+    reported: int | None = None
+    """When a report was last recorded."""
     miscount: int = 0
     """Added to the first counter, for as long as it is not zero."""
 
@@ -133,11 +141,57 @@ class FakeViews:
         for start in range(0, len(tasks), chunk):
             yield tasks[start : start + chunk]
 
+    @contextmanager
+    def inspect(self) -> Iterator[FakeInspection]:
+        yield FakeInspection(self)
+
     def true_counts(self) -> list[Count]:
         cells = Counter(
             (t.queue, t.name, t.batch, t.error_group, t.status, t.why) for t in (v.task for v in self.rows.values())
         )
         return [Count(*cell, tasks) for cell, tasks in cells.items()]
+
+
+class FakeInspection:
+    """All of a ``FakeViews``, as an audit reads it."""
+
+    def __init__(self, views: FakeViews) -> None:
+        self.now = views.now
+        self._views = views
+
+    def chunks(self, size: int) -> Iterator[Sequence[Inspected]]:
+        for chunk in self._views.scan(size):
+            yield [self._inspected(task) for task in chunk]
+
+    def _inspected(self, task: Task) -> Inspected:
+        trail, runs = self._views.audit(task.id), self._views.runs(task.id)
+        known = [NOTHING, *trail]
+        jumps = sum(line.before != before.after or line.at < before.at for before, line in pairwise(known))
+        kinds = Counter(line.kind for line in trail)
+        told = (known[-1].seq, known[-1].after, jumps, kinds["dispatched"], kinds["completed"])
+        successes = kinds["completed"]
+        return Inspected(task, Trail(len(trail), *told), successes, runs if len(runs) > 1 else ())
+
+    def lines(self) -> Iterator[LineCount]:
+        for id, trail in self._views.trails.items():
+            for line in trail:
+                yield LineCount(line.kind, line.before, line.after, 1, id)
+
+    def miscounts(self, limit: int) -> Sequence[Miscount]:
+        return [Miscount(("default", "completed"), self._views.miscount)][:limit] if self._views.miscount else []
+
+    def happened(self) -> Mapping[str, int]:
+        return self._views.happened
+
+    def quarantined(self) -> Quarantined:
+        forged = sum(message.reason.startswith(FORGED) for _, message in self._views.damaged)
+        return Quarantined(len(self._views.damaged) - forged, forged)
+
+    def last_report(self) -> int | None:
+        return self._views.reported
+
+
+NOTHING = Audit(0, 0, "", "", NEW, 0, 0)
 
 
 def a_task(number: int = 1, **fields: object) -> Task:

@@ -26,7 +26,7 @@ def odd_trail(story: Story) -> Iterator[str]:
 
 def audited(deployment: Deployment, tasks: int) -> dict[str, Any]:
     """What the audit says: that nothing is lost."""
-    verdict = deployment.run("audit", "--full", "--json").json
+    verdict = deployment.run("audit", "--json").json
     assert verdict["ok"], verdict
     assert verdict["tasks"] == verdict["trails"] == tasks
     return verdict

@@ -168,7 +168,7 @@ def test_ctrl_c_twice_stops_at_once_and_loses_nothing(demo: Demo) -> None:
 
 def assert_nothing_is_lost(demo: Demo, *, over: bool) -> None:
     parts = Parts(settings_of(str(demo.ledger)))
-    verdict = audit(parts.views, parts.ledger.now())
+    verdict = audit(parts.views)
     left = {view.task.status for view in parts.views.tasks("batch:demo").rows} - {Status.COMPLETED, Status.FAILED}
     parts.close()
     assert verdict.ok, verdict.problems

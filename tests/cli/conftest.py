@@ -67,6 +67,12 @@ class FakeSystem:
             sum(view.task.open for view in self.views.rows.values() if not view.task.terminal), self.views.mute
         )
 
+    def status(self) -> FakeQueue:
+        return FakeQueue(0, "")
+
+    def dead(self) -> None:
+        return None
+
     def close(self) -> None:
         self.closed = True
 

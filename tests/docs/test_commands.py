@@ -13,6 +13,7 @@ from leasehold.core.model import Failure, FailureKind, Run, Status
 from leasehold.core.reports import Malformed
 from leasehold.flow import shapes
 from leasehold.flow.audit import audit
+from leasehold.flow.auditing.verdict import DeadLevel, Overlap, QueueLevel, Refusals, Span, StatusLevel
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import BatchView, FailureGroup, Outcome, QueueView, RunView
 from tests.docs.pages import table, text_of
@@ -74,6 +75,7 @@ def examples() -> dict[str, shapes.Shape]:
     view, trail = views.task(task_id), views.audit(task_id)
     assert view is not None
     known = (task_id, 1, 1, "run1", "w1", NOW, NOW + 1_000, NOW, "completed", None, None, None, None, None, None, 0)
+    one = Span(1, 1, "run1", "w1", NOW, NOW + 1, ended=True)
     failure = Failure(FailureKind.EXIT, "Exit", "gone")
     return {
         "task": shapes.task(view),
@@ -87,7 +89,13 @@ def examples() -> dict[str, shapes.Shape]:
         "queue": shapes.queue(QueueView("q", paused=False, counts={})),
         "damaged message": shapes.damaged(NOW, Malformed("status", "d", "?", "no JSON")),
         "operation": shapes.operation(Operation("o", "retry", "", "", "ann", "", NOW)),
-        "verdict": shapes.verdict(audit(views, NOW)),
+        "verdict": shapes.verdict(audit(views)),
+        "overlap": shapes.overlap(Overlap(task_id, one, one, 1, promised=True, because="")),
+        "run in an overlap": shapes.span(one),
+        "refusals": Refusals()._asdict(),
+        "queue of a verdict": QueueLevel("q", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)._asdict(),
+        "status of a verdict": shapes.status_level(StatusLevel(0, 0, 0, NOW, stuck=False)),
+        "dead letters of a verdict": DeadLevel(0, 0, 0)._asdict(),
     }
 
 

@@ -18,7 +18,7 @@ SEEDS = range(int(os.environ.get("LEASEHOLD_SEEDS", "150")))
 def loses_nothing(world: World) -> None:
     """What holds at the end, whatever happened on the way."""
     orchestra = world.orchestra
-    verdict = audit(orchestra.views, orchestra.clock.now(), trails=None)
+    verdict = audit(orchestra.views)
     assert verdict.ok, verdict.problems
     for chunk in orchestra.views.scan():
         for task in chunk:

@@ -45,6 +45,7 @@ class Program(LazyGroup):
             "keys": Lazy("keys:keys", "Keys that sign task messages: make a pair, list those in use."),
             "doctor": Lazy("doctor:doctor", "Check that everything is set up and works."),
             "audit": Lazy("audit:audit", "Prove that nothing is lost."),
+            "chaos": Lazy("chaos:chaos", "Try whether a handler is safe to run at least once."),
         },
     }
 

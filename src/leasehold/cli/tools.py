@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
-from time import time
+from time import sleep, time
 from typing import TYPE_CHECKING, Protocol
 
 import click
@@ -60,6 +60,8 @@ class Tools:
     assemble: Callable[[Settings], Parts] = assembled
     servants: Callable[[Settings, str, int], Servants] = embedded
     now: Callable[[], int] = system_now
+    pause: Callable[[float], object] = sleep
+    """Waits so many seconds before something is looked at again."""
     zone: tzinfo | None = None
     """In which times are said; ``None``: this machine's."""
 

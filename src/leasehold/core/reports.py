@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from leasehold.core.model import Failure
 
+FORGED = "its capability does not fit"
+"""Begins the reason for which a report is kept in quarantine that speaks of what its sender was not given."""
+
 
 class UpdateKind(StrEnum):
     """What a report says."""

@@ -18,7 +18,7 @@ from leasehold.demo.report import Happening, happenings, tally
 from leasehold.demo.screen import Frame, Mood, NodeRow, Screen
 from leasehold.demo.stage import NODES, SLOTS, Stage
 from leasehold.embedded import Node
-from leasehold.flow.audit import Verdict, audit
+from leasehold.flow.audit import Verdict, audit, look_at
 
 TICK: Final = 200
 """ms between two looks at the ledger, unless a task ends before."""
@@ -148,5 +148,4 @@ class Show:
 
     def _audit(self) -> Verdict:
         parts = self._stage.parts
-        depths = {queue.name: parts.queues.tasks(queue.name).depth() for queue in parts.views.queues()}
-        return audit(parts.views, parts.ledger.now(), depths=depths)
+        return audit(parts.views, lambda: look_at(parts.views, parts.queues, parts.settings.topology))

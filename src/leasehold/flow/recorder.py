@@ -8,7 +8,7 @@ from random import Random
 
 from leasehold.core.errors import Unavailable
 from leasehold.core.model import Decision
-from leasehold.core.reports import Malformed
+from leasehold.core.reports import FORGED, Malformed
 from leasehold.core.wire import WireUpdate, decode_status_message, event_of, payload_of, quarantined, verify
 from leasehold.flow.horizon import Horizon
 from leasehold.ports.clock import Bell
@@ -106,7 +106,7 @@ class Recorder(Recording):
                 else:
                     forged.append(update)
             for update in forged[:1]:  # the message is kept once: to hash it for each would cost seconds
-                reason = f"its capability does not fit task {update.task_id}, dispatch {update.n}"
+                reason = f"{FORGED} task {update.task_id}, dispatch {update.n}"
                 malformed.append(quarantined("status", delivery.body, reason))
         return changes, malformed
 

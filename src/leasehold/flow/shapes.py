@@ -6,15 +6,15 @@ Instants are ISO 8601 in UTC, durations whole milliseconds in fields that end in
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from leasehold.core.model import Audit, Failure
 from leasehold.core.reports import Malformed
 from leasehold.core.units import SECOND
-from leasehold.flow.audit import Verdict
+from leasehold.flow.auditing.verdict import Overlap, Span, StatusLevel, Verdict
 from leasehold.flow.explain import Explanation
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import BatchView, FailureGroup, Outcome, QueueView, RunView, TaskView
@@ -193,8 +193,33 @@ def explanation(view: TaskView, told: Explanation) -> Shape:
 
 def verdict(found: Verdict) -> Shape:
     """What an audit found; ``ok`` is false where something is unexplained."""
-    listed: Mapping[str, list[Shape]] = {
-        "standings": [one._asdict() for one in found.standings],
-        "problems": [one._asdict() for one in found.problems],
+    lists: dict[str, Sequence[NamedTuple]] = {
+        "standings": found.standings,
+        "problems": found.problems,
+        "queues": found.queues,
     }
-    return {"ok": found.ok, "sentence": found.sentence, **asdict(found), **listed}
+    return {
+        "ok": found.ok,
+        "sentence": found.sentence,
+        **asdict(found),
+        **{name: [one._asdict() for one in listed] for name, listed in lists.items()},
+        "overlapping": [overlap(one) for one in found.overlapping],
+        "refusals": found.refusals._asdict(),
+        "status": None if found.status is None else status_level(found.status),
+        "dead_letters": None if found.dead_letters is None else found.dead_letters._asdict(),
+    }
+
+
+def status_level(one: StatusLevel) -> Shape:
+    """The status queue."""
+    return {**one._asdict(), "last_report_at": instant(one.last_report_at)}
+
+
+def overlap(one: Overlap) -> Shape:
+    """Two runs of one task at once."""
+    return {**one._asdict(), "earlier": span(one.earlier), "later": span(one.later)}
+
+
+def span(one: Span) -> Shape:
+    """One of them."""
+    return {**one._asdict(), "started_at": instant(one.started_at), "until": instant(one.until)}

@@ -70,6 +70,13 @@ class Depth(NamedTuple):
 
     visible: int
     in_flight: int
+    delayed: int = 0
+    """Those that were sent and cannot be received yet."""
+
+    @property
+    def messages(self) -> int:
+        """All of them."""
+        return sum(self)
 
 
 @runtime_checkable

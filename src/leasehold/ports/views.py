@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from leasehold.core.model import Audit, Failure, Status, Task, Why
 from leasehold.core.reports import Malformed
 from leasehold.ports.ledger import Operation
+
+if TYPE_CHECKING:
+    from leasehold.ports.inspection import Inspection
 
 T = TypeVar("T")
 
@@ -186,6 +190,10 @@ class Views(Protocol):
 
     def scan(self, chunk: int = 1_000) -> Iterator[Sequence[Task]]:
         """Every hot row in id order, for ``audit`` only."""
+        ...
+
+    def inspect(self) -> AbstractContextManager[Inspection]:
+        """A snapshot of everything, held until the block ends, for ``audit`` only."""
         ...
 
     def true_counts(self) -> list[Count]:

@@ -8,6 +8,7 @@ from leasehold.adapters.database.changing import Changing
 from leasehold.adapters.database.connection import Sql, Transaction
 from leasehold.adapters.database.outputs import Outputs
 from leasehold.adapters.database.rows import Hot, hot_of
+from leasehold.adapters.database.tally import REPEATED, came_to_nothing
 from leasehold.core.machine import decide
 from leasehold.core.reports import Malformed
 from leasehold.ports.ledger import Applied, Change, Repeated, Unknown
@@ -68,10 +69,13 @@ class Recording:
         if change.status_id is not None:
             heard = (hot.number, change.status_id)
             if heard in self._heard:
+                self._changing.tally.happened(hot.task.queue, REPEATED)
                 return Repeated(change.status_id)
             self._heard.add(heard)
         task = self._changing.now(hot)
         decided = decide(task, change.event, self._now)
+        if (nothing := came_to_nothing(change, decided)) is not None:
+            self._changing.tally.happened(hot.task.queue, nothing)
         self._changing.take(hot, decided)
         self._outputs.take(hot.number, task, change, decided)
         return decided

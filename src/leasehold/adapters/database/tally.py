@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from leasehold.adapters.database.connection import Sql, Transaction
-from leasehold.core.model import Task
+from leasehold.core.model import Decision, Ignored, Task
 from leasehold.core.transitions import state_name
+from leasehold.ports.ledger import Change
 
 HAPPENED = "+"
 """Begins the state of a cell that counts how often something happened in a queue, not where tasks stand."""
 STARTED = HAPPENED + "started"
 EXPIRED = HAPPENED + "expired"
+REPEATED = HAPPENED + "repeated"
+"""A report that was recorded before came once more."""
 COUNTED = {"started": STARTED, "expired": EXPIRED}
 """The audit lines that are counted, and under which state."""
+
+NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 Cell = tuple[str, str, str, str, str]
 """Queue, state, name, batch, error group; '' for none."""
@@ -49,3 +55,15 @@ class Tally:
 def cell_of(task: Task) -> Cell:
     """Where a task is counted."""
     return (task.queue, state_name(task.status, task.why), task.name, task.batch or "", task.error_group or "")
+
+
+def came_to_nothing(change: Change, decided: Decision | Ignored) -> str | None:
+    """Under which state to count a claim that was refused, or a report that changed nothing; ``None``: neither.
+
+    Reasons differ in numbers only, and those are left out: there are as many kinds as rules.
+    """
+    if decided.refusal is not None:
+        return f"{HAPPENED}refused: {NUMBERS.sub('...', decided.refusal.reason)}"
+    if change.status_id is not None and isinstance(decided, Ignored):
+        return f"{HAPPENED}ignored: {NUMBERS.sub('...', decided.reason)}"
+    return None

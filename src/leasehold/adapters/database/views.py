@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from leasehold.adapters.database.connection import Database, Row, Sql, Transaction
 from leasehold.adapters.database.filtering import LAST, Plan, beginning_with, plan
+from leasehold.adapters.database.inspection import inspect
 from leasehold.adapters.database.rows import STATES, failure_of, task_of
 from leasehold.core.errors import BadFilter
 from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
 from leasehold.core.model import Audit, Status, Task
 from leasehold.core.reports import Malformed
+from leasehold.ports.inspection import Inspection
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import (
     BatchView,
@@ -203,6 +206,10 @@ class DatabaseViews:
     def true_counts(self) -> list[Count]:
         """Counted from the tasks themselves, slowly."""
         return [count_of(row) for row in self._rows("true counts")]
+
+    def inspect(self) -> AbstractContextManager[Inspection]:
+        """A snapshot of everything, held until the block ends."""
+        return inspect(self.database)
 
     def _rows(self, name: str, **given: object) -> list[Row]:
         with self.database.read() as tx:

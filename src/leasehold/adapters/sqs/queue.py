@@ -213,13 +213,18 @@ class SqsQueue:
             "GetQueueAttributes",
             lambda client, url: client.get_queue_attributes(
                 QueueUrl=url,
-                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+                AttributeNames=[
+                    "ApproximateNumberOfMessages",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "ApproximateNumberOfMessagesDelayed",
+                ],
             ),
         )
         counts = reply.get("Attributes", {})
         return Depth(
             visible=int(counts.get("ApproximateNumberOfMessages", 0)),
             in_flight=int(counts.get("ApproximateNumberOfMessagesNotVisible", 0)),
+            delayed=int(counts.get("ApproximateNumberOfMessagesDelayed", 0)),
         )
 
     def close(self) -> None:
