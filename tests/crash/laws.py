@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from leasehold.core.model import Audit, Status, Task
 from leasehold.core.transitions import state_name
-from leasehold.flow.audit import audit
+from leasehold.flow.audit import Terms, audit
 from leasehold.ports.views import RunView, TaskView
 from tests.core.laws import of_state
 from tests.crash.board import Note
@@ -77,7 +77,7 @@ def broken(place: Place, end: Ended, base: Ended, died: Sequence[str]) -> list[s
 
 
 def of_ledger(place: Place, end: Ended) -> Iterator[str]:
-    verdict = audit(place.views, place.board.now(), trails=None)
+    verdict = audit(place.views, terms=Terms(place.settings.topology), now=place.board.now())
     yield from (f"audit: {problem.sentence}" for problem in verdict.problems)
     if verdict.quarantined:
         yield f"{verdict.quarantined} messages are in quarantine"

@@ -93,9 +93,9 @@ def examples() -> dict[str, shapes.Shape]:
         "overlap": shapes.overlap(Overlap(task_id, one, one, 1, promised=True, because="")),
         "run in an overlap": shapes.span(one),
         "refusals": Refusals()._asdict(),
-        "queue of a verdict": QueueLevel("q", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)._asdict(),
-        "status of a verdict": shapes.status_level(StatusLevel(0, 0, 0, NOW, stuck=False)),
-        "dead letters of a verdict": DeadLevel(0, 0, 0)._asdict(),
+        "queue of a verdict": QueueLevel("q", 0, 0, 0, 0, 0, 0, 0, 0, 0)._asdict(),
+        "status of a verdict": shapes.status_level(StatusLevel(0, 0, NOW, stuck=False)),
+        "dead letters of a verdict": DeadLevel(0, 0)._asdict(),
     }
 
 

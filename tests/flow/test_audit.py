@@ -18,7 +18,7 @@ from tests.fakes import NOW, FakeViews, a_task
 BOOM = Failure(FailureKind.EXCEPTION, "ValueError", "not a WAV file\nat all")
 
 
-def audit(views: FakeViews, now: int = NOW, *looks: Look, terms: Terms = Terms()) -> Verdict:  # noqa: B008 - frozen
+def audit(views: FakeViews, now: int = NOW, *looks: Look, terms: Terms = Terms()) -> Verdict:  # noqa: B008 - it never changes
     """At this instant; the queues show one look after the other, the last one for good."""
     views.now = now
     seen = [*looks] or [Look(asked=False)]

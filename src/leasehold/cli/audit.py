@@ -62,7 +62,7 @@ def tell(verdict: Verdict, tools: Tools) -> None:
     if verdict.standings:
         show_table(verdict.standings, STANDINGS, "")
         click.echo()
-    if any(level.visible or level.in_flight or level.delayed or out(level) for level in verdict.queues):
+    if any(level.visible or level.in_flight or out(level) for level in verdict.queues):
         show_table(verdict.queues, QUEUES, "")
         click.echo()
     if verdict.overlapping:
@@ -96,8 +96,7 @@ def out(level: QueueLevel) -> int:
 
 def waiting(level: QueueLevel) -> str:
     """Its messages, as it says."""
-    delayed = f" + {level.delayed:,} delayed" if level.delayed else ""
-    return f"{level.visible:,} + {level.in_flight:,} in flight{delayed}"
+    return f"{level.visible:,} + {level.in_flight:,} in flight"
 
 
 def differs(level: QueueLevel) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
 from leasehold.core.errors import UsageError
@@ -148,4 +148,4 @@ class Show:
 
     def _audit(self) -> Verdict:
         parts = self._stage.parts
-        return audit(parts.views, lambda: look_at(parts.views, parts.queues, parts.settings.topology))
+        return audit(parts.views, lambda: look_at(parts.views, parts.queues, parts.settings.topology), pause=sleep)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from time import sleep
 from typing import NamedTuple
 
 from leasehold.core.transitions import ALLOWED
@@ -71,19 +70,21 @@ class Terms(NamedTuple):
 def audit(
     views: Views,
     look: Callable[[], Look] = nothing_asked,
-    terms: Terms = Terms(),  # noqa: B008 - frozen
+    terms: Terms = Terms(),  # noqa: B008 - it never changes
     *,
-    pause: Callable[[float], object] = sleep,
+    now: int | None = None,
+    pause: Callable[[float], object] = lambda _: None,
 ) -> Verdict:
     """Look at every task once and hold all that is said of it against each other.
 
-    ``look`` counts the messages on the queues; ``pause`` waits so many seconds before it is asked again. Memory does
-    not grow with the number of tasks. Raises ``LedgerUnavailable``.
+    ``look`` counts the messages on the queues; ``pause`` waits so many seconds before it is asked again. What is due is
+    judged at ``now``, by default on the ledger's clock. Memory does not grow with the number of tasks. Raises
+    ``LedgerUnavailable``.
     """
-    reading = read(views, look, terms)
+    reading = read(views, look, terms, now)
     census, trails, overlaps, levels = reading.census, reading.trails, reading.overlaps, reading.levels
     settle(levels, views, look, pause)
-    suspects = list(still(census, views))
+    suspects = list(still(census, views, now))
     held = [each for each in suspects if levels.behind and each.check in HELD_BACK]
     wrong = [each for each in suspects if each not in held]
     damaged, forged = reading.quarantined
@@ -118,13 +119,13 @@ class Reading(NamedTuple):
     quarantined: Quarantined
 
 
-def read(views: Views, look: Callable[[], Look], terms: Terms) -> Reading:
+def read(views: Views, look: Callable[[], Look], terms: Terms, now: int | None) -> Reading:
     """Read the whole ledger at one instant, and count the queues just before and just after it."""
     first = look()
     with views.inspect() as inspection:
         levels = Levels(inspection.last_report(), first, terms.window)
         levels.add(look())
-        census, trails = Census(inspection.now), Trails()
+        census, trails = Census(now or inspection.now), Trails()
         overlaps = Overlaps(claimed=terms.topology == "single-queue", duplicates=terms.duplicates)
         for chunk in inspection.chunks(CHUNK):
             for one in chunk:
@@ -146,13 +147,13 @@ def settle(levels: Levels, views: Views, look: Callable[[], Look], pause: Callab
             levels.again(seen, inspection.last_report(), views.queues())
 
 
-def still(census: Census, views: Views) -> Iterator[Problem]:
+def still(census: Census, views: Views, now: int | None) -> Iterator[Problem]:
     """Those problems of rows that are there when the rows are read once more."""
     with views.inspect() as inspection:
-        now = inspection.now
+        judged_at = now or inspection.now
     for problem, suspects in census.problems():
         again = [view.task for task_id in suspects if (view := views.task(task_id)) is not None]
-        wrong = [task.id for task in again if problem.check in set(flaws(task, now))]
+        wrong = [task.id for task in again if problem.check in set(flaws(task, judged_at))]
         if len(wrong) == len(suspects) or (wrong and problem.tasks > len(suspects)):
             yield problem._replace(example=wrong[0])
         elif wrong:

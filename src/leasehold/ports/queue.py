@@ -70,8 +70,7 @@ class Depth(NamedTuple):
 
     visible: int
     in_flight: int
-    delayed: int = 0
-    """Those that were sent and cannot be received yet."""
+    """Received and hidden; or sent with a delay, which nobody here asks for."""
 
     @property
     def messages(self) -> int:

@@ -103,7 +103,7 @@ class MemoryQueue:
         """How many are visible and how many in flight, those included that are not visible yet."""
         with self._changed:
             counts = self._shelf.counts()
-            return Depth(visible=counts.visible, in_flight=counts.in_flight, delayed=counts.delayed)
+            return Depth(visible=counts.visible, in_flight=counts.in_flight + counts.delayed)
 
     def close(self) -> None:
         """Let long polls end."""

@@ -223,8 +223,8 @@ class SqsQueue:
         counts = reply.get("Attributes", {})
         return Depth(
             visible=int(counts.get("ApproximateNumberOfMessages", 0)),
-            in_flight=int(counts.get("ApproximateNumberOfMessagesNotVisible", 0)),
-            delayed=int(counts.get("ApproximateNumberOfMessagesDelayed", 0)),
+            in_flight=int(counts.get("ApproximateNumberOfMessagesNotVisible", 0))
+            + int(counts.get("ApproximateNumberOfMessagesDelayed", 0)),
         )
 
     def close(self) -> None:

@@ -202,7 +202,7 @@ class Levels:
 
     def _said_of(self, level: QueueLevel) -> Iterator[str]:
         """A message too few is a lost one, and sent again by the clock; one too many belongs to a closed dispatch."""
-        out, held = level.queued + level.in_progress + level.lapsed, level.visible + level.in_flight + level.delayed
+        out, held = level.queued + level.in_progress + level.lapsed, level.visible + level.in_flight
         if level.missing:
             yield (
                 f"queue {level.queue!r} holds {messages(held)} for {tasks(out)}, and no report is on its way: "

@@ -65,7 +65,6 @@ class QueueLevel(NamedTuple):
     queue: str
     visible: int
     in_flight: int
-    delayed: int
     queued: int
     in_progress: int
     lapsed: int
@@ -84,7 +83,6 @@ class StatusLevel(NamedTuple):
 
     visible: int
     in_flight: int
-    delayed: int
     last_report_at: int | None
     stuck: bool
     """Reports wait, and none was recorded for as long as it was looked at."""
@@ -95,7 +93,6 @@ class DeadLevel(NamedTuple):
 
     visible: int
     in_flight: int
-    delayed: int
 
 
 class Refusals(NamedTuple):
@@ -128,7 +125,7 @@ class Verdict:
     """The first of them, with both runs."""
     forged: int = 0
     """Of those in quarantine: reports whose capability did not fit."""
-    refusals: Refusals = Refusals()  # noqa: RUF009 - a value
+    refusals: Refusals = Refusals()  # noqa: RUF009 - it never changes
     queues: Sequence[QueueLevel] = ()
     status: StatusLevel | None = None
     """``None``: there is none, or it was not asked."""
