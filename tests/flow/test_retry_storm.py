@@ -17,12 +17,12 @@ WINDOW = 40
 PATIENT = POLICY._replace(attempts=5, backoff_base=PAUSE, backoff_cap=PAUSE)
 
 
-def run_all(orchestra: Orchestra, kind: UpdateKind, **fields: object) -> int:
+def run_all(orchestra: Orchestra, kind: UpdateKind, failure: Failure) -> int:
     """Receive what is on the queue, and end it as said; how many that was."""
     queue = orchestra.queue()
     messages = orchestra.messages()
     for message in messages:
-        orchestra.report(kind, message, deleted=True, **fields)
+        orchestra.report(kind, message, deleted=True, failure=failure)
     while received := queue.receive(10, wait=0, visibility=MINUTE).deliveries:
         queue.delete([delivery.receipt for delivery in received])
     while orchestra.recorder.step():
@@ -36,9 +36,22 @@ def storm(orchestra: Orchestra) -> list[str]:
     failed = 0
     while failed < STORM:
         assert orchestra.dispatcher.step()
-        failed += run_all(orchestra, UpdateKind.FAILED, failure=DOWN)
+        failed += run_all(orchestra, UpdateKind.FAILED, DOWN)
     assert set(orchestra.states(ids)) == {"pending/scheduled"}
     return ids
+
+
+def small_window(orchestra: Orchestra) -> Dispatcher:
+    return Dispatcher(
+        orchestra.ledger,
+        orchestra.queue,
+        orchestra.clock,
+        key=orchestra.key,
+        validity=VALIDITY,
+        largest_window=WINDOW,
+        most_receives=10,
+        claims_before_run=False,
+    )
 
 
 def test_those_that_failed_together_come_back_one_by_one(orchestra: Orchestra) -> None:
@@ -58,19 +71,10 @@ def test_however_many_come_back_no_more_are_sent_than_the_window_has_room_for(or
     while orchestra.scheduler.step():
         pass
     assert set(orchestra.states(ids)) == {"pending/due"}
-    dispatcher = Dispatcher(
-        orchestra.ledger,
-        orchestra.queue,
-        orchestra.clock,
-        key=orchestra.key,
-        validity=VALIDITY,
-        largest_window=WINDOW,
-        most_receives=10,
-        claims_before_run=False,
-    )
+    dispatcher = small_window(orchestra)
     while dispatcher.step():
         pass
-    assert len(orchestra.messages()) == WINDOW
+    assert 0 < len(orchestra.messages()) <= WINDOW < STORM
 
 
 def test_what_is_urgent_does_not_wait_behind_the_storm(orchestra: Orchestra) -> None:
@@ -79,10 +83,9 @@ def test_what_is_urgent_does_not_wait_behind_the_storm(orchestra: Orchestra) -> 
     while orchestra.scheduler.step():
         pass
     (urgent,) = orchestra.submit(priority=9)
-    orchestra.dispatcher.step()
+    small_window(orchestra).step()
     sent = [message.tasks[0].id for message in orchestra.messages()]
-    assert urgent in sent
-    assert len(sent) < STORM
+    assert sent[0] == urgent
 
 
 def test_a_storm_spends_no_more_than_its_budgets(orchestra: Orchestra) -> None:
@@ -92,7 +95,7 @@ def test_a_storm_spends_no_more_than_its_budgets(orchestra: Orchestra) -> None:
     while set(orchestra.states(ids)) != {"failed"}:
         assert runs <= 20 * PATIENT.attempts
         while orchestra.dispatcher.step():
-            runs += run_all(orchestra, UpdateKind.FAILED, failure=DOWN)
+            runs += run_all(orchestra, UpdateKind.FAILED, DOWN)
         orchestra.clock.advance(PAUSE)
         orchestra.scheduler.step()
     assert runs == 20 * PATIENT.attempts
