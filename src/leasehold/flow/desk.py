@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from leasehold.core.errors import MalformedMessage, StoreDamaged, StoreUnavailable
 from leasehold.core.model import Failure, FailureKind
@@ -34,6 +35,10 @@ LOG_PATIENCE = 10_000
 """ms that an end waits for its log to be stored, and half of what is left of its lease at most: the report matters
 more, and its message must still be deleted in time."""
 
+ASK_AGAIN = 1_000
+"""ms until a store that could not be used is asked again."""
+
+T = TypeVar("T")
 Then = Callable[[Update], None]
 Fetched = str | StoreUnavailable | StoreDamaged | None
 """Stored arguments (JSON text), or why they are not here; ``None``: they are gone."""
@@ -72,12 +77,21 @@ class Desk:
         self._limit = limit
         self._checkpoints = Checkpoints(store, limit=limit)
         self._ending: dict[str, Ending] = {}
+        self.give_up_by = sys.maxsize
+        """When a store that cannot be used is not waited for any more, because the worker leaves."""
+        self._later: list[tuple[int, Callable[[], None]]] = []
+        """What is asked of the store again, and when."""
 
     def step(self) -> int:
         """Hand over what came back from the store, and stop waiting for logs that take too long; how much it was."""
+        now = self._clock.boot()
+        if self._later:
+            due = [ask for at, ask in self._later if at <= now]
+            self._later = [later for later in self._later if later[0] > now]
+            for ask in due:
+                ask()
         done = self._errands.collect()
         if self._ending:
-            now = self._clock.boot()
             for run_id, ending in list(self._ending.items()):
                 if ending.until is not None and now >= ending.until:
                     del self._ending[run_id]
@@ -112,28 +126,64 @@ class Desk:
         held.touched = True
         task, token, run_id = held.task, held.token, held.run_id
 
-        def work() -> Seen:
+        def work() -> Seen | StoreUnavailable:
             try:
                 error = self._checkpoints.save(task.id, token, run_id, state)
             except StoreUnavailable as unavailable:
-                return Seen(Answer(error=f"the checkpoint could not be kept: {unavailable}"), None)
+                return unavailable
             return Seen(Answer(error=error), self._marked(task.id, task.n))
 
-        self._errands.send(run_id, work, partial(self._answer, held, then))
+        self._ask_for_answer(held, work, then, "kept")
 
     def load_state(self, held: Held, then: Callable[[Answer], None]) -> None:
         """The newest checkpoint of this run or an older one; the answer tells also if its task was cancelled."""
         held.touched = True
         task, token = held.task, held.token
 
-        def work() -> Seen:
+        def work() -> Seen | StoreUnavailable:
             try:
                 state = self._checkpoints.load(task.id, token)
             except StoreUnavailable as unavailable:
-                return Seen(Answer(error=f"the checkpoint could not be read: {unavailable}"), None)
+                return unavailable
             return Seen(Answer(state=state), self._marked(task.id, task.n))
 
-        self._errands.send(held.run_id, work, partial(self._answer, held, then))
+        self._ask_for_answer(held, work, then, "read")
+
+    def _ask_for_answer(
+        self, held: Held, work: Callable[[], Seen | StoreUnavailable], then: Callable[[Answer], None], what: str
+    ) -> None:
+        answer = partial(self._answer, held, then)
+
+        def give_up(trouble: StoreUnavailable) -> None:
+            answer(Seen(Answer(error=f"the checkpoint could not be {what}: {trouble}"), None))
+
+        self._insist(held, work, answer, give_up)
+
+    def _insist(
+        self,
+        held: Held,
+        work: Callable[[], T | StoreUnavailable],
+        then: Callable[[T], None],
+        give_up: Callable[[StoreUnavailable], None],
+    ) -> None:
+        """Ask the store until it can be used: what a run did is worth more than the wait, which costs no attempt.
+
+        For half of what is left of the lease at most; the other half is for whatever is done without the store.
+        """
+        until = (self._clock.boot() + held.hold.ends) // 2
+
+        def ask() -> None:
+            self._errands.send(held.run_id, work, answered)
+
+        def answered(found: T | StoreUnavailable) -> None:
+            if not isinstance(found, StoreUnavailable):
+                then(found)
+            elif (at := self._clock.boot() + ASK_AGAIN) < min(until, self.give_up_by):
+                self._later.append((at, ask))
+            else:
+                give_up(found)
+
+        ask()
 
     def look(self, held: Held, then: Callable[[], None]) -> None:
         """See whether its task was cancelled, and only then go on. Not while it waits for the store: no line grows."""
@@ -188,15 +238,16 @@ class Desk:
         value = result.encode()
         ref = result_reference(held.task.id, held.run_id, value)
 
-        def kept(trouble: StoreUnavailable | None) -> None:
+        def kept(_: None) -> None:
             del self._ending[held.run_id]
-            if trouble is None:
-                self._with_log(held, event, said._replace(result_ref=ref), then)
-            else:
-                self._unkept(held, event, f"its result could not be kept: {trouble}", then, final=False)
+            self._with_log(held, event, said._replace(result_ref=ref), then)
+
+        def give_up(trouble: StoreUnavailable) -> None:
+            del self._ending[held.run_id]
+            self._unkept(held, event, f"its result could not be kept: {trouble}", then, final=False)
 
         self._ending[held.run_id] = Ending(said, then, held.hold.ends, None)
-        self._errands.send(held.run_id, lambda: self._trouble(ref, value), kept)
+        self._insist(held, lambda: self._trouble(ref, value), kept, give_up)
 
     def _unkept(self, held: Held, event: Returned, why: str, then: Then, *, final: bool) -> None:
         failure = Failure(FailureKind.RESULT, "ResultNotKept", why)

@@ -139,6 +139,7 @@ class Worker:
         """Leave in good order (R11): start nothing more, let what is short finish within ``patience`` ms."""
         with self._changed:
             self._drain = Drain(reason, self._clock.boot() + patience)
+            self._desk.give_up_by = self._drain.until
             self._changed.notify_all()
         for held in (*self._running.values(), *self._ready):
             if held.known:
