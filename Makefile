@@ -47,7 +47,7 @@ soak: setup-dev ## real processes on real servers, killed, cut off and crashed a
 	$(PY) -m tests.soak $(ARGS)
 
 mutations: setup-dev ## break the rules of core/ one at a time, and show that the tests notice each (long)
-	$(PY) scripts/mutations.py $(ARGS)
+	$(PY) -m scripts.mutations $(ARGS)
 
 bench: setup-dev ## run every benchmark; each prints a table and JSON
 	@scripts/bench $(ARGS)

@@ -1,6 +1,6 @@
 """Breaks the rules of core/ one at a time, and shows that the tests notice each.
 
-    python scripts/mutations.py [WORD ...]     only what lies in files whose name holds one of the words
+    python -m scripts.mutations [WORD ...]     only what lies in files whose name holds one of the words
 
 Each mutant is a copy of the package with one condition turned, one statement dropped or one number changed; the tests
 of core/ (without the long searches) run against it in a process of their own. What survives is printed, and ends the
@@ -13,7 +13,6 @@ import ast
 import copy
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,11 +23,12 @@ import hypothesis
 import pydantic
 import pytest
 
+from tests.mutants import PACKAGE, ROOT, lay_out, options
+
 LOADED = (hypothesis, pydantic, pytest)
 """Loaded once, here, and not in every fork."""
 REWRITES = "ignore::pytest.PytestAssertRewriteWarning"  # of what is loaded already
-ROOT = Path(__file__).parent.parent
-CORE = ROOT / "src" / "leasehold" / "core"
+CORE = PACKAGE / "core"
 TESTS = {
     "alarms.py": ["test_silent"],
     "asked.py": ["test_asked", "test_spoken", "test_spoken_ends"],
@@ -138,7 +138,7 @@ def survivors(made: list[Mutant], workers: int) -> Iterator[Mutant]:
     while waiting or running:
         if waiting and len(running) < workers:
             mutant, folder = waiting.pop(), tempfile.TemporaryDirectory()
-            lay_out(mutant, Path(folder.name))
+            (lay_out(Path(folder.name), "core") / "core" / mutant.file).write_text(mutant.source)
             running[fork(folder.name, mutant)] = mutant, folder
             continue
         pid, status = os.wait()
@@ -146,14 +146,6 @@ def survivors(made: list[Mutant], workers: int) -> Iterator[Mutant]:
         folder.cleanup()
         if status == 0:
             yield mutant
-
-
-def lay_out(mutant: Mutant, folder: Path) -> None:
-    """A copy of core/ with the mutant in it."""
-    package = ROOT / "src" / "leasehold"
-    shutil.copytree(package / "core", folder / "leasehold" / "core", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(package / "__init__.py", folder / "leasehold")
-    (folder / "leasehold" / "core" / mutant.file).write_text(mutant.source)
 
 
 def fork(folder: str, mutant: Mutant) -> int:
@@ -173,8 +165,7 @@ def run_tests(folder: str, tests: list[str]) -> int:
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     os.chdir(ROOT)
-    options = ["-x", "-q", "-p", "no:xdist", "-o", f"pythonpath={folder} .", "--timeout", "60", "-W", REWRITES]
-    return int(pytest.main([*options, *tests]))
+    return int(pytest.main(["-x", *options(folder), "-W", REWRITES, *tests]))
 
 
 def main() -> int:
