@@ -17,13 +17,14 @@ from leasehold.testing.clock import ManualClock
 from tests.flow.scripted import MINUTE, JournalQueue, ScriptedOutbox, a_message, task_id
 
 LINGER = 600_000
-STARTED, PROGRESSED, COMPLETED, FAILED, RELEASED, DRAINING = (
+STARTED, PROGRESSED, COMPLETED, FAILED, RELEASED, DRAINING, EXPIRED = (
     UpdateKind.STARTED,
     UpdateKind.PROGRESSED,
     UpdateKind.COMPLETED,
     UpdateKind.FAILED,
     UpdateKind.RELEASED,
     UpdateKind.DRAINING,
+    UpdateKind.EXPIRED,
 )
 
 

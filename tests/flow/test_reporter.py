@@ -9,9 +9,9 @@ import pytest
 from leasehold.core.wire import encode_update, quarantined
 from leasehold.flow.held import Entry, Fate
 from leasehold.flow.outbox import StatusQueueOutbox
-from leasehold.flow.reporter import AT_ONCE, DELETES, IN_TRANSIT
+from leasehold.flow.reporter import AT_ONCE, DELETES, IN_TRANSIT, NOT_GONE
 from leasehold.testing.clock import ManualClock
-from tests.flow.reporter_desk import COMPLETED, DRAINING, FAILED, PROGRESSED, RELEASED, STARTED, Desk
+from tests.flow.reporter_desk import COMPLETED, DRAINING, EXPIRED, FAILED, PROGRESSED, RELEASED, STARTED, Desk
 from tests.flow.scripted import MINUTE, JournalQueue
 
 
@@ -114,6 +114,26 @@ def test_a_delete_confirmed_after_the_lease_claims_nothing(desk: Desk) -> None:
     desk.add(FAILED, Fate.DELETE_BEFORE)
     desk.reporter.step()
     assert not desk.outbox.said[0].deleted
+
+
+def test_what_expired_here_is_only_given_back_where_its_delete_was_not_confirmed(desk: Desk) -> None:
+    """Told as expired it would be dispatched again, while another may hold the message, and have begun in time."""
+    desk.queue.deaf = {"delete"}
+    desk.add(EXPIRED, Fate.DELETE_BEFORE, number=1)
+    for _ in range(DELETES):
+        desk.reporter.step()
+    desk.queue.deaf = set()
+    desk.add(EXPIRED, Fate.DELETE_BEFORE, number=2)
+    desk.clock.advance(MINUTE)  # its lease is over: it is not deleted
+    desk.reporter.step()
+    assert [(said.kind, said.deleted) for said in desk.outbox.said] == [(RELEASED, False), (RELEASED, False)]
+    assert {said.note for said in desk.outbox.said} == {NOT_GONE}
+
+
+def test_and_is_told_as_expired_once_its_message_is_gone(desk: Desk) -> None:
+    desk.add(EXPIRED, Fate.DELETE_BEFORE)
+    desk.reporter.step()
+    assert desk.journal == ["delete", "say expired"]
 
 
 def test_nothing_is_shown_whose_lease_ended_while_another_request_took_its_time(desk: Desk) -> None:

@@ -168,7 +168,7 @@ BROKEN = [
         receives=3,
         recalls=True,
         breaks="S11",
-        without="R13 draining",
+        without="R13 decided",
     ),
     Configuration(
         "R13 unread",

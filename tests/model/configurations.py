@@ -5,6 +5,9 @@ from __future__ import annotations
 from tests.model.broken import LONG
 from tests.model.parts import Configuration
 
+LONGER = 3
+"""A validity that is longer than a lease of two ticks."""
+
 STANDARD = [
     Configuration(
         "slow",
@@ -29,14 +32,14 @@ STANDARD = [
         {"crash": 1},
         dispatches=1,
         receives=3,
-        validity=LONG + 1,
+        validity=LONGER,
         sees=("Started: lost",),
     ),
     Configuration(
         "slow and valid",
         "messages that come back while somebody still holds them may be started",
         {},
-        validity=LONG + 1,
+        validity=LONGER,
     ),
     Configuration("failure", "a run fails", {"fail": 1}, sees=("Failed: failed", "Due: due")),
     Configuration(
@@ -45,8 +48,7 @@ STANDARD = [
         {"fail": 2},
         dispatches=1,
         receives=3,
-        lease=1,
-        validity=LONG,
+        validity=LONGER,
     ),
     Configuration("failure and crash", "a run fails, a worker dies", {"fail": 1, "crash": 1}, dispatches=1, losses=1),
     Configuration("replies", "a reply is lost: of a receive, a delete, a change, a send or a report", {"lose": 1}),
@@ -88,9 +90,7 @@ STANDARD = [
         sees=("Unsendable: unsendable", "DeadLettered: dead-lettered"),
     ),
     Configuration("duplicate", "the queue hands one message out twice at once", {"duplicate": 1}, dispatches=1),
-    Configuration(
-        "undeleted", "a delete does not stick", {"undeleted": 1, "fail": 1}, dispatches=1, lease=1, validity=LONG
-    ),
+    Configuration("undeleted", "a delete does not stick", {"undeleted": 1, "fail": 1}, dispatches=1, validity=LONGER),
     Configuration(
         "poison",
         "a message that is received too often",
@@ -98,8 +98,7 @@ STANDARD = [
         dispatches=1,
         receives=4,
         most_receives=2,
-        lease=1,
-        validity=LONG,
+        validity=LONGER,
         sees=("DeadLettered: dead-lettered",),
     ),
     Configuration(
@@ -108,15 +107,13 @@ STANDARD = [
         {"crash": 1},
         slow_replies=True,
         dispatches=1,
-        lease=1,
-        validity=LONG,
+        validity=LONGER,
     ),
     Configuration(
         "long validity",
         "messages that come back may be started again",
         {"crash": 1},
-        lease=1,
-        validity=LONG,
+        validity=LONGER,
         dispatches=1,
     ),
 ]
@@ -135,8 +132,7 @@ PEOPLE = [
         dispatches=1,
         attempts=1,
         losses=1,
-        lease=1,
-        validity=LONG,
+        validity=LONGER,
         sees=("Retried: retried", "Failed: failed"),
     ),
 ]
@@ -148,8 +144,7 @@ PLATFORM = [
         {"crash": 1},
         recalls=True,
         dispatches=1,
-        lease=1,
-        validity=LONG,
+        validity=LONGER,
         receives=3,
         sees=("Recalled: recalled",),
     ),
@@ -171,8 +166,7 @@ OTHER_QUEUES = [
         {"crash": 1, "lose": 1},
         bundle=True,
         dispatches=1,
-        lease=1,
-        validity=LONG,
+        validity=LONGER,
     ),
     Configuration(
         "fifo", "a send of unknown fate is repeated on a FIFO queue", {"resend": 1, "crash": 1}, fifo=True, dispatches=1
@@ -183,8 +177,7 @@ OTHER_QUEUES = [
         {"crash": 1, "fail": 1},
         one_transaction=True,
         dispatches=1,
-        lease=1,
-        validity=LONG,
+        validity=LONGER,
     ),
 ]
 
@@ -193,8 +186,8 @@ CLAIMED = [
     Configuration("claims in doubt", "the answer to a claim is lost", {"lose": 2}, claims=True, lease=1, validity=LONG),
     Configuration(
         "claims of twins",
-        "messages are handed out twice, deletes do not stick, a run fails",
-        {"duplicate": 1, "undeleted": 1, "fail": 1},
+        "messages are handed out twice, deletes do not stick",
+        {"duplicate": 1, "undeleted": 1},
         claims=True,
         lease=1,
         validity=LONG,
@@ -202,15 +195,15 @@ CLAIMED = [
     Configuration(
         "claims of equal tokens",
         "a send of unknown fate is repeated: two messages with one token",
-        {"resend": 1, "crash": 1, "fail": 1},
+        {"resend": 1, "crash": 1},
         claims=True,
         lease=1,
         validity=LONG,
     ),
     Configuration(
         "claims of the retried",
-        "ann cancels and retries while a message is out, and a worker dies",
-        {"cancel": 1, "retry": 1, "crash": 1},
+        "ann cancels and retries while a message is out",
+        {"cancel": 1, "retry": 1},
         claims=True,
         lease=1,
         validity=LONG,
@@ -222,6 +215,14 @@ CLAIMED = [
         claims=True,
         lease=1,
         validity=LONG,
+    ),
+    Configuration(
+        "claims and recall",
+        "a machine is gone for good, and its task goes out again at once",
+        {"crash": 1, "drain": 1},
+        claims=True,
+        recalls=True,
+        sees=("Recalled: recalled",),
     ),
 ]
 

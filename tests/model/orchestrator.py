@@ -128,18 +128,25 @@ class Orchestrator:
         for gone in dead:
             if any(each.run == gone.run for each in reports.there) and not lacks("R13 unread"):
                 continue
-            if task.receipt is None and not lacks("R13 draining"):
-                continue
-            name = f"the orchestrator recalls run {gone.run}"
-            seen = at._replace(messages=visible(at.messages, gone))
-            if lacks("R13 once"):
-                yield Move(seen, f"{name}, and crashes before it says so", "lose")
-            for move in self._told(
-                at, events.Recalled(gone.run), f"{name}, and crashes before it shows its message", "lose"
-            ):
+            yield from self._recalled(at, gone)
+
+    def _recalled(self, at: Ledger, gone: Report) -> Iterator[Move]:
+        """First the ledger decides, then the message is shown; where runs are claimed it is left alone."""
+        name, lacks = f"the orchestrator recalls run {gone.run}", self._world.lacks
+        recalled = events.Recalled(gone.run, 0, self._world.claims)
+        if self._world.claims:
+            for move in self._told(at, recalled, name):
                 yield move._replace(recalled=gone)
-            for move in self._told(seen, events.Recalled(gone.run), name):
-                yield move._replace(recalled=gone)
+            return
+        seen = at._replace(messages=visible(at.messages, gone))
+        if lacks("R13 once"):
+            yield Move(seen, f"{name}, and crashes before it says so", "lose")
+        if lacks("R13 decided"):
+            yield Move(seen, f"{name}, whatever the ledger says", recalled=gone)
+        for move in self._told(at, recalled, f"{name}, and crashes before it shows its message", "lose"):
+            yield move._replace(recalled=gone)
+        for move in self._told(seen, recalled, name):
+            yield move._replace(recalled=gone)
 
     # ------------------------------------------------------------ the queue
 

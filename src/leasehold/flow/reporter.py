@@ -30,6 +30,8 @@ a request that arrives late, it would be taken out of the hands of whoever runs 
 AGAIN = 1_000
 """ms between two tries of a delete that comes after its report: nobody waits for it."""
 
+NOT_GONE = "it expired here, and its delete was not confirmed"
+
 TRANSIENT = frozenset({UpdateKind.STARTED, UpdateKind.PROGRESSED})
 """Reports that a later report of the same run makes needless: every report says all that a Started says."""
 
@@ -225,5 +227,16 @@ def stated(each: Entry, *, deleted: bool) -> Entry:
     if each.fate is Fate.GIVE_BACK:
         return each._replace(fate=Fate.STAY)
     if each.fate is Fate.DELETE_BEFORE and isinstance(each.said, Update):
-        return each._replace(fate=Fate.STAY, said=each.said._replace(deleted=deleted))
+        return each._replace(fate=Fate.STAY, said=after_delete(each.said, deleted=deleted))
     return each
+
+
+def after_delete(said: Update, *, deleted: bool) -> Update:
+    """What is true of a message after its delete.
+
+    "Expired" ends a dispatch: nobody has its message. Where the delete was not confirmed inside the lease, another may
+    have received it while it was valid, and be running it unheard: so it is only given back, and the clock decides.
+    """
+    if said.kind is UpdateKind.EXPIRED and not deleted:
+        return said._replace(kind=UpdateKind.RELEASED, note=NOT_GONE)
+    return said._replace(deleted=deleted)
