@@ -22,6 +22,8 @@ PACE = 0.05
 UNDER_WAY = 10
 BULKY = 24
 TOLD = {"disk": "the disk (or its quota) is full", "limit": "Check the disk and the space left on it"}
+FALLBACK = [pytest.mark.prove] if can_mount() else []
+"""Where a small disk can be mounted, the limit on files is only another way to the same."""
 mounted = pytest.mark.skipif(
     not can_mount(), reason="only root may mount a small disk; the limit on files shows the same"
 )
@@ -36,7 +38,7 @@ def limited(deployment: Deployment) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("way", [pytest.param("disk", marks=mounted), "limit"])
+@pytest.mark.parametrize("way", [pytest.param("disk", marks=mounted), pytest.param("limit", marks=FALLBACK)])
 def test_a_ledger_whose_disk_is_full_for_a_while(tmp_path: Path, way: str) -> None:
     with ExitStack() as stack:
         folder = stack.enter_context(small_disk(tmp_path / "small", 32)) if way == "disk" else tmp_path
@@ -72,6 +74,7 @@ def test_a_worker_whose_temporary_folder_is_full(tmp_path: Path) -> None:
 
 
 @mounted
+@pytest.mark.prove
 def test_a_store_whose_disk_is_full_for_a_while(tmp_path: Path) -> None:
     """Runs wait with what they want to keep, and no attempt is spent."""
     with small_disk(tmp_path / "store", 32):

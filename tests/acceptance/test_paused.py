@@ -18,7 +18,7 @@ PACE = 0.3
 """Seconds: a pause finds runs in their middle."""
 
 
-@pytest.fixture(params=["two-queue", "single-queue"])
+@pytest.fixture(params=["two-queue", pytest.param("single-queue", marks=pytest.mark.prove)])
 def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deployment]:
     ledger = str(tmp_path / "ledger.db")
     place = Place(ledger, worker_ledger=ledger, topology=request.param)

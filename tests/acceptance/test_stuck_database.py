@@ -18,7 +18,10 @@ from tests.acceptance.small_tasks import SPEC
 from tests.servers.clusters import Cluster, Clusters
 from tests.servers.disks import can_mount, full, small_disk
 
-pytestmark = pytest.mark.timeout(300)  # a bound for what hangs: longer than those within
+pytestmark = [
+    pytest.mark.prove,  # somebody has to give up waiting first, and that takes its time
+    pytest.mark.timeout(300),  # a bound for what hangs: longer than those within
+]
 TASKS = 80
 PACE = 0.05
 UNDER_WAY = 15
