@@ -29,6 +29,8 @@ QUAY = "quay"
 SLOTS = 8
 LEASE = 20_000
 HOUR = 3_600_000
+PATIENCE = 1_000
+"""ms that a worker which leaves gives to its runs."""
 POLICY = Policy(LEASE, attempts=3, losses=5, backoff_base=1_000, backoff_cap=1_000)
 ORDERS = (
     Order("plain", '{"x":1}', POLICY),
@@ -96,6 +98,7 @@ class ClientActor:
 
     def __init__(self, parts: CrashParts, journal: Journal) -> None:
         self._client: Client = parts.client
+        self._served = parts.settings.worker_queues
         self._journal = journal
         self._submitted = False
 
@@ -110,6 +113,8 @@ class ClientActor:
 
     def _submit(self) -> None:
         orders = [order._replace(batch=BATCH, key=order.name) for order in ORDERS]
+        if QUAY not in self._served:  # nothing is buried here
+            orders = [order._replace(queue="default") for order in orders]
         answers = [answer for _, answer in self._client.submit_many((None, order) for order in orders[:-1])]
         answers.append(self._client.submit(orders[-1]))
         for order, answer in zip(orders, answers, strict=True):
@@ -164,9 +169,14 @@ def orchestrator(parts: CrashParts) -> Steps:
 
 def worker(parts: CrashParts, name: str) -> Steps:
     node = parts.worker(name)
+
+    def drain() -> int:
+        node._worker.begin_drain("its machine is wanted back", PATIENCE)
+        return 1
+
     intakes = {f"intake {number}": intake.step for number, intake in enumerate(node._intakes)}
-    steps = {**intakes, "worker": node._worker.step, "reporter": node._reporter.step}
-    return Steps(parts.watch, steps, lambda: parts.played.idle and not node._reporter.backlog)
+    steps = {**intakes, "worker": node._worker.step, "reporter": node._reporter.step, "drain": drain}
+    return Steps(parts.watch, steps, lambda: node._worker.drained)
 
 
 def actor(scenery: Scenery, role: str, name: str, seed: str) -> Actor:

@@ -17,11 +17,10 @@ from tests.crash.laws import Ended, broken, ended
 from tests.crash.sites import PostgresSite, SqliteSite
 
 Place = PostgresSite | SqliteSite
-TURNS = (
-    ("client", ("client",)),
-    ("orchestrator", ("recorder", "dead letters", "sweeper", "scheduler", "dispatcher")),
-    ("worker", ("intake 0", "worker", "worker", "reporter")),
-)
+WORK, CHORES = ("recorder", "dispatcher"), ("dead letters", "sweeper", "scheduler")
+"""What an orchestrator does all the time, and what it does now and then."""
+WORKING = ("worker", "worker", "reporter") * 2
+"""What a worker does with what it holds."""
 FIRST_REST, LONGEST_REST = 500, 8_000
 """ms that pass when nobody has anything to do, doubled each time."""
 ROUNDS = 400
@@ -94,6 +93,9 @@ class History:
         self._cast: dict[str, Member] = {}
         self._born = Counter[str]()
         self._redriven = False
+        self._leaving = False
+        """Whether the worker has been told to drain, and has not left."""
+        self._left = False
         self._resting: dict[str, bool] = {}
 
     def play(self) -> None:
@@ -111,29 +113,43 @@ class History:
     def _rounds(self) -> None:
         rest = FIRST_REST
         for _ in range(ROUNDS):
-            if sum(self._turn(role, steps) for role, steps in TURNS):
+            if self._busy() or self._now_and_then():
                 rest = FIRST_REST
             elif all(self._resting.values()) and self.place.empty():
                 return
+            elif not (self._left or self._resting["worker"]):
+                self._left = self._leaving = self._turn("worker", ("drain",)) > 0
             else:
                 self.place.board.advance(rest)
                 rest = min(LONGEST_REST, 2 * rest)
         raise AssertionError(f"it does not come to rest in {ROUNDS} rounds")
 
+    def _busy(self) -> int:
+        """What they do all the time; a worker that was told to leave receives nothing more, and leaves."""
+        did = self._turn("orchestrator", WORK)
+        did += self._turn("worker", WORKING if self._leaving else ("intake 0", *WORKING))
+        if self._leaving and self._resting["worker"]:
+            self._leaving = False
+            self._cast.pop("worker").end()
+            did += 1
+        return did
+
+    def _now_and_then(self) -> int:
+        """The queue of the one message that is to be buried is looked at once that has happened."""
+        did = self._turn("client", ()) + self._turn("orchestrator", CHORES)
+        if not self._redriven:
+            self._redriven = self.place.redrive()
+            return did + self._redriven
+        return did + (0 if self._leaving else self._turn("worker", ("intake 1",)))
+
     def _turn(self, role: str, steps: Sequence[str]) -> int:
-        did = 0
-        if role == "worker":
-            if not self._redriven:
-                self._redriven = self.place.redrive()
-                did = int(self._redriven)
-            steps = ("intake 1", *steps) if self._redriven else steps
         said = self._member(role).turn(steps)
         if said is None:
             self._bury(role)
             return 1
         assert not said.error, said.error
         self._resting[role] = said.resting
-        return did + said.did
+        return said.did
 
     def _member(self, role: str) -> Member:
         if role not in self._cast:
@@ -144,6 +160,8 @@ class History:
 
     def _bury(self, role: str) -> None:
         member = self._cast.pop(role)
+        self._resting[role] = False
+        self._leaving = self._leaving and role != "worker"
         cause = member.end()
         assert cause == -signal.SIGKILL, f"{member.name} ended by itself: {cause}"
         self.place.journal.note("died", role=role, name=member.name)

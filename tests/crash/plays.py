@@ -123,10 +123,6 @@ class PlayedSlots:
         self._answers: dict[str, Answer] = {}
         self._happened: list[SlotEvent] = []
 
-    @property
-    def idle(self) -> bool:
-        return not self._plays
-
     def free(self) -> int:
         return self._size - len(self._plays)
 

@@ -69,7 +69,7 @@ class Site:
             term_grace="1s",
             validity="20s",
             worker_slots=str(SLOTS),
-            worker_queues=f"default,{QUAY}",
+            worker_queues=f"default,{QUAY}" if "postgres" in name else "default",
         )
         self.store = self._store()
 
@@ -177,7 +177,7 @@ class SqliteSite(Site):
         bell = WatchedBell(self.watch)
         self._queues = [
             DatabaseQueue(topic, self.database, clock=board, bell=bell, topic=topic)
-            for topic in ("status", "tasks:default", f"tasks:{QUAY}")
+            for topic in ("status", "tasks:default")
         ]
 
     def parts(self, random: Random) -> CrashParts:
