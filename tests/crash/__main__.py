@@ -26,7 +26,7 @@ from typing import Any
 
 from tests.crash.history import Outcome, Place, played
 from tests.crash.sites import SITES, sites
-from tests.crash.story import boundaries, command, parsed, table, told
+from tests.crash.story import boundaries, command, parsed, points, spelled, table, told
 
 PIECE = 50
 """Pairs in one line of the record."""
@@ -53,9 +53,8 @@ class Theatre:
         return played(self.places[site], deaths, base=self.base(site).ended, seed="0")
 
     def points(self, site: str, piece: int = 0, pieces: int = 1) -> list[int]:
-        """The points of every so many-th boundary."""
-        numbers = range(piece, self.base(site).boundaries, pieces)
-        return [point for number in numbers for point in (2 * number, 2 * number + 1)]
+        """Every so many-th point of a site."""
+        return points(self.base(site).ended.journal)[piece::pieces]
 
     def pair(self, seed: int) -> tuple[str, tuple[int, int]]:
         """Two points drawn by the seed: the second one soon after the first, where all is being mended, or anywhere."""
@@ -111,29 +110,29 @@ def serve(theatre: Theatre) -> int:
     """Play what each line of the standard input asks for: ``[site, piece, pieces]``; without a piece, nobody dies."""
     for line in sys.stdin:
         site, piece, pieces = json.loads(line)
-        points = [] if piece is None else theatre.points(site, piece, pieces)
-        failed = [told(each) for each in killed(theatre, site, points)]
-        alive = theatre.base(site) if points else played(theatre.places[site])
+        chosen = [] if piece is None else theatre.points(site, piece, pieces)
+        failed = [told(each) for each in killed(theatre, site, chosen)]
+        alive = theatre.base(site) if chosen else played(theatre.places[site])
         crossed = [note.said for note in boundaries(alive.ended)]
-        say(json.dumps({"points": len(points), "failed": failed, "crossed": crossed}))
+        say(json.dumps({"points": len(chosen), "failed": failed, "crossed": crossed}))
     return 0
 
 
-def killed(theatre: Theatre, site: str, points: Iterable[int]) -> Iterable[Outcome]:
+def killed(theatre: Theatre, site: str, chosen: Iterable[int]) -> Iterable[Outcome]:
     """The histories of these points that broke a law."""
-    return (outcome for point in points if (outcome := theatre.killed(site, [point])).problems)
+    return (outcome for point in chosen if (outcome := theatre.killed(site, [point])).problems)
 
 
 def every(theatre: Theatre, names: Sequence[str]) -> int:
     """Every single point of these sites."""
     wrong = 0
     for name in names:
-        began, points = monotonic(), theatre.points(name)
-        for outcome in killed(theatre, name, points):
+        began, chosen = monotonic(), theatre.points(name)
+        for outcome in killed(theatre, name, chosen):
             wrong += 1
             say(told(outcome))
-        each = (monotonic() - began) / len(points)
-        say(f"{name}: {len(points)} points, {each:.2f} s each; broken so far: {wrong}")
+        each = (monotonic() - began) / len(chosen)
+        say(f"{name}: {len(chosen)} points, {each:.2f} s each; broken so far: {wrong}")
     return bool(wrong)
 
 

@@ -71,9 +71,24 @@ def table(site: str, journal: Sequence[Note]) -> Iterator[str]:
     crossed = Counter(
         (note.said["actor"].partition("-")[0], note.said["role"]) for note in journal if note.kind == "boundary"
     )
-    yield f"{site}: {sum(crossed.values())} boundaries, {2 * sum(crossed.values())} points"
+    yield f"{site}: {sum(crossed.values())} boundaries, {len(points(journal))} points"
     for (actor, role), count in crossed.items():
         yield f"    {actor:<13} {role:<13} {count:>4}"
+
+
+def points(journal: Sequence[Note]) -> list[int]:
+    """Every point at which a death can be told from all others.
+
+    Before each boundary; and after it, unless the very next thing that happens anywhere is that the same process comes
+    to its next boundary: to die then is to die before that.
+    """
+    found: list[int] = []
+    for note, following in zip(journal, [*journal[1:], None], strict=True):
+        if note.kind == "boundary":
+            number, actor = note.said["number"], note.said["actor"]
+            alike = following is not None and following.kind == "boundary" and following.said["actor"] == actor
+            found += [2 * number] if alike else [2 * number, 2 * number + 1]
+    return found
 
 
 def boundaries(end: Ended) -> list[Note]:

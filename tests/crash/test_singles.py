@@ -12,8 +12,8 @@ from tests.crash.sites import SITES
 
 PIECES = 24
 """Into so many items are the points of one site cut, for two workers to share."""
-SLICE = 60
-"""`make test` kills at every so many-th boundary."""
+SLICE = 30
+"""`make test` plays every so many-th point."""
 pytestmark = pytest.mark.timeout(
     1_800
 )  # processes die by the hundred: on a machine with other work that takes its time
@@ -45,7 +45,7 @@ REQUESTS = {"SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisi
 def survived(playhouse: Playhouse, site: str, piece: int, pieces: int) -> None:
     said = playhouse.ask(site, piece, pieces)
     assert not said["failed"], "\n\n".join(["", *said["failed"]])
-    assert said["points"] >= 2 * (len(said["crossed"]) // pieces)
+    assert said["points"] >= len(said["crossed"]) // pieces
 
 
 @pytest.mark.parametrize("site", SITES)
