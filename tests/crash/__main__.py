@@ -26,7 +26,7 @@ from typing import Any
 
 from tests.crash.history import Outcome, Place, played
 from tests.crash.sites import SITES, sites
-from tests.crash.story import boundaries, command, parsed, points, spelled, table, told
+from tests.crash.story import boundaries, command, parsed, points, table, told
 
 PIECE = 50
 """Pairs in one line of the record."""
