@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "leasehold"
+
+
+class Mutant(NamedTuple):
+    """One rule less: in ``file`` of the package, ``old`` becomes ``new``, and each of ``tests`` fails."""
+
+    rule: str
+    what: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
 
 
 def lay_out(folder: Path, part: str) -> Path:

@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.mutants import PACKAGE, ROOT, lay_out, options
-from tests.switched_off import SWITCHED_OFF, Mutant
+from tests.mutants import PACKAGE, ROOT, Mutant, lay_out, options
+from tests.switched_off import SWITCHED_OFF
 
 PATIENCE = 30
 """s that a test has: one that waits for what never comes has noticed."""

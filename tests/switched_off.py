@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from tests.mutants import Mutant
 
-
-class Mutant(NamedTuple):
-    """One rule less: in ``file`` of the package, ``old`` becomes ``new``, and each of ``tests`` fails."""
-
-    rule: str
-    what: str
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...]
-
+DISPATCHER = "tests/flow/test_dispatcher.py"
+DRAIN = "tests/flow/test_drain.py"
+INTAKE = "tests/flow/test_intake.py"
+LEASE = "tests/flow/test_lease.py"
+RECALL = "tests/flow/test_recall.py"
+RECORDER = "tests/flow/test_recorder.py"
+REPORTER = "tests/flow/test_reporter.py"
+SILENT = "tests/core/test_silent.py"
+SWEEPER = "tests/flow/test_sweeper.py"
+WINDOW = "tests/flow/test_window.py"
+WORKER = "tests/flow/test_worker.py"
 
 SWITCHED_OFF = [
     Mutant(
@@ -23,7 +23,7 @@ SWITCHED_OFF = [
         "flow/intake.py",
         "welcome = self._triage(queue, received, held(began, visibility))",
         "welcome = self._triage(queue, received, held(self._clock.boot(), visibility))",
-        ("tests/flow/test_intake.py::test_a_poll_that_ate_less_counts_against_the_lease",),
+        (f"{INTAKE}::test_a_poll_that_ate_less_counts_against_the_lease",),
     ),
     Mutant(
         "R1",
@@ -32,8 +32,8 @@ SWITCHED_OFF = [
         "return self.ends - margin",
         "return self.ends",
         (
-            "tests/flow/test_lease.py::test_a_run_is_over_a_margin_before_its_lease",
-            "tests/flow/test_worker.py::test_a_run_must_be_over_a_margin_before_its_lease_and_begin_while_that_is_useful",
+            f"{LEASE}::test_a_run_is_over_a_margin_before_its_lease",
+            f"{WORKER}::test_a_run_must_be_over_a_margin_before_its_lease_and_begin_while_that_is_useful",
         ),
     ),
     Mutant(
@@ -43,8 +43,8 @@ SWITCHED_OFF = [
         "return fresh if confirmed or fresh.ends < hold.ends else hold",
         "return fresh",
         (
-            "tests/flow/test_lease.py::test_of_an_unknown_change_the_earlier_end_counts",
-            "tests/flow/test_intake.py::test_of_an_anchor_that_nobody_confirmed_the_earlier_end_counts",
+            f"{LEASE}::test_of_an_unknown_change_the_earlier_end_counts",
+            f"{INTAKE}::test_of_an_anchor_that_nobody_confirmed_the_earlier_end_counts",
         ),
     ),
     Mutant(
@@ -61,7 +61,7 @@ SWITCHED_OFF = [
         "core/wire/meaning.py",
         "lease_until=sent_at - held + update.lease,",
         "lease_until=sent_at + update.lease,",
-        ("tests/flow/test_recorder.py::test_a_lease_counts_from_the_queues_clock_less_the_time_it_was_held",),
+        (f"{RECORDER}::test_a_lease_counts_from_the_queues_clock_less_the_time_it_was_held",),
     ),
     Mutant(
         "R2",
@@ -77,7 +77,7 @@ SWITCHED_OFF = [
         "flow/lease.py",
         "return self.deadline(margin) - int(USEFUL * (lease - margin))",
         "return self.deadline(margin)",
-        ("tests/flow/test_lease.py::test_what_may_start_has_a_quarter_of_its_promised_lease_before_it",),
+        (f"{LEASE}::test_what_may_start_has_a_quarter_of_its_promised_lease_before_it",),
     ),
     Mutant(
         "R2",
@@ -93,9 +93,7 @@ SWITCHED_OFF = [
         "flow/worker.py",
         "deadline_boot=held.hold.deadline(self._margin),",
         "deadline_boot=held.hold.deadline(self._margin) + 86_400_000,",
-        (
-            "tests/flow/test_worker.py::test_a_run_must_be_over_a_margin_before_its_lease_and_begin_while_that_is_useful",
-        ),
+        (f"{WORKER}::test_a_run_must_be_over_a_margin_before_its_lease_and_begin_while_that_is_useful",),
     ),
     Mutant(
         "R3",
@@ -111,7 +109,7 @@ SWITCHED_OFF = [
         "flow/worker.py",
         "self._reporter.add(entry(held, said, Fate.DELETE_AFTER, done))",
         "self._reporter.add(entry(held, said, Fate.DELETE_BEFORE, done))",
-        ("tests/flow/test_worker.py::test_a_success_is_reported_before_its_message_is_deleted",),
+        (f"{WORKER}::test_a_success_is_reported_before_its_message_is_deleted",),
     ),
     Mutant(
         "R4",
@@ -119,7 +117,7 @@ SWITCHED_OFF = [
         "flow/reporter.py",
         "accepted = [each for each, ok in pairs if ok]",
         "accepted = [each for each, ok in pairs]",
-        ("tests/flow/test_reporter.py::test_one_that_is_not_acknowledged_keeps_its_message",),
+        (f"{REPORTER}::test_one_that_is_not_acknowledged_keeps_its_message",),
     ),
     Mutant(
         "R4",
@@ -135,7 +133,7 @@ SWITCHED_OFF = [
         "flow/worker.py",
         "self._desk.failed(held, event, partial(self._report, held, fate=Fate.DELETE_BEFORE))",
         "self._desk.failed(held, event, partial(self._report, held, fate=Fate.DELETE_AFTER))",
-        ("tests/flow/test_worker.py::test_a_failure_is_reported_once_its_message_is_deleted",),
+        (f"{WORKER}::test_a_failure_is_reported_once_its_message_is_deleted",),
     ),
     Mutant(
         "R5",
@@ -143,7 +141,7 @@ SWITCHED_OFF = [
         "flow/reporter.py",
         "ready.append(stated(each, deleted=deleted and inside))",
         "ready.append(stated(each, deleted=deleted))",
-        ("tests/flow/test_reporter.py::test_a_delete_confirmed_after_the_lease_claims_nothing",),
+        (f"{REPORTER}::test_a_delete_confirmed_after_the_lease_claims_nothing",),
     ),
     Mutant(
         "R5",
@@ -151,7 +149,7 @@ SWITCHED_OFF = [
         "flow/reporter.py",
         "ready.append(stated(each, deleted=deleted and inside))",
         "ready.append(stated(each, deleted=True))",
-        ("tests/flow/test_reporter.py::test_but_not_for_ever",),
+        (f"{REPORTER}::test_but_not_for_ever",),
     ),
     Mutant(
         "R6",
@@ -159,7 +157,7 @@ SWITCHED_OFF = [
         "flow/held.py",
         "return now > self.valid_until",
         "return False",
-        ("tests/flow/test_intake.py::test_a_message_past_its_validity_is_deleted_then_reported",),
+        (f"{INTAKE}::test_a_message_past_its_validity_is_deleted_then_reported",),
     ),
     Mutant(
         "R6",
@@ -167,7 +165,7 @@ SWITCHED_OFF = [
         "flow/held.py",
         "return min(self.valid_until, self.hold.useful_until(self.message.lease, margin))",
         "return self.hold.useful_until(self.message.lease, margin)",
-        ("tests/flow/test_worker.py::test_and_not_after_its_validity",),
+        (f"{WORKER}::test_and_not_after_its_validity",),
     ),
     Mutant(
         "R6",
@@ -175,7 +173,7 @@ SWITCHED_OFF = [
         "flow/lease.py",
         "return request_began + not_after - server_time - CLOCK_STEP",
         "return request_began + not_after - server_time",
-        ("tests/flow/test_lease.py::test_validity_allows_for_a_clock_in_whole_seconds",),
+        (f"{LEASE}::test_validity_allows_for_a_clock_in_whole_seconds",),
     ),
     Mutant(
         "R7",
@@ -183,7 +181,7 @@ SWITCHED_OFF = [
         "flow/sweeper.py",
         "self._lapsed = Lapsed(redispatch=claims_before_run)",
         "self._lapsed = Lapsed(redispatch=True)",
-        ("tests/flow/test_sweeper.py::test_a_lease_that_ran_out_costs_one_loss_and_waits_for_redelivery",),
+        (f"{SWEEPER}::test_a_lease_that_ran_out_costs_one_loss_and_waits_for_redelivery",),
     ),
     Mutant(
         "R7",
@@ -191,7 +189,7 @@ SWITCHED_OFF = [
         "core/silent.py",
         "if not task.open or task.void_at > step.now or lease_ahead(step):",
         "if not task.open or task.void_at > step.now:",
-        ("tests/core/test_silent.py::test_a_dispatch_is_not_void_before_its_time_nor_under_a_lease",),
+        (f"{SILENT}::test_a_dispatch_is_not_void_before_its_time_nor_under_a_lease",),
     ),
     Mutant(
         "R7",
@@ -207,7 +205,7 @@ SWITCHED_OFF = [
         "flow/sweeper.py",
         "if self._lag() <= LAGGING and self._clock.boot() >= self._judge_from:",
         "if self._clock.boot() >= self._judge_from:",
-        ("tests/flow/test_sweeper.py::test_while_the_recorders_lag_silence_proves_nothing",),
+        (f"{SWEEPER}::test_while_the_recorders_lag_silence_proves_nothing",),
     ),
     Mutant(
         "R8",
@@ -216,7 +214,7 @@ SWITCHED_OFF = [
         "            answers = self._ledger.apply(changes, malformed)\n        except",
         "            self._queue.delete([d.receipt for d in deliveries])\n"
         "            answers = self._ledger.apply(changes, malformed)\n        except",
-        ("tests/flow/test_recorder.py::test_a_report_stays_on_the_queue_until_it_is_committed",),
+        (f"{RECORDER}::test_a_report_stays_on_the_queue_until_it_is_committed",),
     ),
     Mutant(
         "R8",
@@ -232,10 +230,7 @@ SWITCHED_OFF = [
         "flow/window.py",
         "return max(0, min(max(1, int(size * self._share)) - flight.queued, guard))",
         "return max(0, min(max(1, int(size * self._share)), guard))",
-        (
-            "tests/flow/test_window.py::test_what_is_queued_already_takes_its_room",
-            "tests/flow/test_dispatcher.py::test_no_more_is_sent_than_the_window_has_room_for",
-        ),
+        (f"{DISPATCHER}::test_no_more_is_sent_than_the_window_has_room_for",),
     ),
     Mutant(
         "R9",
@@ -243,7 +238,7 @@ SWITCHED_OFF = [
         "flow/window.py",
         "if lost > 0:",
         "if False:",
-        ("tests/flow/test_window.py::test_a_message_that_expired_halves_it_down_to_one",),
+        (f"{WINDOW}::test_a_message_that_expired_halves_it_down_to_one",),
     ),
     Mutant(
         "R9",
@@ -251,7 +246,7 @@ SWITCHED_OFF = [
         "flow/window.py",
         "guard = IN_FLIGHT - flight.queued - flight.lapsed - flight.in_progress",
         "guard = IN_FLIGHT",
-        ("tests/flow/test_window.py::test_no_more_than_the_queue_can_hide_is_in_flight",),
+        (f"{WINDOW}::test_no_more_than_the_queue_can_hide_is_in_flight",),
     ),
     Mutant(
         "R10",
@@ -259,7 +254,7 @@ SWITCHED_OFF = [
         "flow/dispatcher.py",
         "return remembered or self._claims_before_run or not unsent.doubtful",
         "return True",
-        ("tests/flow/test_dispatcher.py::test_one_whose_fate_is_unknown_is_never_sent_again_under_its_number",),
+        (f"{DISPATCHER}::test_one_whose_fate_is_unknown_is_never_sent_again_under_its_number",),
     ),
     Mutant(
         "R10",
@@ -267,7 +262,7 @@ SWITCHED_OFF = [
         "flow/dispatcher.py",
         "if isinstance(said, NotSent)]\n",
         "if False]\n",
-        ("tests/flow/test_dispatcher.py::test_an_entry_known_to_have_failed_is_sent_again_under_its_own_number",),
+        (f"{DISPATCHER}::test_an_entry_known_to_have_failed_is_sent_again_under_its_own_number",),
     ),
     Mutant(
         "R10",
@@ -283,7 +278,7 @@ SWITCHED_OFF = [
         "flow/worker.py",
         "if held.run_id in self._unacknowledged:",
         "if False:",
-        ("tests/flow/test_drain.py::test_nothing_is_given_back_before_its_draining_is_acknowledged",),
+        (f"{DRAIN}::test_nothing_is_given_back_before_its_draining_is_acknowledged",),
     ),
     Mutant(
         "R11",
@@ -291,7 +286,7 @@ SWITCHED_OFF = [
         "flow/worker.py",
         "if self._drain is not None or self._reporter.backlog > BACKLOG or self._gate.shut:",
         "if self._reporter.backlog > BACKLOG or self._gate.shut:",
-        ("tests/flow/test_drain.py::test_nothing_is_received_or_started_any_more",),
+        (f"{DRAIN}::test_nothing_is_received_or_started_any_more",),
     ),
     Mutant(
         "R11",
@@ -308,8 +303,8 @@ SWITCHED_OFF = [
         "self._each_queue(batch, Fate.GIVE_BACK, shown_again, spare=IN_TRANSIT)",
         "self._each_queue(batch, Fate.GIVE_BACK, shown_again)",
         (
-            "tests/flow/test_drain.py::test_after_its_lease_nothing_is_shown_it_may_be_anothers_by_then",
-            "tests/flow/test_reporter.py::test_with_little_of_its_lease_left_a_message_is_left_to_that",
+            f"{DRAIN}::test_after_its_lease_nothing_is_shown_it_may_be_anothers_by_then",
+            f"{REPORTER}::test_with_little_of_its_lease_left_a_message_is_left_to_that",
         ),
     ),
     Mutant(
@@ -326,7 +321,7 @@ SWITCHED_OFF = [
         "flow/intake.py",
         "return entry(got, got.update(UpdateKind.EXPIRED), Fate.DELETE_BEFORE)",
         "return entry(got, got.update(UpdateKind.EXPIRED), Fate.STAY)",
-        ("tests/flow/test_intake.py::test_a_message_past_its_validity_is_deleted_then_reported",),
+        (f"{INTAKE}::test_a_message_past_its_validity_is_deleted_then_reported",),
     ),
     Mutant(
         "R12",
@@ -334,7 +329,7 @@ SWITCHED_OFF = [
         "flow/intake.py",
         "if delivery.receive_count > message.most_receives:",
         "if False:",
-        ("tests/flow/test_intake.py::test_a_message_received_too_often_is_deleted_then_reported",),
+        (f"{INTAKE}::test_a_message_received_too_often_is_deleted_then_reported",),
     ),
     Mutant(
         "R13",
@@ -342,6 +337,62 @@ SWITCHED_OFF = [
         "core/silent.py",
         "if task.status is not Status.IN_PROGRESS or task.run_id != event.run_id:",
         "if task.status is not Status.IN_PROGRESS:",
-        ("tests/core/test_silent.py::test_only_the_run_that_holds_the_task_is_recalled",),
+        (f"{SILENT}::test_only_the_run_that_holds_the_task_is_recalled",),
+    ),
+    Mutant(
+        "R13",
+        "a run that is draining is recalled",
+        "core/silent.py",
+        '    if task.receipt is None:\n        return step.ignored("its worker gives it back by itself")\n',
+        "",
+        (f"{SILENT}::test_a_draining_run_is_never_recalled_its_message_may_be_anothers_by_now",),
+    ),
+    Mutant(
+        "R13",
+        "a run is recalled whose lease is nearly over",
+        "core/silent.py",
+        "if task.lease_until - step.now < event.margin:",
+        "if False:",
+        (f"{SILENT}::test_a_run_is_recalled_only_while_its_lease_is_ahead_by_the_margin",),
+    ),
+    Mutant(
+        "R13",
+        "a machine is recalled before all that it reported is recorded",
+        "flow/recall.py",
+        "if noticed + SETTLED <= heard]",
+        "if True]",
+        (f"{RECALL}::test_nothing_is_recalled_before_all_that_was_reported_before_is_recorded",),
+    ),
+    Mutant(
+        "R13",
+        "the message is shown whether or not the ledger recalled the run",
+        "flow/recall.py",
+        "zip(held, answers, strict=True) if isinstance(answer, Decision)]",
+        "zip(held, answers, strict=True)]",
+        (f"{RECALL}::test_one_that_is_overtaken_by_another_shows_nothing",),
+    ),
+    Mutant(
+        "R13",
+        "the message is shown however little is left of its lease by then",
+        "flow/recall.py",
+        "if now + IN_TRANSIT < ends]",
+        "]",
+        (f"{RECALL}::test_a_message_is_not_shown_when_the_orchestrator_was_paused_until_its_lease_was_nearly_over",),
+    ),
+    Mutant(
+        "R5",
+        "a message is told as expired though its delete was not confirmed",
+        "flow/reporter.py",
+        "if said.kind is UpdateKind.EXPIRED and not deleted:",
+        "if False:",
+        (f"{REPORTER}::test_what_expired_here_is_only_given_back_where_its_delete_was_not_confirmed",),
+    ),
+    Mutant(
+        "R13",
+        "a machine that is stopping counts as gone",
+        "core/wire/platform.py",
+        'if state == "terminated" else None',
+        'if state in ("terminated", "stopping") else None',
+        (f"{RECALL}::test_a_machine_that_may_come_back_or_still_works_is_left_alone",),
     ),
 ]

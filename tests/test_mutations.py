@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import ROOT
+from tests.mutants import ROOT, Mutant
 from tests.mutations import text_of, tried
-from tests.switched_off import SWITCHED_OFF, Mutant
+from tests.switched_off import SWITCHED_OFF
 
 
 def test_every_rule_is_switched_off_somewhere() -> None:

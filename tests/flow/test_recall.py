@@ -41,6 +41,19 @@ class Pausing(DatabaseLedger):
         return answers
 
 
+class Overtaken(DatabaseLedger):
+    """Somebody else is quicker than its user: once, before its first commit."""
+
+    def __init__(self, database: Database, quicker: Callable[[], object]) -> None:
+        super().__init__(database)
+        self._quicker = [quicker]
+
+    def apply(self, changes: Sequence[Change], malformed: Sequence[Malformed] = ()) -> list[Applied]:
+        if self._quicker:
+            self._quicker.pop()()
+        return super().apply(changes, malformed)
+
+
 class Away(DatabaseLedger):
     """Cannot be written."""
 
@@ -265,6 +278,20 @@ def test_of_two_orchestrators_that_recall_at_once_one_shows_the_message(site: Si
     assert site.received() == []
     assert site.tasks.journal.count("show") == 1
     assert site.tasks.delete([taken.receipt]) == [True]
+
+
+def test_one_that_is_overtaken_by_another_shows_nothing(site: Site) -> None:
+    """It found the run, then another recalled it: the message is shown by whoever the ledger let recall it."""
+    site.held()
+    site.happens("instance-terminated")
+    recalled: list[int] = []
+    slow = site.another_recall(Overtaken(site.orchestra.database, lambda: recalled.append(site.recall.step())))
+    site.recall.step()
+    slow.step()
+    site.clock.advance(SETTLED)
+    assert slow.step() == 0
+    assert recalled == [1]
+    assert site.tasks.journal.count("show") == 1
 
 
 def test_a_change_whose_fate_is_unknown_is_not_made_again_and_the_lease_brings_the_message_back(site: Site) -> None:
