@@ -201,11 +201,11 @@ class Siege:
         return self.report()
 
     def instant(self) -> int:
-        """When the worker is struck: killed around the deadlines, or stopped before the grace of any run is over."""
+        """When the worker is struck: killed in the middle of the deadlines, or stopped before any grace is over."""
         deadlines = sorted(deadline for deadline, _ in self.leases.values())
-        first = boot() if self.fate == "stopped" else deadlines[0]
-        last = deadlines[0] if self.fate == "stopped" else deadlines[-1]
-        return self.random.randint(first, max(first, last + self.plan.grace))
+        if self.fate == "stopped":
+            return self.random.randint(boot(), max(boot(), deadlines[0] + self.plan.grace))
+        return self.random.randint(deadlines[len(deadlines) // 2], deadlines[-1] + self.plan.grace)
 
     def next_end(self, latest: int) -> int:
         """When the next lease ends, if that is soon."""
