@@ -26,39 +26,12 @@ from leasehold.core.wire import (
     pack,
     quarantined,
 )
+from tests.core.damage import damage_text, damage_value
 from tests.core.wire_examples import CAPABILITY, LOG, RUN_ID, TASK_ID, a_task_message, an_update
 
 pytestmark = pytest.mark.hypothesis  # so that `make prove` runs it too
 
 MUTATIONS = 400_000 if os.environ.get("HYPOTHESIS_PROFILE") == "prove" else 20_000
-VALUES: list[Any] = [
-    *(None, True, False, 0, 1, -1, 1.0, 0.5, -0.0, 1e300, 2**31, 2**31 + 1, 2**63, 10**400),
-    *("", "0", "1", "x", "x" * 300, "x" * 9_000, "\0", "\ud800", "\udfff\ud800", "\U0001f600"),
-    *([], {}, [[]], {"a": 1}, json.loads("[" * 70 + "]" * 70)),
-    *(TASK_ID, RUN_ID, TASK_ID.upper(), CAPABILITY, "completed", "failed", "malformed", "exception"),
-    *("null", "NaN", "[1,2", '{"a":1,"a":2}', "1e999"),
-]
-TOKENS = [
-    *("NaN", "Infinity", "-Infinity", "1e999", "-0", "01", "1.", "null", "true", "9" * 5_000),
-    *("{", "}", "[", "]", ",", ":", '"', "\\", "/*", "'", "[" * 3_000, '{"a":' * 3_000, '"v":1,', '"n":1,'),
-    *("\\u0000", "\\ud800", "\\u00e9", "\xe9", "\0", "\n", "\ufeff"),
-]
-KEYS = [
-    "v",
-    "n",
-    "kind",
-    "result",
-    "failure",
-    "tasks",
-    "reports",
-    "args",
-    "x",
-    "",
-    "\ud800",
-    "deleted",
-    "receipt",
-    "ended",
-]
 
 
 def task_bodies() -> list[str]:
@@ -83,40 +56,6 @@ def status_bodies() -> list[str]:
 
 
 # --- damage
-
-
-def damage_text(chance: random.Random, body: str) -> str:
-    at, until = sorted(chance.choices(range(len(body) + 1), k=2))
-    until = min(until, at + chance.choice([0, 1, 1, 8, 100_000]))
-    inserted = chance.choice(["", chr(chance.randrange(256)), chance.choice(TOKENS), body[at:until] * 2])
-    return body[:at] + inserted + body[until:]
-
-
-def damage_value(chance: random.Random, body: str) -> str:
-    document = json.loads(body)
-    holder, key = chance.choice(places(document))
-    match chance.randrange(4):
-        case 0:
-            del holder[key]
-        case 1 if isinstance(holder, dict):
-            holder[chance.choice(KEYS)] = chance.choice([holder[key], chance.choice(VALUES)])
-        case 2 if isinstance(holder, list):
-            holder.insert(key, chance.choice([holder[key], chance.choice(VALUES)]))
-        case _:
-            holder[key] = chance.choice(VALUES)
-    return json.dumps(document)
-
-
-def places(document: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """Every (holder, key) in it."""
-    found: list[tuple[Any, Any]] = []
-    waiting: list[Any] = [document]
-    while waiting:
-        holder = waiting.pop()
-        items = list(holder.items() if isinstance(holder, dict) else enumerate(holder))
-        found += [(holder, key) for key, _ in items]
-        waiting += [value for _, value in items if isinstance(value, dict | list)]
-    return found
 
 
 def damaged(seed: int, bodies: list[str]) -> list[str]:

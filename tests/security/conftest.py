@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.deployment.conftest import run, sqs
 from tests.flow.orchestra import Orchestra
+
+__all__ = ["run", "sqs"]
+"""Fixtures of a deployment on SQS, which stories of an attack need too."""
 
 
 @pytest.fixture

@@ -304,6 +304,34 @@ async def count_async() -> int:
 for shared in (meet, hang_async, hang_stubbornly, die_async, fail_async, add_async, count_async):
     registry.add(shared, concurrency=4)
 
+
+# -- variables -------------------------------------------------------------------------------------------------------
+def environment_with_credentials() -> dict[str, str]:
+    return dict(os.environ)
+
+
+def fail_with_credentials() -> None:
+    raise ValueError(os.environ["AWS_ACCESS_KEY_ID"][:4])
+
+
+async def environment_async() -> dict[str, str]:
+    return dict(os.environ)
+
+
+async def wait_with_credentials() -> tuple[str, bool]:
+    first = os.environ["AWS_ACCESS_KEY_ID"]
+    for _ in range(200):
+        await asyncio.sleep(0)
+    return first, os.environ["AWS_ACCESS_KEY_ID"] == first
+
+
+registry.add(environment_with_credentials, credentials=True)
+registry.add(fail_with_credentials, credentials=True)
+registry.add(environment_async, concurrency=4)
+registry.add(wait_with_credentials, concurrency=4, credentials=True)
+registry.add_command("program_with_token", 'printf %s "${{API_TOKEN:-none}}"', shell=True, env=["API_TOKEN"])
+registry.add_command("program_without_token", 'printf %s "${{API_TOKEN:-none}}"', shell=True)
+
 # -- commands ----------------------------------------------------------------------------------------------------------
 registry.add_command("say", "printf '%s|' {first} -{second}-")
 registry.add_command("say_in_shell", "printf %s {text} | tr a-z A-Z", shell=True)

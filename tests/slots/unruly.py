@@ -5,6 +5,7 @@ import ctypes
 import gc
 import os
 import signal
+import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -167,6 +168,16 @@ def write_into_pipes(fifo: str) -> None:
     for fd in range(3, 1_024):
         with contextlib.suppress(OSError):
             os.write(fd, b"nonsense" * 8)
+    wait_for_ever()
+
+
+@task
+def write_to_worker(text: str) -> None:
+    """Say something in the name of this process: its outward pipe is the one of its pipes that can be written."""
+    for fd in range(3, 1_024):
+        with contextlib.suppress(OSError):
+            if stat.S_ISFIFO(os.fstat(fd).st_mode):
+                os.write(fd, text.encode("latin-1"))
     wait_for_ever()
 
 

@@ -53,6 +53,8 @@ class App:
         queue: str = DEFAULT_QUEUE,
         priority: int = 0,
         concurrency: int = 1,
+        credentials: bool = False,
+        env: Sequence[str] = (),
     ) -> Callable[[Callable[P, R]], TaskFunction[P, R]]: ...
     def task(
         self, function: Callable[P, R] | None = None, **options: Any
@@ -61,7 +63,9 @@ class App:
 
         ``lease``: how long one run may take (``"30m"``, or seconds); ``retry``: what may go wrong before the task is
         given up; ``queue`` and ``priority`` (higher first): where it waits; ``concurrency``: how many runs of an
-        ``async def`` handler share one slot. Raises ``BadLease``, ``BadApplication``.
+        ``async def`` handler share one slot; ``credentials``: its runs get the worker's cloud credentials, which others
+        do not; ``env``: names of further variables that its runs get (``["API_TOKEN", "MODEL_*"]``). Raises
+        ``BadLease``, ``BadApplication``.
         """
 
         def register(function: Callable[P, R]) -> TaskFunction[P, R]:
@@ -80,6 +84,8 @@ class App:
         retry: Retry | None = None,
         queue: str = DEFAULT_QUEUE,
         priority: int = 0,
+        credentials: bool = False,
+        env: Sequence[str] = (),
     ) -> TaskFunction[..., Any]:
         """Make a program a task: ``app.command("convert", "ffmpeg -i {source} {target}")``.
 
@@ -96,6 +102,8 @@ class App:
             retry=retry,
             queue=queue,
             priority=priority,
+            credentials=credentials,
+            env=env,
         )
         return TaskFunction(self, handler, handler.function)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from leasehold.core.errors import MalformedMessage
 from leasehold.core.events import DeadLettered
-from leasehold.core.reports import Malformed
+from leasehold.core.reports import FORGED, Malformed
 from leasehold.core.wire import TaskMessage, decode_task_message, quarantined, verify
 from leasehold.flow.recorder import Recording
 from leasehold.ports.clock import Bell
@@ -38,7 +38,7 @@ class DeadLetters(Recording):
     def _changes(self, message: TaskMessage) -> list[Change]:
         for task in message.tasks:
             if not verify(self._key, task.id, task.n, task.capability):
-                raise MalformedMessage(f"its capability does not fit task {task.id}, dispatch {task.n}")
+                raise MalformedMessage(f"{FORGED} task {task.id}, dispatch {task.n}")
         r = receives_at_least(message) + 1  # the receive that reports it is not counted
         return [Change(task.id, DeadLettered(task.n, r)) for task in message.tasks]
 

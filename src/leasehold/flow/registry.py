@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -22,6 +23,9 @@ DEFAULT_LEASE = "30m"
 DEFAULT_QUEUE = "default"
 DEFAULT_PRIORITY = 0
 NAME_LENGTH = 200
+CLOUD = "AWS_*"
+"""Where credentials of the cloud are, and where they are found: keys, profiles, a container's and a pod's role."""
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 COROUTINE = 0x80
 """Flag of a code object, as ``inspect`` names it."""
 
@@ -121,6 +125,7 @@ class Handler:
         concurrency: int = 1,
         unrecoverable: Sequence[int] = (),
         command: Command | None = None,
+        environment: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.function = function
@@ -131,6 +136,8 @@ class Handler:
         self.unrecoverable = tuple(unrecoverable)
         """Exit codes after which trying again can never help."""
         self.command = command
+        self.environment = tuple(environment)
+        """Variables of the worker's environment that it gets while it runs."""
         self.is_async = awaits(function)
         self.arguments = (
             Arguments(name, parameters_of(name, function), partial(hints_of, name, function))
@@ -167,6 +174,20 @@ def in_slots_only(**_: object) -> object:
     raise BadApplication("a command runs in a worker's slot; there is no function to call")
 
 
+def asked_for(name: str, env: Sequence[str], *, credentials: bool) -> tuple[str, ...]:
+    """The variables that a handler asks for: those it names, and those of the cloud.
+
+    Raises:
+        BadApplication: something there is no name of a variable.
+    """
+    for each in [env] if isinstance(env, str) else env:
+        if isinstance(env, str) or not VARIABLE.fullmatch(each):
+            raise BadApplication(
+                f"handler {name!r} has env={env!r}: give a list of names of variables, such as ['API_TOKEN', 'MODEL_*']"
+            )
+    return (*((CLOUD,) if credentials else ()), *env)
+
+
 class Registry:
     """The handlers of an application, by name."""
 
@@ -184,8 +205,10 @@ class Registry:
         queue: str | None = None,
         priority: int = DEFAULT_PRIORITY,
         concurrency: int = 1,
+        credentials: bool = False,
+        env: Sequence[str] = (),
     ) -> Handler:
-        """Register a function.
+        """Register a function. ``env`` and ``credentials``: what of the worker's environment it gets.
 
         Raises:
             BadLease: the lease is no duration, or out of bounds.
@@ -199,6 +222,7 @@ class Registry:
             queue=queue or self._queue,
             priority=priority,
             concurrency=concurrency,
+            environment=asked_for(found, env, credentials=credentials),
         )
         if concurrency < 1 or (concurrency > 1 and not handler.is_async):
             raise BadApplication(f"handler {found!r} has concurrency={concurrency}, which needs an async function")
@@ -215,6 +239,8 @@ class Registry:
         retry: Retry | None = None,
         queue: str | None = None,
         priority: int = DEFAULT_PRIORITY,
+        credentials: bool = False,
+        env: Sequence[str] = (),
     ) -> Handler:
         """Register a program: ``ffmpeg -i {source} {target}``. ``unrecoverable`` names exit codes not to retry.
 
@@ -232,6 +258,7 @@ class Registry:
                 priority=priority,
                 unrecoverable=unrecoverable,
                 command=made,
+                environment=asked_for(name, env, credentials=credentials),
             )
         )
 

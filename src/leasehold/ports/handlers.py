@@ -52,6 +52,11 @@ class Handler(Protocol):
         ...
 
     @property
+    def environment(self) -> Sequence[str]:
+        """Variables of the worker's environment that it gets while it runs; a trailing ``*`` stands for any ending."""
+        ...
+
+    @property
     def coerce(self) -> Callable[[str], dict[str, object]]:
         """The arguments by name from JSON text; raises ``BadArguments``."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from leasehold.adapters.slots.frames import RAISED, RETURNED, YIELDED
+from leasehold.adapters.slots.lending import Loan
 from leasehold.adapters.slots.line import WorkerGone
 from leasehold.adapters.slots.link import ChildLink
 from leasehold.adapters.slots.spool import Text
@@ -12,7 +13,7 @@ from leasehold.core.errors import BadResult, Interrupted, UnknownHandler
 from leasehold.core.model import FailureKind
 from leasehold.ports.handlers import Handler, Handlers
 
-OrderFields = tuple[int, str, str, Text, int, int, int, int]
+OrderFields = tuple[int, str, str, Text, int, int, int, int, Loan]
 
 
 class Order(NamedTuple):
@@ -26,6 +27,8 @@ class Order(NamedTuple):
     r: int
     deadline: int
     start_by: int
+    loan: Loan
+    """Variables that its handler asked for."""
 
 
 class Asked(SystemExit):

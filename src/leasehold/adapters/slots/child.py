@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, cast
 from leasehold.adapters.slots.boot import ANNOUNCED, boot, words
 from leasehold.adapters.slots.calls import Asked, Order, OrderFields, call
 from leasehold.adapters.slots.frames import BEGAN, CANNOT, HELLO, LITTERED, SIZE, UNBEGUN, Message
+from leasehold.adapters.slots.lending import Lending
 from leasehold.adapters.slots.line import Line
 from leasehold.adapters.slots.link import ChildLink
 from leasehold.adapters.slots.output import capture
 from leasehold.adapters.slots.spool import Spool
 from leasehold.ports import run as runs
-from leasehold.ports.handlers import Handlers, Loader
+from leasehold.ports.handlers import Handler, Handlers, Loader
 
 if TYPE_CHECKING:
     from leasehold.adapters.slots.together import Together
@@ -38,6 +39,7 @@ class Child:
         self._unsent: list[Message] = []
         self._sized_at = 0
         self._together: Together | None = None
+        self._lending = Lending()
 
     def serve(self) -> None:
         """Work until told to leave."""
@@ -83,7 +85,9 @@ class Child:
         link = ChildLink(self.line, job.seq, job.deadline)
         runs.begin(runs.Run(job.task_id, job.n, job.r, link))
         began = time.perf_counter_ns()
+        self._lending.lend(job.loan)
         end = call(self.handlers, job.name, self.line.spool.take(job.arguments), link)
+        self._lending.take_back()
         took = (time.perf_counter_ns() - began) // 1_000
         runs.end()
         printed = link.sink.rest() if link.sink is not None else (b"", 0)
@@ -166,13 +170,18 @@ def listen_for_end(line: Line) -> None:
     signal.signal(signal.SIGTERM, asked)
 
 
+def kind(handler: Handler) -> tuple[str, bool, int, tuple[str, ...]]:
+    """What the worker must know of a handler."""
+    return handler.name, handler.is_async, handler.concurrency, tuple(handler.environment)
+
+
 def load(line: Line, loader: str, spec: str) -> Handlers | None:
     """The application; what is wrong with it goes to the worker."""
     module, _, name = loader.partition(":")
     try:
         function = cast("Loader", getattr(import_module(module), name))
         handlers = function(spec)
-        line.send([(HELLO, [(each.name, each.is_async, each.concurrency) for each in handlers.all()])])
+        line.send([(HELLO, [kind(each) for each in handlers.all()])])
     except BaseException as error:  # noqa: BLE001 - whatever the user's module raises while it is imported
         from leasehold.adapters.slots import failures  # noqa: PLC0415 - only a broken application needs it
 

@@ -1,8 +1,9 @@
 """What a worker and its child say to each other: batches of small tuples, marshalled, each behind its length.
 
 A message is a tuple that begins with its kind. Both ends are the same Python on the same machine, so ``marshal`` is
-safe to agree on, ten times cheaper than JSON, and unlike pickle makes nothing but plain values. The length is preceded
-by a mark: user code that writes into the pipe is noticed, not obeyed.
+something to agree on, and ten times cheaper than JSON. It trusts what it reads, though: a length that lies makes it
+take gigabytes. So a frame is looked through first, and only plain values that all lie in it are let in. The length is
+preceded by a mark: user code that writes into the pipe is noticed, not obeyed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ INLINE: Final = 48 * 1024
 """Characters of one text inside a frame; a longer one goes by spool file."""
 
 # worker to child
-JOB: Final = 1  # seq, task_id, name, arguments, n, r, deadline, start by
+JOB: Final = 1  # seq, task_id, name, arguments, n, r, deadline, start by, variables lent to it
 ANSWER: Final = 2  # seq, state, error, interrupted
 INTERRUPT: Final = 3  # reason, seq of the last run that it is meant for
 CANCEL: Final = 4  # seq: an async run must end now
@@ -29,7 +30,7 @@ LEAVE: Final = 5  # end the process once idle
 INTERRUPT_ONE: Final = 6  # reason, seq of the only run that it is meant for
 
 # child to worker
-HELLO: Final = 10  # [(name, is_async, concurrency), ...]
+HELLO: Final = 10  # [(name, is_async, concurrency, variables it asks for), ...]
 CANNOT: Final = 11  # why the application cannot be loaded
 BEGAN: Final = 12  # seq, at
 RETURNED: Final = 13  # seq, at, microseconds, result, output, output bytes
@@ -91,11 +92,45 @@ def frame_end(data: bytes, start: int) -> int | None:
     return end if end <= len(data) else None
 
 
+FIXED: Final = {ord("N"): 1, ord("T"): 1, ord("F"): 1, ord("i"): 5, ord("g"): 9}
+"""Bytes of values that have one size: nothing, yes, no, a small number, a float."""
+TEXTS: Final = frozenset(b"sut")
+LISTS: Final = frozenset(b"([")
+LARGE: Final = ord("l")
+
+
+def look_through(body: bytes) -> None:
+    """Raises ``Garbage`` unless this is one plain value of ``marshal``'s second version that fills the frame."""
+    at, left, end = 0, 1, len(body)
+    try:
+        while left:
+            left -= 1
+            kind = body[at]
+            if size := FIXED.get(kind):
+                at += size
+                continue
+            length = int.from_bytes(body[at + 1 : at + 5], "little", signed=True)
+            at += 5
+            if kind in LISTS and 0 <= length <= end - at:
+                left += length
+            elif kind in TEXTS and length >= 0:
+                at += length
+            elif kind == LARGE:
+                at += 2 * abs(length)
+            else:
+                raise Garbage
+    except IndexError:
+        raise Garbage from None
+    if at != end:
+        raise Garbage
+
+
 def parse(body: bytes) -> list[Message]:
     """The messages of one frame."""
+    look_through(body)
     try:
         found: object = marshal.loads(body)  # noqa: S302 - see the module: plain values of the same Python
-    except (ValueError, EOFError, TypeError) as error:
+    except (ValueError, EOFError, TypeError, MemoryError, RecursionError, OverflowError) as error:
         raise Garbage from error
     if not isinstance(found, list):
         raise Garbage

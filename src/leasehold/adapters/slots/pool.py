@@ -78,7 +78,7 @@ class SlotPool:
             os.set_blocking(end, False)
         self._poll.register(self._woken, READABLE)
         launch = Launch(spec, loader, scrubbed(env, also), memory_limit or 0, Orphans(adopt=adopt))
-        self._shared = Shared(launch, grace, OutOfMemory(), self._returned.extend, self._tempo.learn)
+        self._shared = Shared(launch, env, grace, OutOfMemory(), self._returned.extend, self._tempo.learn)
         self._slots = [self._open() for _ in range(count)]
 
     # ------------ what a worker asks
@@ -299,7 +299,7 @@ class SlotPool:
     def _find(self, job: Job, kind: Kind) -> tuple[Slot, int] | None:
         """A slot for this job, and how many like it may go with it."""
         if kind.is_async:
-            fitting = [slot for slot in self._slots if room(slot, kind.concurrency)]
+            fitting = [slot for slot in self._slots if room(slot, kind.concurrency) and shares_with(slot, kind)]
             return (min(fitting, key=load), 1) if fitting else None
         together = self._tempo.together(job.name)
         for slot in self._slots:
@@ -322,6 +322,11 @@ class SlotPool:
                 if 2 * space >= together:
                     return slot, space
         return None
+
+
+def shares_with(slot: Slot, kind: Kind) -> bool:
+    """Whether a run of that handler may be beside those in it: what one of them is lent, all of them see."""
+    return not slot.runs.entries or (slot.kind is not None and slot.kind.environment == kind.environment)
 
 
 def load(slot: Slot) -> int:

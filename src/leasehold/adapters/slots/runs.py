@@ -22,6 +22,7 @@ from leasehold.adapters.slots.frames import (
     YIELDED,
     Message,
 )
+from leasehold.adapters.slots.lending import Loan
 from leasehold.adapters.slots.logs import Log
 from leasehold.adapters.slots.spool import Spool, Text
 from leasehold.ports.slots import Began, Job, Loading, Raised, Saving, SlotEvent, Told
@@ -57,8 +58,8 @@ class Runs:
         """Raw output that belongs to no run: printed while the application was loaded, or more than can be meant."""
         self.events: list[SlotEvent] = []
 
-    def add(self, job: Job) -> Message | None:
-        """A run more; the message that hands it over, if there is room for what it brings."""
+    def add(self, job: Job, loan: Loan) -> Message | None:
+        """A run more, with its loan of variables; the message that hands it over, if its arguments find room."""
         try:
             arguments = self._spool.give(job.arguments)
         except OSError as error:
@@ -68,7 +69,7 @@ class Runs:
         self.entries[self.last] = Entry(job)
         self._numbers[job.run_id] = self.last
         start_by = min(job.start_by_boot, job.deadline_boot)
-        return (JOB, self.last, job.task_id, job.name, arguments, job.n, job.r, job.deadline_boot, start_by)
+        return (JOB, self.last, job.task_id, job.name, arguments, job.n, job.r, job.deadline_boot, start_by, loan)
 
     def find(self, run_id: str) -> int | None:
         """The number of a run that is here."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, cast
 
 from leasehold.adapters.slots.boot import boot
 from leasehold.adapters.slots.deaths import OutOfMemory, classify
 from leasehold.adapters.slots.entry import LEASE_OVER, Entry
+from leasehold.adapters.slots.environment import lent
 from leasehold.adapters.slots.frames import (
     ANSWER,
     CANCEL,
@@ -21,6 +22,7 @@ from leasehold.adapters.slots.frames import (
     Garbage,
     Message,
 )
+from leasehold.adapters.slots.heard import understood
 from leasehold.adapters.slots.process import Death, Launch, Process
 from leasehold.adapters.slots.runs import SPEAKS_OF_RUNS, Runs
 from leasehold.core.model import Failure, FailureKind
@@ -48,12 +50,16 @@ class Kind(NamedTuple):
 
     is_async: bool
     concurrency: int
+    environment: tuple[str, ...] = ()
+    """Variables that it asks for."""
 
 
 class Shared(NamedTuple):
     """What the slots of a pool have in common."""
 
     launch: Launch
+    environment: Mapping[str, str]
+    """The worker's own: what handlers ask for is taken from it."""
     grace: int
     """ms between asking a process to end and killing it."""
     oom: OutOfMemory
@@ -114,7 +120,8 @@ class Slot:
         """Give jobs to the child; it begins them in this order."""
         self.limit = min(kind.concurrency, self.limit) if self.runs.entries else kind.concurrency
         self.kind = kind
-        self.process.send([message for job in jobs if (message := self.runs.add(job)) is not None])
+        loan = tuple(lent(self._shared.environment, kind.environment).items()) if kind.environment else ()
+        self.process.send([message for job in jobs if (message := self.runs.add(job, loan)) is not None])
         self.heard_at = boot()
         self._set_leash()
 
@@ -273,10 +280,10 @@ class Slot:
                     self._go_deaf(DYING)
                     return
                 for message in messages:
-                    self._hear_one(message)
+                    self._hear_one(understood(message))
                 if not messages:
                     return
-        except Garbage:
+        except (Garbage, OSError):  # also a spool file that is not there, or no file
             self._go_deaf(0)
 
     def _go_deaf(self, patience: int) -> None:
@@ -295,8 +302,8 @@ class Slot:
             self.runs.hear(message)
         elif kind == HELLO:
             self.runs.disown()
-            listed = cast("list[tuple[str, bool, int]]", message[1])
-            self.handlers = {name: Kind(is_async, concurrency) for name, is_async, concurrency in listed}
+            listed = cast("list[tuple[str, bool, int, tuple[str, ...]]]", message[1])
+            self.handlers = {name: Kind(*known) for name, *known in listed}
         elif kind == CANNOT:
             self.take_raw()
             self.runs.disown()

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
+import stat
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 from leasehold.adapters.slots.frames import INLINE, MOST
+
+NAME = re.compile(rb"[cw][0-9]{1,20}")
+HUGE = 1 << 31
+"""Bytes of one text that is read; no setting allows so much."""
+
+
+def is_name(sent: bytes) -> bool:
+    """Whether a spool file can be called so: it lies in its folder then, whoever says it."""
+    return NAME.fullmatch(sent) is not None
+
 
 LARGEST = MOST - INLINE
 """Bytes of a text that a frame can hold, beside what else it says."""
@@ -42,11 +55,20 @@ class Spool:
         return path.name.encode()
 
     def take(self, sent: Text) -> str:
-        """The text that was given at the other end."""
+        """The text that was given at the other end. Raises ``OSError`` where there is none of that name."""
         if isinstance(sent, str):
             return sent
+        if not is_name(sent):
+            raise FileNotFoundError(sent)
         path = Path(self.folder, sent.decode())
-        with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
-            text = file.read()
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, encoding="utf-8", errors="surrogatepass", newline="") as file:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > HUGE:
+                raise FileNotFoundError(sent)
+            try:
+                text = file.read()
+            except UnicodeDecodeError as error:
+                raise FileNotFoundError(sent) from error
         path.unlink()
         return text

@@ -11,6 +11,7 @@ from typing import cast
 from leasehold.adapters.slots.boot import boot
 from leasehold.adapters.slots.calls import Asked, End, Order, OrderFields, explain, find, fit, give
 from leasehold.adapters.slots.frames import BEGAN, UNBEGUN, YIELDED, Message
+from leasehold.adapters.slots.lending import Lending
 from leasehold.adapters.slots.line import Line, WorkerGone
 from leasehold.adapters.slots.link import ChildLink
 from leasehold.ports import run as runs
@@ -30,6 +31,7 @@ class Together:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._unsent: list[Message] = []
         self._ended = asyncio.Event()
+        self._lending = Lending()
 
     def serve(self) -> None:
         """Run what stands in the line, and what comes in meanwhile, until no run is left."""
@@ -77,6 +79,7 @@ class Together:
             if self._line.revoked(job.seq):  # see Child.claim
                 self._unsent.append((UNBEGUN, job.seq, boot()))
             else:
+                self._lending.lend(job.loan)
                 task = self._tasks[job.seq] = asyncio.create_task(self._run(job))
                 task.add_done_callback(partial(self._done, job.seq))
         for seq in self._line.cancelled & self._tasks.keys():
@@ -98,6 +101,7 @@ class Together:
         if task.cancelled():  # before its first step: nothing of it has run that could have said so
             self._say((YIELDED, seq, boot(), 0, "cancelled", b"", 0))
         if not self._tasks:
+            self._lending.take_back()
             self._ended.set()
 
     async def _call(self, job: Order, link: ChildLink) -> End:
