@@ -136,9 +136,10 @@ class Runs:
 
     def _ended(self, seq: int, entry: Entry, message: Message) -> None:
         kind, _, _, took, payload, piece, stands_for = cast("tuple[int, int, int, int, Text, bytes, int]", message)
+        result = self._spool.take(payload) if kind == RETURNED else None  # first: a file that is not there ends no run
         self.remove(seq)
         entry.take_output(piece, stands_for)
-        end = entry.ended(message, self._spool.take(payload) if kind == RETURNED else None)
+        end = entry.ended(message, result)
         if isinstance(end, Raised) and end.failure.signal == signal.SIGKILL and self._oom.again():
             end = end._replace(failure=killed(signal.SIGKILL, oom=True))  # it was not the child, but its program
         self.events.append(end)

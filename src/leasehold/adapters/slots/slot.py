@@ -303,7 +303,7 @@ class Slot:
         elif kind == HELLO:
             self.runs.disown()
             listed = cast("list[tuple[str, bool, int, tuple[str, ...]]]", message[1])
-            self.handlers = {name: Kind(*known) for name, *known in listed}
+            self.handlers = {name: Kind(alone, many, asks) for name, alone, many, asks in listed}
         elif kind == CANNOT:
             self.take_raw()
             self.runs.disown()
