@@ -3,7 +3,7 @@
 #   make test PY=/path/python     uses that environment as it is, and sets nothing up
 #   make test ARGS='-k lease'     passes ARGS to pytest
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format prove soak mutations bench lock clean setup-run setup-dev
+.PHONY: help demo test check format prove soak mutations bench lock clean setup-run setup-dev audit
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -35,6 +35,9 @@ check: setup-dev ## lint, format, types, import contracts, migrations
 	$(PY) -m basedpyright --pythonpath $(PY)
 	$(BIN)lint-imports --no-cache --no-logo
 	@scripts/check-migrations
+
+audit: setup-dev ## look up the locked packages in the database of known vulnerabilities, where it can be reached
+	@PYTHON=$(PY) scripts/audit-deps
 
 format: setup-dev ## put the code in its format, and mend what can be mended
 	$(PY) -m ruff check --fix .

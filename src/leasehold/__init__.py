@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Unrecoverable,
         UsageError,
     )
+    from leasehold.core.secret import Secret
     from leasehold.flow.registry import Retry
     from leasehold.ports.run import current
 
@@ -28,6 +29,7 @@ __all__ = [
     "LeaseholdError",
     "Recoverable",
     "Retry",
+    "Secret",
     "TaskCancelled",
     "TaskFailed",
     "TaskFunction",
@@ -40,6 +42,7 @@ __all__ = [
 _ELSEWHERE = {
     **dict.fromkeys(("App", "Batch", "Handle", "TaskFunction"), "leasehold.app"),
     "Retry": "leasehold.flow.registry",
+    "Secret": "leasehold.core.secret",
     "current": "leasehold.ports.run",
 }
 """Where the names are that are no errors."""

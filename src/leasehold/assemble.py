@@ -238,6 +238,7 @@ class Parts(Backends):
             env=os.environ,
             grace=settings.term_grace,
             also=settings.worker_environment,
+            redaction=self.redaction,
             recycling=Recycling(settings.recycle_runs or sys.maxsize, settings.recycle_mib or sys.maxsize),
             adopt=True,
         )

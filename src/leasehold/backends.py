@@ -19,6 +19,7 @@ from leasehold.adapters.database.queue import DatabaseQueue
 from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.presence import Elsewhere, Presence
 from leasehold.core.errors import BadSettings
+from leasehold.core.redaction import Redaction
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Ledger
 from leasehold.ports.queue import Queue
@@ -116,7 +117,12 @@ class Backends:
     @cached_property
     def views(self) -> Views:
         """The read side of the ledger."""
-        return DatabaseViews(self.database)
+        return DatabaseViews(self.database, self.redaction)
+
+    @cached_property
+    def redaction(self) -> Redaction:
+        """What is shown to nobody."""
+        return Redaction(self.settings.redact_keys)
 
     @cached_property
     def bell(self) -> Bell:

@@ -163,6 +163,7 @@ def written(settings: Settings) -> Mapping[str, object]:
         "worker_slots": settings.worker_slots,
         "worker_queues": list(settings.worker_queues),
         "worker_environment": list(settings.worker_environment),
+        "redact_keys": list(settings.redact_keys) or None,
         "lease_margin": f"{settings.lease_margin}ms",
         "term_grace": f"{settings.term_grace}ms",
         "validity": f"{settings.validity}ms",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
 from typing import Any, NamedTuple, Self, cast
@@ -15,6 +15,7 @@ from leasehold.assemble import Parts
 from leasehold.cli.program import outcome
 from leasehold.cli.tools import Tools
 from leasehold.core.errors import QueueUnavailable
+from leasehold.core.redaction import Redaction
 from leasehold.ports.queue import Depth
 from tests.fakes import NOW, FakeViews
 
@@ -56,6 +57,7 @@ class FakeSystem:
 
     views: FakeViews
     closed: bool = False
+    redaction: Redaction = field(default_factory=Redaction)
 
     @property
     def queues(self) -> Self:

@@ -9,6 +9,7 @@ from tests.tooling.repository import ROOT
 RUN = "requirements.lock"
 DEV = "requirements-dev.lock"
 MINISTACK = "requirements-ministack.lock"
+AUDIT = "requirements-audit.lock"
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
@@ -38,7 +39,7 @@ def base_install() -> set[str]:
     return base
 
 
-@pytest.mark.parametrize("lock", [RUN, DEV, MINISTACK])
+@pytest.mark.parametrize("lock", [RUN, DEV, MINISTACK, AUDIT])
 def test_every_locked_package_has_a_version_and_hashes(lock: str) -> None:
     locked = entries(lock)
     assert locked
@@ -47,7 +48,7 @@ def test_every_locked_package_has_a_version_and_hashes(lock: str) -> None:
         assert HASH.search(block), pin
 
 
-@pytest.mark.parametrize("lock", [RUN, DEV, MINISTACK])
+@pytest.mark.parametrize("lock", [RUN, DEV, MINISTACK, AUDIT])
 def test_no_address_stands_in_a_lock(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text

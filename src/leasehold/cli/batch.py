@@ -149,7 +149,7 @@ def exported(view: TaskView, system: Parts) -> shapes.Shape:
     """One task with what it was given and what came of it, large values included."""
     return {
         **shapes.task(view),
-        "arguments": shapes.parsed(whole(view.arguments, view.arguments_ref, system)),
+        "arguments": system.redaction.covered(shapes.parsed(whole(view.arguments, view.arguments_ref, system))),
         "result": shapes.parsed(whole(view.result, view.result_ref, system)),
     }
 

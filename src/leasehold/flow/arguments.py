@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Union, cast, get_args, get_origin, get_type_hints
 
 from leasehold.core.errors import BadApplication, BadArguments, BadResult
+from leasehold.core.redaction import Redaction
 from leasehold.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ SHOWN = 80
 """Characters of a value in an error message."""
 VARARGS, VARKEYWORDS = 0x04, 0x08
 """Flags of a code object, as ``inspect`` names them; importing that would cost a child 15 ms."""
+
+UNSEEN = Redaction()
+"""What no error message shows."""
+COVERED = b"**********"
+"""What pydantic writes for its own secrets."""
 
 Check = Callable[[object], bool]
 
@@ -188,6 +194,11 @@ class Arguments:
         except PydanticSerializationError as error:
             raise BadArguments(self._no_json(name, value)) from error
         written: object = json.loads(text)
+        if COVERED in text and self._read(name, written) != fitted:
+            raise BadArguments(
+                f"argument {name!r} of handler {self._name!r} is a secret of pydantic's, which writes asterisks for "
+                "it. Use leasehold.Secret as its hint"
+            )
         if (
             self._read(name, written) != fitted and check is not None
         ):  # what no hint describes has to come back as it was
@@ -227,7 +238,8 @@ class Arguments:
             error.errors(include_url=False, include_context=False)[0] if isinstance(error, ValidationError) else None
         )
         why = str(error) if first is None else said(first["loc"], first["msg"])
-        return f"handler {self._name!r} cannot take {shown(value)} for {name!r}: {why}"
+        seen = cast("dict[str, object]", UNSEEN.covered({name: value}))[name]
+        return f"handler {self._name!r} cannot take {shown(seen)} for {name!r}: {why}"
 
     def _no_json(self, name: str, value: object) -> str:
         return (

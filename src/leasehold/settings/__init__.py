@@ -66,6 +66,8 @@ class Settings:
     worker_queues: tuple[str, ...] = ("default",)
     worker_environment: tuple[str, ...] = ()
     """Variables that handlers get beyond the usual ones; a trailing ``*`` stands for any ending."""
+    redact_keys: tuple[str, ...] = ()
+    """Names of arguments whose values are shown to nobody, beyond the usual ones (``core/redaction.py``)."""
     lease_margin: int
     """What a worker keeps back of every lease, to stop a run and say so in time."""
     term_grace: int

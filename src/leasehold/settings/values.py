@@ -163,6 +163,14 @@ def _names(written: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _hidden(written: str | Sequence[str]) -> tuple[str, ...]:
+    names = _items(written)
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
+            raise ValueError(name)
+    return tuple(dict.fromkeys(names))
+
+
 def _variables(written: str | Sequence[str]) -> tuple[str, ...]:
     names = _items(written)
     for name in names:
@@ -205,6 +213,7 @@ KEYS: Mapping[str, tuple[Parse, str]] = {
     "worker_slots": _whole(1, 1_024, ", such as 4"),
     "worker_queues": (_names, "queue names of letters, digits, - and _, such as default,media"),
     "worker_environment": (_variables, "names of variables for handlers, such as API_TOKEN,AWS_*"),
+    "redact_keys": (_hidden, "names of arguments that are shown to nobody, such as pin,patient_id"),
     "lease_margin": _duration(SECOND, HOUR, "2s"),
     "term_grace": _duration(0, HOUR, "5s"),
     "validity": _duration(SECOND, DAY // 2, "10m"),

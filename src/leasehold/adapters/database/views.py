@@ -13,6 +13,7 @@ from leasehold.adapters.database.rows import STATES, failure_of, task_of
 from leasehold.core.errors import BadFilter
 from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
 from leasehold.core.model import Audit, Status, Task
+from leasehold.core.redaction import Redaction
 from leasehold.core.reports import Malformed
 from leasehold.ports.inspection import Inspection
 from leasehold.ports.ledger import Operation
@@ -40,8 +41,10 @@ _PART_OF_ID = re.compile(r"[0-9A-Za-z-]+")
 class DatabaseViews:
     """The read side of ``DatabaseLedger``, on the same database. See ``Views`` for the promises."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, redaction: Redaction | None = None) -> None:
+        """``redaction``: what of a task's arguments is not shown."""
         self.database = database
+        self._redaction = redaction or Redaction()
         self._sql: Mapping[str, Sql] = {
             **database.sql("views"),
             **database.sql("pages"),
@@ -53,7 +56,12 @@ class DatabaseViews:
     def task(self, task_id: str) -> TaskView | None:
         """One task."""
         rows = self._rows("task", id=task_id)
-        return task_view(rows[0]) if rows else None
+        return self._seen(rows[0]) if rows else None
+
+    def _seen(self, row: Row) -> TaskView:
+        """A task as people may see it. Its result is the handler's own words, and is shown."""
+        view = task_view(row)
+        return view if view.arguments is None else view._replace(arguments=self._redaction.shown(view.arguments))
 
     def find_id(self, prefix: str) -> list[str]:
         """Up to 10 ids that begin or end with these characters."""
@@ -74,7 +82,9 @@ class DatabaseViews:
             found = self._plan(tx, asked).newest(tx, self._sql, limit + 1, below)
             numbers = [str(number) for number, _ in found[:limit]]
             rows = tx.rows(self._sql["page"], {"numbers": tx.array(numbers)})
-        return Page([task_view(row) for row in rows], asked.cursor(found[limit - 1][0]) if len(found) > limit else None)
+        return Page(
+            [self._seen(row) for row in rows], asked.cursor(found[limit - 1][0]) if len(found) > limit else None
+        )
 
     def count(self, filter_: str, ceiling: int = 10_000) -> int:
         """How many match, stopping at ``ceiling``; from counters where these know all that is asked."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 from leasehold.adapters.slots.frames import RETURNED, YIELDED, Message
+from leasehold.adapters.slots.lending import Loan
 from leasehold.adapters.slots.logs import Log
 from leasehold.core.model import Failure, FailureKind
+from leasehold.core.redaction import Redaction, bytes_without, spelled, without
 from leasehold.ports.slots import Job, Raised, Returned, Stopped
 
 LEASE_OVER = Failure(
@@ -15,6 +17,8 @@ LEASE_OVER = Failure(
     "the run was stopped: its lease was over; a longer lease= or checkpoints let it end",
 )
 
+OPEN = ("REGION", "PROFILE", "DISABLED", "OUTPUT", "PAGER", "RETRY_MODE", "MAX_ATTEMPTS", "_FILE", "URL", "_URI")
+"""How names of variables end that hold no secret; elsewhere they would be taken for one in every log."""
 Spoken = tuple[tuple[str, str, str, str, str, int | None, int | None], bool, int | None]
 """A failure as the child says it, whether it is unrecoverable, and the pause in ms that it asks for."""
 
@@ -22,10 +26,13 @@ Spoken = tuple[tuple[str, str, str, str, str, int | None, int | None], bool, int
 class Entry:
     """What is known of a run while a child has it."""
 
-    __slots__ = ("began", "ending", "job", "log", "overrun", "stop")
+    __slots__ = ("_loan", "_redaction", "_secrets", "began", "ending", "job", "log", "overrun", "stop")
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, redaction: Redaction | None = None, loan: Loan = ()) -> None:
         self.job = job
+        self._redaction = redaction
+        self._loan = loan
+        self._secrets: list[str] | None = None
         self.began: int | None = None
         self.log: Log | None = None
         self.stop: str | None = None
@@ -50,7 +57,11 @@ class Entry:
         return Stopped(self.job.run_id, at, cause, self.began is not None, *self._log())
 
     def raised(self, at: int, failure: Failure, *, unrecoverable: bool = False, after: int | None = None) -> Raised:
-        """It failed."""
+        """It failed. What it was given in confidence stands in no word of that."""
+        if secrets := self.secrets():
+            message, frame = without(failure.message, secrets), without(failure.frame, secrets)
+            traceback = without(failure.traceback, secrets)
+            failure = failure._replace(message=message, frame=frame, traceback=traceback)
         return Raised(self.job.run_id, at, failure, unrecoverable, after, *self._log())
 
     def ended(self, message: Message, result: str | None) -> Returned | Stopped | Raised:
@@ -69,4 +80,19 @@ class Entry:
         return self.raised(at, failure, unrecoverable=unrecoverable, after=after)
 
     def _log(self) -> tuple[bytes, int]:
-        return (self.log.kept(), self.log.total) if self.log is not None else (b"", 0)
+        return (bytes_without(self.log.kept(), self.secrets()), self.log.total) if self.log is not None else (b"", 0)
+
+    def note(self, text: str | None) -> str | None:
+        """What it says of its progress, as others may see it."""
+        return None if text is None else without(text, self.secrets())
+
+    def secrets(self) -> list[str]:
+        """What was given to this run and is shown to nobody: under hidden keys, marked as secret, or lent."""
+        if self._secrets is None:
+            lent = spelled(value for name, value in self._loan if value and not name.endswith(OPEN))
+            try:
+                hidden = [] if self._redaction is None else self._redaction.secrets(self.job.arguments)
+            except ValueError:
+                hidden = []  # arguments that are no JSON fail by themselves
+            self._secrets = sorted({*lent, *hidden}, key=lambda each: (-len(each), each))
+        return self._secrets

@@ -17,6 +17,7 @@ from leasehold.adapters.slots.slot import Kind, Shared, Slot
 from leasehold.adapters.slots.starts import Starts
 from leasehold.adapters.slots.tempo import Tempo
 from leasehold.core.errors import BadApplication, UnknownHandler
+from leasehold.core.redaction import Redaction
 from leasehold.ports.handlers import LOADER
 from leasehold.ports.slots import Answer, Job, SlotEvent, Stopped
 
@@ -46,6 +47,7 @@ class SlotPool:
         recycling: when children are replaced.
         memory_limit: bytes that one slot's processes may use together; ``None`` = no limit.
         loader: dotted name of the function that turns ``spec`` into handlers, imported in the child only.
+        redaction: what of their arguments runs do not show in errors, logs and notes; ``None``: nothing is hidden.
         adopt: this process runs nothing but slots, and takes every orphan below it for theirs.
     """
 
@@ -61,6 +63,7 @@ class SlotPool:
         memory_limit: int | None = None,
         loader: str = LOADER,
         adopt: bool = False,
+        redaction: Redaction | None = None,
     ) -> None:
         self._recycling = recycling or Recycling()
         self._tempo = Tempo()
@@ -78,7 +81,7 @@ class SlotPool:
             os.set_blocking(end, False)
         self._poll.register(self._woken, READABLE)
         launch = Launch(spec, loader, scrubbed(env, also), memory_limit or 0, Orphans(adopt=adopt))
-        self._shared = Shared(launch, env, grace, OutOfMemory(), self._returned.extend, self._tempo.learn)
+        self._shared = Shared(launch, env, grace, OutOfMemory(), self._returned.extend, redaction, self._tempo.learn)
         self._slots = [self._open() for _ in range(count)]
 
     # ------------ what a worker asks

@@ -25,6 +25,7 @@ from leasehold.adapters.slots.frames import (
 from leasehold.adapters.slots.lending import Loan
 from leasehold.adapters.slots.logs import Log
 from leasehold.adapters.slots.spool import Spool, Text
+from leasehold.core.redaction import Redaction
 from leasehold.ports.slots import Began, Job, Loading, Raised, Saving, SlotEvent, Told
 
 LATE = "its turn came too late"
@@ -42,11 +43,13 @@ class Runs:
         give_back: Callable[[list[Job]], None],
         learn: Callable[[str, int], None],
         oom: OutOfMemory,
+        redaction: Redaction | None = None,
     ) -> None:
         self._spool = spool
         self._give_back = give_back
         self._learn = learn
         self._oom = oom
+        self._redaction = redaction
         self.entries: dict[int, Entry] = {}
         self._numbers: dict[str, int] = {}
         self.last = 0
@@ -66,7 +69,7 @@ class Runs:
             self.events.append(Entry(job).stopped(boot(), f"its arguments cannot be spooled: {error}"))
             return None
         self.last += 1
-        self.entries[self.last] = Entry(job)
+        self.entries[self.last] = Entry(job, self._redaction, loan)
         self._numbers[job.run_id] = self.last
         start_by = min(job.start_by_boot, job.deadline_boot)
         return (JOB, self.last, job.task_id, job.name, arguments, job.n, job.r, job.deadline_boot, start_by, loan)
@@ -153,7 +156,8 @@ class Runs:
         elif kind == LOADING:
             self.events.append(Loading(run_id))
         elif kind == TOLD:
-            self.events.append(Told(run_id, *cast("tuple[float | None, str | None]", message[2:])))
+            fraction, note = cast("tuple[float | None, str | None]", message[2:])
+            self.events.append(Told(run_id, fraction, entry.note(note)))
         else:
             state, fraction, note = cast("tuple[Text, float | None, str | None]", message[2:])
-            self.events.append(Saving(run_id, self._spool.take(state), fraction, note))
+            self.events.append(Saving(run_id, self._spool.take(state), fraction, entry.note(note)))

@@ -26,6 +26,7 @@ from leasehold.adapters.slots.heard import understood
 from leasehold.adapters.slots.process import Death, Launch, Process
 from leasehold.adapters.slots.runs import SPEAKS_OF_RUNS, Runs
 from leasehold.core.model import Failure, FailureKind
+from leasehold.core.redaction import Redaction
 from leasehold.ports.slots import NEIGHBOUR, SIBLING, Answer, Job, SlotEvent
 
 NEVER = 1 << 62
@@ -65,6 +66,8 @@ class Shared(NamedTuple):
     oom: OutOfMemory
     give_back: Callable[[list[Job]], None]
     """Takes back jobs that never began."""
+    redaction: Redaction | None
+    """What of its arguments a run's own words must not show."""
     learn: Callable[[str, int], None]
     """Hears how long a run of a handler took, in microseconds."""
 
@@ -75,7 +78,7 @@ class Slot:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self.process = Process(shared.launch)
-        self.runs = Runs(self.process.spool, shared.give_back, shared.learn, shared.oom)
+        self.runs = Runs(self.process.spool, shared.give_back, shared.learn, shared.oom, shared.redaction)
         self.handlers: dict[str, Kind] | None = None
         """What the child has, once it has loaded the application."""
         self.opened_at = boot()

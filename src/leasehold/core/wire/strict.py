@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn, TypeAlias, cast
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from leasehold.core.errors import MalformedMessage
+from leasehold.core.redaction import Redaction
 from leasehold.core.reports import Malformed
 
 VERSION = 1
@@ -40,6 +41,8 @@ Duration = Annotated[int, Field(ge=0, le=1 << 40)]
 Instant = Annotated[int, Field(ge=0, le=1 << 52)]
 
 MAX_DURATION = 1 << 40
+UNSEEN = Redaction()
+"""What is not kept of a message in quarantine, where people look at it."""
 STRICT = ConfigDict(extra="forbid", strict=True)
 
 
@@ -115,13 +118,17 @@ def reason_of(error: ValidationError) -> str:
 
 
 def quarantined(source: str, body: object, reason: str) -> Malformed:
-    """What is kept of a message that could not be understood: the SHA-256 of all of it, and its first 16 KiB."""
+    """What is kept of a message that could not be understood: the SHA-256 of all of it, and its first 16 KiB.
+
+    What stands under keys like ``password`` there is covered.
+    """
     text = body if isinstance(body, str) else repr(body)
+    kept = UNSEEN.blurred(text[:QUARANTINE_LIMIT])[:QUARANTINE_LIMIT]
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return Malformed(
         source=cleaned(source[:256]),
         digest=digest,
-        body=cleaned(text[:QUARANTINE_LIMIT]),
+        body=cleaned(kept),
         reason=cleaned(reason[:REASON_LIMIT]),
     )
 
