@@ -163,15 +163,36 @@ class FolderStore(ObjectStore):
         self._sync = sync
         super().__init__(self._open_folder, f"file://{self._folder}")
 
+    def get(self, key: str) -> bytes | None:
+        """The object, or ``None``: also for what a link would fetch from elsewhere."""
+        return super().get(key) if self._inside(key) else None
+
+    def exists(self, key: str) -> bool:
+        """Whether the key exists, without reading it."""
+        return self._inside(key) and super().exists(key)
+
+    def keys(self, prefix: str) -> list[str]:
+        """All keys below ``prefix/``, sorted."""
+        return super().keys(prefix) if self._inside(checked(prefix)) else []
+
+    def _inside(self, key: str) -> bool:
+        """Whether no link leads from there out of the folder: who may write here need not have a worker's rights."""
+        if not is_key(key):
+            return False
+        root, place = os.path.realpath(self._folder), os.path.realpath(self._folder / key)
+        return place.startswith(root + os.sep)
+
     def delete(self, keys: Sequence[str]) -> None:
         """Delete, and the folders that are empty then; keys that do not exist are no error."""
         for key in keys:
-            if is_key(key):
+            if self._inside(key):
                 with self._speaking("delete", key), suppress(FileNotFoundError):
                     obstore.delete(self._backend, key)
                 self._remove_empty_folders(key)
 
     def _put(self, key: str, value: bytes) -> None:
+        if not self._inside(key):
+            raise PermissionError(errno.EPERM, f"a link leads from {key} out of the folder")
         if self.exists(key):
             self._make_durable(key)  # who wrote it may not have come so far, and our caller counts on it
             raise AlreadyExistsError(key)
