@@ -179,10 +179,10 @@ def test_a_value_that_does_not_fit_is_refused_with_what_the_key_takes(folder: Pa
 
 
 def test_a_mistake_in_the_file_names_the_file(folder: Path) -> None:
-    path = toml(folder, "slots = 4")
+    path = toml(folder, "worker_slot = 4")
     with pytest.raises(BadSettings) as caught:
         read(folder)
-    assert str(caught.value) == f"there is no setting 'slots' (read in {path}). Did you mean 'worker_slots'?"
+    assert str(caught.value) == f"there is no setting 'worker_slot' (read in {path}). Did you mean 'worker_slots'?"
 
 
 def test_a_key_like_no_other_is_answered_with_all_there_are(folder: Path) -> None:

@@ -52,6 +52,10 @@ def test_json_is_shown_without_what_is_hidden_and_else_as_it_was_written() -> No
     }
 
 
+def test_what_should_be_json_and_is_not_is_covered_all_the_same() -> None:
+    assert USUAL.shown('{"password":"hunter2",') == '{"password":"***",'
+
+
 def test_the_values_that_are_hidden_are_found_wherever_they_nest() -> None:
     text = json.dumps(
         {

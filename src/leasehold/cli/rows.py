@@ -62,13 +62,26 @@ def open_rows(path: str, format_: str | None) -> Generator[Rows]:
 
 def read(file: IO[str], name: str, format_: str | None) -> Rows:
     """The rows of an open file; without a format, a first line that begins with ``{`` means JSON lines."""
-    first = file.readline()
-    lines = chain([first] if first else [], file)
+    rest = lines_of(file, name)
+    first = next(rest, "")
+    lines = chain([first] if first else [], rest)
     if first.lstrip().startswith("["):
         raise UsageError(f"{name} begins like a JSON array; write one object per line (jq -c '.[]' does that)")
     if format_ == JSONL or (format_ is None and first.lstrip().startswith("{")):
         return json_rows(lines, name)
     return csv_rows(lines, name, "\t" if format_ == TSV else ",")
+
+
+def lines_of(file: IO[str], name: str) -> Iterator[str]:
+    """Its lines, none of them longer than the arguments of any task may be."""
+    number = 0
+    while line := file.readline(LONGEST_FIELD):
+        number += 1
+        if len(line) >= LONGEST_FIELD:
+            raise UsageError(
+                f"line {number:,} of {name} has {LONGEST_FIELD:,} characters or more. Put large data elsewhere"
+            )
+        yield line
 
 
 def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Rows:

@@ -71,9 +71,13 @@ def submit(
         click.echo(answer.task_id)
 
 
+LONGEST = 1 << 30
+"""Characters of arguments that are read; no setting allows more."""
+
+
 def given(pairs: Sequence[str], text: str | None) -> dict[str, object]:
     """The arguments by name, from ``name=value`` words and a JSON object."""
-    values = from_json(sys.stdin.read() if text == "-" else text) if text is not None else {}
+    values = from_json(sys.stdin.read(LONGEST) if text == "-" else text) if text is not None else {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or not name:
@@ -86,7 +90,7 @@ def from_json(text: str) -> dict[str, object]:
     """A JSON object, or one sentence."""
     try:
         value: object = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadArguments(f"--arguments is no JSON: {error}") from error
     if not isinstance(value, dict):
         raise BadArguments('--arguments takes a JSON object, such as \'{"source": "a.wav"}\'')

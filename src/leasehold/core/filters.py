@@ -22,6 +22,9 @@ from leasehold.core.units import milliseconds
 NO_GROUP = "none"
 """``group:none``: without an error, as a task is that failed because its machines went away too often."""
 
+LONGEST = 10_000
+"""Characters of a filter: some 250 ids."""
+
 STATES = tuple(
     state_name(status, why) for status in Status for why in (tuple(Why) if status is Status.PENDING else (None,))
 )
@@ -92,6 +95,10 @@ class Term(NamedTuple):
 
 def parse(text: str) -> Filter:
     """Read a filter. Raises ``BadFilter`` with what is wrong and what was probably meant."""
+    if len(text) > LONGEST:
+        raise BadFilter(
+            f"a filter of {len(text):,} characters is over {LONGEST:,}; name a batch, or give ids one by one"
+        )
     terms = list(terms_of(text))
     choices = {key: choice_of(key, terms) for key in LISTS}
     older, younger = ages_of(terms)

@@ -31,8 +31,11 @@ class Redaction:
         return name == MARK or ("_" + plain(name)).endswith(self._keys)
 
     def shown(self, text: str) -> str:
-        """JSON text as people may see it."""
-        value: object = json.loads(text)
+        """JSON text as people may see it; what is none, as far as one can tell."""
+        try:
+            value: object = json.loads(text)
+        except ValueError:
+            return self.blurred(text)
         covered = self.covered(value)
         return text if covered == value else json.dumps(covered, separators=(",", ":"))
 

@@ -38,6 +38,7 @@ __all__ = ["Address", "Settings", "SqsPlace", "read_settings"]
 
 PREFIX = "LEASEHOLD_"
 FILE = "leasehold.toml"
+LARGEST_FILE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,14 +178,18 @@ def _file(environ: Mapping[str, str], folder: Path) -> tuple[Origin, Iterable[tu
     named = environ.get(f"{PREFIX}CONFIG")
     path = folder / (named or FILE)
     try:
-        return Origin(str(path)), tomllib.loads(path.read_text(encoding="utf-8")).items()
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LARGEST_FILE + 1)
+        if len(text) > LARGEST_FILE:
+            raise BadSettings(f"{path} is larger than any file of settings: over {LARGEST_FILE:,} characters")
+        return Origin(str(path)), tomllib.loads(text).items()
     except FileNotFoundError as error:
         if named is None:
             return Origin(str(path)), ()
         raise BadSettings(
             f"{PREFIX}CONFIG names {path}, which does not exist: create it or unset the variable"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadSettings(f"{path} cannot be read as TOML: {error}") from error
 
 
