@@ -10,6 +10,12 @@ from leasehold.core.filters import STATES, Choice, Filter, parse
 HOUR = 3_600_000
 
 
+def test_a_filter_has_a_length() -> None:
+    assert parse("id:" + ",".join(["0199c3a1"] * 100)).id.wanted
+    with pytest.raises(BadFilter, match="a filter of 10,001 characters is over 10,000"):
+        parse("x" * 10_001)
+
+
 def test_an_empty_filter_asks_for_nothing() -> None:
     assert parse("") == parse("   ") == Filter()
 

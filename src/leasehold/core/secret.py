@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from leasehold.core.redaction import HIDDEN, MARK
 
@@ -56,11 +56,13 @@ def taken(value: object) -> Secret:
     """A ``Secret`` of what may stand for one. Raises ``ValueError``, which does not quote it."""
     if isinstance(value, Secret):
         return value
-    if isinstance(value, dict) and value.keys() == {MARK}:
-        value = value[MARK]
-    if not isinstance(value, str):
+    found = value
+    if isinstance(value, dict):
+        members = cast("dict[object, object]", value)
+        found = members[MARK] if members.keys() == {MARK} else None
+    if not isinstance(found, str):
         raise ValueError("a secret is a text")  # noqa: TRY004 - pydantic makes a finding of a ValueError only
-    return Secret(value)
+    return Secret(found)
 
 
 def marked(secret: Secret) -> dict[str, str]:
