@@ -11,6 +11,7 @@ from leasehold.adapters.memory import MemoryStore
 from leasehold.adapters.slots.boot import boot
 from leasehold.adapters.slots.pool import SlotPool
 from leasehold.core.model import Token
+from leasehold.core.redaction import Redaction
 from leasehold.flow.checkpoints import Checkpoints, folder
 from leasehold.ports.slots import Answer, Began, Job, Loading, Raised, Returned, Saving, SlotEvent, Stopped
 
@@ -76,7 +77,7 @@ class Task:
         subject = self._subject
         with chdir(self.place):
             env = {**subject.environment, "TMPDIR": str(self._scratch), "PYTHONDONTWRITEBYTECODE": "1"}
-            pool = SlotPool(subject.spec, count, env=env, grace=GRACE, also=subject.also)
+            pool = SlotPool(subject.spec, count, env=env, grace=GRACE, also=subject.also, redaction=Redaction())
             try:
                 pool.knows(subject.handler)
                 runs = [self._next() for _ in range(count)]
