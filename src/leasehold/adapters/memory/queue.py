@@ -123,6 +123,11 @@ class MemoryQueue:
         with self._changed:
             return min((copy.visible_at for copy in self._shelf.copies.values()), default=None)
 
+    def holds(self, receipt: str) -> Answer:
+        """What a delete with this receipt would come to now."""
+        with self._changed:
+            return self._shelf.find(receipt)[0]
+
     def purge(self) -> None:
         """Forget every message, as an operator's purge does."""
         with self._changed:

@@ -1,0 +1,323 @@
+"""The ledger in memory: the same promises and the same rules as in a database, but that nothing outlives the process.
+
+For simulations and tests. Whatever looks for tasks looks at all of them, so it is quick while there are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import NamedTuple
+
+from leasehold.adapters.memory import operating
+from leasehold.adapters.memory.book import Batch, Book, Group, Holder, Row
+from leasehold.core.alarms import alarm, owed
+from leasehold.core.errors import UsageError
+from leasehold.core.events import Dispatched, Event, Failed, RunReport, Submitted
+from leasehold.core.grouping import error_group, normalised
+from leasehold.core.machine import decide
+from leasehold.core.model import Decision, Ignored, Status, Task, Why
+from leasehold.core.reports import Malformed, Payload
+from leasehold.ports.clock import Clock
+from leasehold.ports.ledger import (
+    Accepted,
+    Applied,
+    Change,
+    Compose,
+    Existing,
+    Flight,
+    KeyConflict,
+    Need,
+    NewTask,
+    Operation,
+    Outgoing,
+    Repeated,
+    Terms,
+    Unknown,
+    unsendable,
+)
+from leasehold.ports.queue import NotSent, Queue
+
+SECRET_BYTES = 32
+QUARANTINED = 10_000
+"""Damaged messages that are kept, the newest."""
+
+
+class Decided(NamedTuple):
+    """One decision of a transaction, not saved yet."""
+
+    row: Row
+    before: Task
+    change: Change
+    answer: Decision | Ignored
+
+
+class MemoryLedger:
+    """The Ledger port in memory. Thread-safe: one transaction at a time. See ``Ledger`` for the promises.
+
+    Ledgers that share a ``book`` are several ways into one ledger. Secrets come from ``random``. ``watch`` hears of each
+    decision once it is saved.
+    """
+
+    elsewhere = False
+
+    def __init__(
+        self,
+        clock: Clock,
+        book: Book | None = None,
+        random: Random | None = None,
+        watch: Callable[[Decided], None] | None = None,
+    ) -> None:
+        self._watch = watch
+        self.book = book or Book()
+        self._clock = clock
+        self._random = random or Random(0)  # noqa: S311 - keys of a ledger that nobody else can reach
+
+    def now(self) -> int:
+        """The clock that it was given."""
+        return self._clock.now()
+
+    # ------------------------------------------------------------ submit
+
+    def submit(
+        self, tasks: Sequence[NewTask], connection: object | None = None
+    ) -> list[Accepted | Existing | KeyConflict]:
+        """Write them in one transaction."""
+        if connection is not None:
+            raise UsageError("a ledger in memory takes part in nobody else's transaction: leave out the connection")
+        with self.book.lock:
+            now = max(self._clock.now(), max((row.task.created_at for row in self._newest()), default=0))
+            return [self._accept(each, now) for each in tasks]
+
+    def _newest(self) -> list[Row]:
+        return [next(reversed(self.book.rows.values()))] if self.book.rows else []
+
+    def _accept(self, new: NewTask, now: int) -> Accepted | Existing | KeyConflict:
+        book, task = self.book, new.task
+        if task.id in book.rows:  # a submit whose answer was lost, once more
+            return Accepted(task.id)
+        if new.key is not None:
+            mine = Holder(new.fingerprint, task.id)
+            holder = book.keys.setdefault((new.key, task.name, task.batch), mine)
+            if holder is not mine:
+                same = holder.fingerprint == new.fingerprint
+                status = book.rows[holder.task_id].task.status
+                return Existing(holder.task_id, status) if same else KeyConflict(holder.task_id)
+        due_at = task.due_at if task.due_at > task.created_at else now
+        decided = decide(task._replace(created_at=now, due_at=due_at), Submitted(), now)
+        number = len(book.rows) + 1
+        row = Row(number, decided.task, new.arguments, new.arguments_ref, new.key, new.tenant, new.trace)
+        book.rows[task.id] = row
+        book.paused.setdefault(task.queue, False)
+        if task.batch is not None:
+            book.batches.setdefault(task.batch, Batch(now))
+        book.wrote(row, decided.audit)
+        book.moved(None, decided.task)
+        return Accepted(task.id)
+
+    # ------------------------------------------------------------ dispatch
+
+    def dispatch(self, queue: str, limit: int, terms: Terms, compose: Compose, into: Queue | None) -> list[Outgoing]:
+        """Give up to ``limit`` due tasks their next dispatch; where sending ``into`` a queue fails, none of them."""
+        with self.book.lock:
+            if self.book.paused.get(queue, False) and not terms.despite_pause:
+                return []
+            event = Dispatched(self._clock.now() + terms.validity)
+            work = Transaction(self._clock.now(), self.book)
+            outgoing: list[Outgoing] = []
+            for row in self._due(queue)[:limit]:
+                answer = work.decide(row, Change(row.task.id, event))
+                parts = (row.arguments, row.arguments_ref, row.tenant, row.trace)
+                outgoing.append(Outgoing(answer.task, *parts))
+            if outgoing and into is not None:
+                outgoing = self._send(work, into, outgoing, compose)
+            self._commit(work)
+            return outgoing
+
+    def _due(self, queue: str) -> list[Row]:
+        due = [row for row in self.book.rows.values() if row.task.why is Why.DUE and row.task.queue == queue]
+        return sorted(due, key=lambda row: (-row.task.priority, row.task.due_at, row.number))
+
+    def _send(self, work: Transaction, into: Queue, outgoing: list[Outgoing], compose: Compose) -> list[Outgoing]:
+        answers = list(zip(outgoing, into.send(compose(outgoing)), strict=True))
+        for each, answer in answers:
+            if isinstance(answer, NotSent):
+                work.decide(self.book.rows[each.task.id], unsendable(each.task, into.name, answer))
+        return [each for each, answer in answers if not isinstance(answer, NotSent)]
+
+    # ------------------------------------------------------------ apply
+
+    def apply(self, changes: Sequence[Change], malformed: Sequence[Malformed] = ()) -> list[Applied]:
+        """Decide and save; one answer per change, in order."""
+        with self.book.lock:
+            work = Transaction(self._clock.now(), self.book)
+            answers = [self._apply(work, change) for change in changes]
+            for message in sorted(malformed):
+                self.book.damaged.setdefault(message, work.now)
+            self._commit(work)
+            return answers
+
+    def _apply(self, work: Transaction, change: Change) -> Applied:
+        row = self.book.rows.get(change.task_id)
+        if row is None:
+            return Unknown(change.task_id)
+        if change.status_id is not None:
+            if change.status_id in row.heard or (row.number, change.status_id) in work.heard:
+                return Repeated(change.status_id)
+            work.heard[row.number, change.status_id] = row
+        return work.decide(row, change)
+
+    def _commit(self, work: Transaction) -> None:
+        work.save()
+        if self._watch is not None:
+            for each in work.decided:
+                self._watch(each)
+
+    # ------------------------------------------------------------ alarms and counters
+
+    def alarms(self, need: Need, limit: int) -> list[tuple[str, Event]]:
+        """What the clock owes, oldest debt first."""
+        with self.book.lock:
+            now = self._clock.now()
+            found: list[tuple[int, int, Task]] = []
+            for row in self.book.rows.values():
+                at = alarm(row.task)
+                if at is not None and at <= now and (row.task.why is Why.SCHEDULED) is (need is Need.SCHEDULER):
+                    found.append((at, row.number, row.task))
+            events = [(task.id, owed(task, now)) for _, _, task in sorted(found)[:limit]]
+            return [(task_id, event) for task_id, event in events if event is not None]
+
+    def flights(self) -> Mapping[str, Flight]:
+        """How full the queues are."""
+        with self.book.lock:
+            return self.book.flights()
+
+    def fold_counters(self) -> int:
+        """There is nothing to fold: how many changes were counted since the last time."""
+        with self.book.lock:
+            folded, self.book.unfolded = self.book.unfolded, 0
+            return folded
+
+    def prune(self, before: int, limit: int) -> int:
+        """Forget status_ids seen before that instant; of damaged messages the newest 10,000 stay."""
+        with self.book.lock:
+            damaged = self.book.damaged
+            for message in list(damaged)[: max(0, len(damaged) - QUARANTINED)]:
+                del damaged[message]
+            old = [(row, id) for row in self.book.rows.values() for id, at in row.heard.items() if at < before]
+            for row, status_id in old[:limit]:
+                del row.heard[status_id]
+            return len(old[:limit])
+
+    # ------------------------------------------------------------ the house
+
+    def pause(self, queue: str, *, paused: bool, by: str) -> None:
+        """Stop or resume dispatching of one queue."""
+        del by
+        with self.book.lock:
+            self.book.paused[queue] = paused
+
+    def start_operation(self, operation: Operation) -> None:
+        """Write a bulk operation."""
+        with self.book.lock:
+            operating.start(self.book, operation)
+
+    def next_operation(self, limit: int) -> tuple[Operation, list[str]] | None:
+        """The oldest unfinished operation and the next task ids it covers."""
+        with self.book.lock:
+            return operating.following(self.book, limit, self._clock.now())
+
+    def advance_operation(self, before: Operation, after: Operation) -> None:
+        """Save cursor, counts and end after one batch, unless it was cancelled meanwhile."""
+        with self.book.lock:
+            operating.advance(self.book, before, after)
+
+    def cancel_operation(self, operation_id: str) -> bool:
+        """Stop an unfinished operation; whether there was one."""
+        with self.book.lock:
+            return operating.cancel(self.book, operation_id, self._clock.now())
+
+    def secret(self, name: str) -> bytes:
+        """A 32-byte key, made at first use."""
+        with self.book.lock:
+            if name not in self.book.secrets:
+                self.book.secrets[name] = self._random.randbytes(SECRET_BYTES)
+            return self.book.secrets[name]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Transaction:
+    """Decisions that are saved together, or not at all."""
+
+    def __init__(self, now: int, book: Book) -> None:
+        self.now = now
+        self.decided: list[Decided] = []
+        self.heard: dict[tuple[int, str], Row] = {}
+        self._book = book
+        self._changed: dict[int, Task] = {}
+
+    def decide(self, row: Row, change: Change) -> Decision | Ignored:
+        """Decide one change on top of those before it."""
+        before = self._changed.get(row.number, row.task)
+        answer = decide(before, change.event, self.now)
+        if isinstance(answer, Decision):
+            self._changed[row.number] = answer.task
+        self.decided.append(Decided(row, before, change, answer))
+        return answer
+
+    def save(self) -> None:
+        """Write it all."""
+        for (_, status_id), row in self.heard.items():
+            row.heard[status_id] = self.now
+        was: dict[int, Task] = {}
+        for each in self.decided:
+            was.setdefault(each.row.number, each.row.task)
+            self._take(each)
+        for each in self.decided:  # the outcome counts as it stands at the end
+            before = was.pop(each.row.number, None)
+            if before is not None and each.row.task is not before:
+                self._book.moved(before, each.row.task)
+                self._place(each.row, before)
+
+    def _take(self, each: Decided) -> None:
+        row, answer = each.row, each.answer
+        if isinstance(answer, Decision):
+            row.task = answer.task
+            if isinstance(each.change.event, Failed):
+                self._group(each.before.name, each.change.event)
+        self._book.wrote(row, answer.audit)
+        for fact in answer.facts:
+            row.learn(fact)
+        if each.change.payload is not None:
+            self._keep(each, each.change.payload)
+
+    def _keep(self, each: Decided, payload: Payload) -> None:
+        """The result with the task if this report completed it, else with its run; the log with its run."""
+        event, row = each.change.event, each.row
+        late = payload.result is not None or payload.result_ref is not None
+        before, after = each.before.status, each.answer.task.status
+        if late and before is not Status.COMPLETED and after is Status.COMPLETED:
+            row.result = row.result or payload
+            late = False
+        if (late or payload.log is not None or payload.log_ref is not None) and isinstance(event, RunReport):
+            run = event.run
+            kept = payload if late else payload._replace(result=None, result_ref=None)
+            row.keep((run.n, run.r, run.run_id), kept)
+
+    def _group(self, name: str, event: Failed) -> None:
+        failure, now = event.failure, self.now
+        group = error_group(name, failure)
+        known = self._book.groups.get(group)
+        fresh = Group(name, failure.type, normalised(failure.message), failure.frame, now, now)
+        self._book.groups[group] = fresh if known is None else known._replace(last_at=now)
+
+    def _place(self, row: Row, before: Task) -> None:
+        """A task of a batch that has just ended, or ended otherwise, gets its place in the line of ended tasks."""
+        if not row.task.terminal:
+            row.ended_no = None
+        elif row.task.batch is not None and row.task.status is not before.status:
+            batch = self._book.batches[row.task.batch]
+            batch.ended += 1
+            row.ended_no = batch.ended

@@ -1,0 +1,231 @@
+"""The machines of a simulated world: orchestrators and workers, made of the real roles, each with a clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from leasehold.core.reports import Malformed, Update, UpdateKind
+from leasehold.core.wire import PACK_CEILING
+from leasehold.flow.claims import LedgerClaims, LedgerOutbox
+from leasehold.flow.dead_letters import DeadLetters
+from leasehold.flow.desk import Desk
+from leasehold.flow.dispatcher import Dispatcher
+from leasehold.flow.errands import Errands, Work, at_once
+from leasehold.flow.held import Held
+from leasehold.flow.ids import IdMaker
+from leasehold.flow.intake import Intake
+from leasehold.flow.marks import Marks
+from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
+from leasehold.flow.recorder import Recorder
+from leasehold.flow.reporter import Reporter
+from leasehold.flow.scheduler import Scheduler
+from leasehold.flow.sweeper import Sweeper
+from leasehold.flow.worker import Worker
+from leasehold.ports.reports import Outbox
+from leasehold.testing.simulator.lines import Actor
+from leasehold.testing.simulator.slots import WorldSlots
+from leasehold.testing.simulator.terms import MARGIN
+
+if TYPE_CHECKING:
+    from leasehold.testing.simulator.world import World
+
+PAYLOAD_LIMIT = 200_000
+Step = Callable[[], int]
+
+
+class NoBell:
+    """A bell is only a hint: nobody hears this one."""
+
+    def ring(self, topic: str) -> None:
+        """Wake nobody."""
+
+    def wait(self, topic: str, timeout: int) -> bool:
+        """Nobody waits in a simulation."""
+        del topic, timeout
+        return False
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+BELL = NoBell()
+
+
+class Roles:
+    """Makes the roles of one world; a test that wants to see a fault found makes broken ones."""
+
+    dispatcher = Dispatcher
+    recorder = Recorder
+    sweeper = Sweeper
+    scheduler = Scheduler
+    dead_letters = DeadLetters
+    reporter = Reporter
+    worker = Worker
+    intake = Intake
+
+
+class Orchestrator:
+    """Dispatcher, recorder, sweeper, scheduler, reader of dead letters."""
+
+    def __init__(self, world: World, actor: Actor) -> None:
+        self.actor = actor
+        self.clock = world.machine_clock()
+        roles, terms, ledger = world.roles, world.terms, world.ledger_line(actor)
+        dispatcher = roles.dispatcher(
+            ledger,
+            lambda name: world.task_line(actor, name),
+            self.clock,
+            key=world.key,
+            validity=terms.validity,
+            largest_window=10_000,
+            most_receives=terms.most_receives,
+            claims_before_run=terms.claims,
+        )
+        lag: Callable[[], int] = lambda: 0
+        self.steps: dict[str, Step] = {"dispatcher": dispatcher.step}
+        if not terms.claims:
+            recorder = roles.recorder(world.status_line(actor), ledger, BELL, world.chance, key=world.key)
+            self.steps["recorder"] = recorder.step
+            lag = lambda: recorder.lag
+        sweeper = roles.sweeper(
+            ledger,
+            self.clock,
+            BELL,
+            lag,
+            Marks(world.store_line(actor)).follow,
+            claims_before_run=terms.claims,
+        )
+        self.steps["sweeper"] = sweeper.step
+        self.steps["scheduler"] = roles.scheduler(ledger, BELL).step
+        if terms.max_receives is not None:
+            dead = roles.dead_letters(world.dead_line(actor), ledger, BELL, key=world.key)
+            self.steps["dead letters"] = dead.step
+
+
+class WatchedOutbox:
+    """An outbox whose acknowledged successes the world remembers (S6)."""
+
+    def __init__(self, outbox: Outbox, acknowledged: Callable[[Update], None]) -> None:
+        self._outbox = outbox
+        self._acknowledged = acknowledged
+
+    def post(self, updates: Sequence[Update], malformed: Sequence[Malformed] = ()) -> list[bool]:
+        """Whether each is durably accepted."""
+        answers = self._outbox.post(updates, malformed)
+        for update, accepted in zip(updates, answers, strict=False):
+            if accepted and update.kind is UpdateKind.COMPLETED:
+                self._acknowledged(update)
+        return answers
+
+
+class LaterErrands:
+    """An executor that does each call to the store when the schedule says, in any order."""
+
+    def __init__(self, world: World) -> None:
+        self._waiting: list[Work] = []
+        self._chance = world.chance
+
+    def __call__(self, work: Work) -> None:
+        """Do it later."""
+        self._waiting.append(work)
+
+    def step(self) -> int:
+        """The store answers one call."""
+        if not self._waiting:
+            return 0
+        self._waiting.pop(self._chance.randrange(len(self._waiting)))()
+        return 1
+
+
+class Node:
+    """A worker: intakes, worker, reporter, and what the store owes it."""
+
+    def __init__(self, world: World, actor: Actor, *, new: bool) -> None:
+        self.actor = actor
+        self.clock = world.machine_clock()
+        self.new = new
+        """Whether it has the newest version of the application."""
+        self.receiving = 0
+        self.draining = False
+        terms, roles = world.terms, world.roles
+        self.slots = WorldSlots(
+            self.clock,
+            world.life,
+            world.chance,
+            worker=actor.name,
+            places=terms.slots,
+            knows=lambda name: name != "new" or self.new,
+            stands_still=lambda: bool(actor.frozen),
+            die=self._die,
+            peace=lambda: world.fates.quiet,
+        )
+        claims, outbox = world.reports(self)
+        self.reporter = roles.reporter(WatchedOutbox(outbox, world.watch.acknowledged), self.clock, linger=0)
+        later = LaterErrands(world) if terms.slow_store else None
+        errands = Errands(later or at_once, self.slots.wake)
+        self.worker = roles.worker(
+            self.slots,
+            self.reporter,
+            claims,
+            Desk(world.store_line(actor), self.clock, errands, limit=PAYLOAD_LIMIT),
+            self.clock,
+            size=terms.slots,
+            margin=MARGIN,
+            fetch_ahead=terms.fetch_ahead,
+        )
+        self._watch = world.watch
+        self._intake = roles.intake(
+            [world.task_line(actor, name) for name in world.queue_names],
+            self.reporter,
+            self.clock,
+            worker=actor.name,
+            new_id=IdMaker(self.clock, world.chance),
+            knows=self.slots.knows,
+            room=self.worker.room,
+            give=self._give,
+        )
+        self.steps: Mapping[str, Step] = {
+            "intake": self._take_in,
+            "worker": self.worker.step,
+            "reporter": self.reporter.step,
+            "store": (lambda: 0) if later is None else later.step,
+        }
+
+    def drain(self, reason: str, patience: int) -> None:
+        """A notice came."""
+        if not self.draining:
+            self.draining = True
+            self.worker.begin_drain(reason, patience)
+
+    @property
+    def drained(self) -> bool:
+        """Whether nothing is held, and nothing can come any more."""
+        if not self.draining or self.receiving or "worker" in self.actor.busy:
+            return False
+        return self.worker.drained
+
+    def _take_in(self) -> int:
+        if self.draining:
+            return 0
+        self.receiving += 1
+        try:
+            return self._intake.step()
+        finally:
+            self.receiving -= 1
+
+    def _give(self, received: Sequence[Held]) -> None:
+        self._watch.received(received)
+        self.worker.give(received)
+
+    def _die(self) -> None:
+        """A handler took the whole worker down."""
+        self.actor.gone = True
+
+
+def reports_of(world: World, node: Node) -> tuple[LedgerClaims | GrantsAll, Outbox]:
+    """Who grants a worker's runs, and where its reports go."""
+    if world.terms.claims:
+        ledger = world.ledger_line(node.actor)
+        return LedgerClaims(ledger, BELL), LedgerOutbox(ledger, BELL, node.clock, world.chance)
+    return GrantsAll(), StatusQueueOutbox(world.status_line(node.actor), node.clock, ceiling=PACK_CEILING)

@@ -1,0 +1,133 @@
+"""What a simulated world remembers of what its roles did, and holds against the laws."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from leasehold.adapters.memory import Answer, MemoryQueue
+from leasehold.adapters.memory.ledger import Decided
+from leasehold.core.events import Completed
+from leasehold.core.model import Status
+from leasehold.core.reports import Update
+from leasehold.flow.held import Held
+from leasehold.ports.queue import Delivery
+from leasehold.testing.simulator import laws
+from leasehold.testing.simulator.life import Life, Violation
+from leasehold.testing.simulator.lines import QueueLine
+from leasehold.testing.simulator.terms import Topology
+
+UNKNOWN = ""
+
+
+class Watch:
+    """Beside the queues, the ledger and the outboxes of one world."""
+
+    def __init__(self, life: Life, topology: Topology) -> None:
+        self.acknowledged_runs: dict[str, str] = {}
+        """Runs whose success was acknowledged as reported: the task of each (S6)."""
+        self.cancelled: set[str] = set()
+        """Tasks that were cancelled at some time."""
+        self.winners: dict[str, str] = {}
+        """The run that completed each task (S5)."""
+        self.statuses_lost = False
+        """Whether reports were lost after they had been acknowledged: a queue purged, a message vanished."""
+        self.tampered = False
+        """Whether messages were taken off a task queue by other hands, or by a stale receipt."""
+        self._life = life
+        self._excusing = topology is Topology.TWO_QUEUE
+        self._held: dict[str, tuple[MemoryQueue, str]] = {}
+        """Queue and receipt of each run."""
+        self._runs: dict[str, str] = {}
+        """The run of each receipt."""
+        self._tasks: dict[str, str] = {}
+        """The task of each receipt."""
+
+    # ------------------------------------------------------------ what is done to messages
+
+    def doubled(self, queue: MemoryQueue) -> int:
+        """How often this queue has made two of one, or kept what it should have deleted."""
+        fired = queue.faults.fired
+        return fired["duplicate"] + fired["undeleted"]
+
+    def given_twice(self, queue: MemoryQueue, deliveries: Sequence[Delivery] | None) -> None:
+        """One of these is there twice: on a standard queue without claims, two runs may follow (S11)."""
+        if self._excusing:
+            bodies = [copy.body for copy in queue.peek()] if deliveries is None else [d.body for d in deliveries]
+            self._life.excused.update(task_of(body) for body in bodies)
+
+    def kept(self, queue: MemoryQueue, receipts: Sequence[str]) -> None:
+        """One of these deletes did not stick: its task may be given to two from here on."""
+        if self._excusing:
+            known = [self._tasks.get(f"{queue.name} {receipt}") for receipt in receipts]
+            self._life.excused.update(task_id for task_id in known if task_id is not None)
+            if None in known:
+                self.given_twice(queue, None)
+
+    def deleting(self, queue: MemoryQueue, receipts: Sequence[str]) -> None:
+        """A message is deleted only once its run is over, and a success only once it is reported (S8)."""
+        for receipt in receipts:
+            run_id = self._runs.get(f"{queue.name} {receipt}", UNKNOWN)
+            if run_id in self._life.alive:
+                raise Violation("S8", f"the message of run {run_id} is deleted while it is alive")
+            result = self._life.returned.get(run_id)
+            if result is not None and len(result) < 100 and run_id not in self.acknowledged_runs:
+                raise Violation("S8", f"the message of run {run_id} is deleted, and its success is not reported")
+
+    def received(self, received: Sequence[Held]) -> None:
+        """A worker took these over."""
+        for held in received:
+            queue = held.queue
+            if isinstance(queue, QueueLine):
+                self._held[held.run_id] = queue.behind, held.delivery.receipt
+                place = f"{queue.behind.name} {held.delivery.receipt}"
+                self._runs[place] = held.run_id
+                self._tasks[place] = held.task.id
+
+    # ------------------------------------------------------------ what is said and recorded
+
+    def acknowledged(self, update: Update) -> None:
+        """A success is reported: from here on it must not be lost (S6)."""
+        if update.run_id not in self._life.returned:
+            raise Violation("S5", f"run {update.run_id} is reported as a success and never returned")
+        self.acknowledged_runs[update.run_id] = update.task_id
+
+    def decided(self, decided: Decided) -> None:
+        """The ledger saved a decision."""
+        laws.check(decided)
+        before, after, event = decided.before, decided.answer.task, decided.change.event
+        if after.status is Status.CANCELLED:
+            self.cancelled.add(after.id)
+        if isinstance(event, Completed) and after.status is Status.COMPLETED and before.status is not after.status:
+            if event.run.run_id not in self._life.returned:
+                raise Violation("S5", f"task {after.id} is completed by run {event.run.run_id}, which never returned")
+            self.winners[after.id] = event.run.run_id
+
+    # ------------------------------------------------------------ after every move
+
+    def look(self) -> None:
+        """No run is alive beyond its lease, nor while others may receive its message (S10)."""
+        for run_id, living in self._life.alive.items():
+            if living.stands_still() or self._life.all_excused:
+                continue
+            if living.boot() > living.job.deadline_boot + GONE:
+                raise Violation("S10", f"run {run_id} is alive past its lease")
+            queue, receipt = self._held[run_id]
+            answer = queue.holds(receipt)
+            if answer in (Answer.LATE, Answer.STALE):
+                raise Violation("S10", f"run {run_id} is alive, and others may receive its message: {answer.value}")
+            if answer is Answer.GONE and not self.tampered:
+                raise Violation("S8", f"run {run_id} is alive, and its message is gone")
+
+
+GONE = 2_500
+"""ms after its deadline at which the last process of a run is gone: well inside the margin."""
+
+
+def task_of(body: str) -> str:
+    """The task of a task message."""
+    try:
+        return str(json.loads(body)["tasks"][0]["id"])
+    except (ValueError, LookupError, TypeError):
+        return UNKNOWN
+
