@@ -17,6 +17,17 @@ def test_a_lease_counts_from_before_the_receive() -> None:
     assert held(request_began=1_000, visibility=MINUTE).ends == 1_000 + MINUTE
 
 
+@given(began=instants, visibility=leases, late=st.integers(0, 500))
+def test_a_delete_counts_only_while_even_a_slow_clock_knows_that_it_was_in_time(
+    began: int, visibility: int, late: int
+) -> None:
+    """A clock that loses up to 500 parts in a million reads the end of what is sure before the queue's end has come."""
+    true_end = visibility
+    hold = held(began, visibility)
+    assert hold.surely - began <= true_end - true_end * late // 1_000_000
+    assert hold.surely <= hold.ends
+
+
 @given(began=instants, taken_after=waits, visibility=leases)
 def test_a_hold_never_outlives_the_queues(began: int, taken_after: int, visibility: int) -> None:
     """The queue hides a message at some instant after the request began, however long the poll waited."""

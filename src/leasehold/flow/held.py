@@ -132,7 +132,7 @@ class Entry(NamedTuple):
     queue: Queue | None = None
     receipt: str = ""
     ends: int = 0
-    """When the queue may show the message to others."""
+    """When the queue may show the message to others, at the earliest."""
     done: Callable[[], None] | None = None
     tries: int = 0
     """How often its delete was tried, and not confirmed."""
@@ -140,4 +140,4 @@ class Entry(NamedTuple):
 
 def entry(held: Held, update: Update, fate: Fate, done: Callable[[], None] | None = None) -> Entry:
     """The report of a held message."""
-    return Entry(update, fate, held.queue, held.delivery.receipt, held.hold.ends, done)
+    return Entry(update, fate, held.queue, held.delivery.receipt, held.hold.surely, done)

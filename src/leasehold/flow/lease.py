@@ -16,6 +16,9 @@ USEFUL = 0.25
 SHORT_WAIT = 0.1
 """Share of a lease that a prefetched message may wait for a free slot (R2)."""
 
+DRIFT = 1_000
+"""A machine's clock may lose one part in so many: NTP slews by half of that at most."""
+
 
 class Hold(NamedTuple):
     """How long a message is ours: hidden from ``since``, for ``span`` ms. The queue cannot have begun earlier (R1)."""
@@ -27,6 +30,11 @@ class Hold(NamedTuple):
     def ends(self) -> int:
         """When the queue may show the message to another."""
         return self.since + self.span
+
+    @property
+    def surely(self) -> int:
+        """Until when the queue certainly hides it, though this machine's clock be slow: a delete counts until then."""
+        return self.ends - self.span // DRIFT
 
     def deadline(self, margin: int) -> int:
         """When the last process of the run must be gone: the margin covers killing, reaping and reporting it."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from leasehold.core.model import Audit, RunFact, Status, Task, Why
 from leasehold.core.reports import Malformed, Payload
@@ -68,17 +68,15 @@ class Row:
         key = (fact.n, fact.r, fact.run_id)
         old = self.runs.get(key)
         if old is not None:
-            began = old.started_at
-            fact = RunFact(*[o if n is None else n for n, o in zip(fact, old, strict=True)])
-            if began is not None:
-                fact = fact._replace(started_at=began)
+            began = fact.started_at if old.started_at is None else old.started_at
+            fact = old._replace(**known(fact._asdict()))._replace(started_at=began)
         self.runs[key] = fact
 
     def keep(self, key: RunKey, output: Payload) -> None:
         """What a run brought; a later output replaces, ``None`` leaves what was known."""
         old = self.outputs.get(key)
         if old is not None:
-            output = Payload(*[o if n is None else n for n, o in zip(output, old, strict=True)])
+            output = old._replace(**known(output._asdict()))
         self.outputs[key] = output
 
 
@@ -156,6 +154,11 @@ class Book:
             for queue, states in sorted(counts.items())
             if any(state in states for state in UNFINISHED)
         }
+
+
+def known(fields: dict[str, Any]) -> dict[str, Any]:
+    """Without what is not known."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def cell_of(task: Task) -> Cell:

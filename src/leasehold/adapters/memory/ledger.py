@@ -55,7 +55,7 @@ class Decided(NamedTuple):
 class MemoryLedger:
     """The Ledger port in memory. Thread-safe: one transaction at a time. See ``Ledger`` for the promises.
 
-    Ledgers that share a ``book`` are several ways into one ledger. Secrets come from ``random``. ``watch`` hears of each
+    Ledgers that share a ``book`` are several ways into one ledger. Secrets come from ``random``. ``watch`` hears each
     decision once it is saved.
     """
 

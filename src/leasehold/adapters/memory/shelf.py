@@ -190,13 +190,13 @@ class Shelf:
     def take(self, limit: int, visibility: int) -> list[Copy]:
         """Receive up to ``limit`` copies and hide each for ``visibility`` ms."""
         now = self._clock.now()
-        limit = min(limit, self.terms.traits.batch, self._room(now))
+        limit = max(0, min(limit, self.terms.traits.batch, self._room(now)))
         reordered = self.faults.strikes("reorder")
         found = list(self._due(limit + OVERTAKERS if reordered else limit, now))
         lanes = {copy.group: copy.lane for copy in found if copy.lane is not None}
         if reordered:
             self.faults.random.shuffle(found)
-        if found and self.faults.strikes("short"):
+        if found and limit and self.faults.strikes("short"):
             limit = self.faults.random.randrange(min(limit, len(found)))
         for copy in found[limit:]:
             if copy.lane is None:

@@ -12,7 +12,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 
 class Strike(NamedTuple):
-    """A fault that strikes: at which chance of its move (counted from 1), which, how many moves a pause lasts, and ms."""
+    """A fault that strikes: at which chance of its move (counted from 1), which, how many moves a pause has, and ms."""
 
     at: int
     fault: str

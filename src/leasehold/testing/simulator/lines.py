@@ -57,7 +57,10 @@ class Actor:
             raise Crash
         fates = self.fates
         if fates.quiet:
-            return work()
+            answer = work()
+            if self.trace is not None:
+                self._say(what, shown(answer))
+            return answer
         if lost is not None and (away or fates.strikes("unavailable")):
             self._say(what, "cannot be reached")
             raise lost(f"{what}: it cannot be reached")
@@ -204,12 +207,13 @@ class QueueLine:
 
         def work() -> Received:
             before = watch.doubled(self.behind)
-            received: Received | None = None
+            deliveries: Sequence[Delivery] | None = None
             try:
                 received = self.behind.receive(limit, wait=0, visibility=visibility)
+                deliveries = received.deliveries
             finally:
                 if watch.doubled(self.behind) != before:
-                    watch.given_twice(self.behind, None if received is None else received.deliveries)
+                    watch.given_twice(self.behind, deliveries)
             return received
 
         return self._call("receive", work)

@@ -1,4 +1,4 @@
-"""The machines of a simulated world: orchestrators and workers, made of the real roles, each with a clock of its own."""
+"""The machines of a simulated world: orchestrators and workers, made of the real roles, each with its own clock."""
 
 from __future__ import annotations
 
@@ -82,17 +82,17 @@ class Orchestrator:
             most_receives=terms.most_receives,
             claims_before_run=terms.claims,
         )
-        lag: Callable[[], int] = lambda: 0
+        self._lag: Callable[[], int] | None = None
         self.steps: dict[str, Step] = {"dispatcher": dispatcher.step}
         if not terms.claims:
             recorder = roles.recorder(world.status_line(actor), ledger, BELL, world.chance, key=world.key)
             self.steps["recorder"] = recorder.step
-            lag = lambda: recorder.lag
+            self._lag = lambda: recorder.lag
         sweeper = roles.sweeper(
             ledger,
             self.clock,
             BELL,
-            lag,
+            self._behind,
             Marks(world.store_line(actor)).follow,
             claims_before_run=terms.claims,
         )
@@ -101,6 +101,10 @@ class Orchestrator:
         if terms.max_receives is not None:
             dead = roles.dead_letters(world.dead_line(actor), ledger, BELL, key=world.key)
             self.steps["dead letters"] = dead.step
+
+    def _behind(self) -> int:
+        """How far (ms) its own recorder is behind."""
+        return 0 if self._lag is None else self._lag()
 
 
 class WatchedOutbox:
@@ -159,6 +163,7 @@ class Node:
             stands_still=lambda: bool(actor.frozen),
             die=self._die,
             peace=lambda: world.fates.quiet,
+            say=world.say,
         )
         claims, outbox = world.reports(self)
         self.reporter = roles.reporter(WatchedOutbox(outbox, world.watch.acknowledged), self.clock, linger=0)

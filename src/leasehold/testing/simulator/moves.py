@@ -349,4 +349,3 @@ class Author:
             self._tasks -= 1
             what = "submit"
         return Move(what, random.getrandbits(16), random.getrandbits(16), random.getrandbits(64))
-

@@ -30,6 +30,8 @@ class Story:
     """What came of one seed."""
 
     seed: int
+    asked: Topology | None
+    """The topology that was asked for; ``None``: the seed chose."""
     terms: Terms
     schedule: Sequence[Move]
     """Every move that was made, with the faults that struck in it."""
@@ -39,6 +41,11 @@ class Story:
     steps: int
     struck: Counter[str]
     statuses: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def strikes(self) -> int:
+        """How many faults struck."""
+        return sum(len(move.faults) for move in self.schedule)
 
     @property
     def verdict(self) -> str:
@@ -74,6 +81,7 @@ def simulate(
     violation = run.live()
     return Story(
         seed=seed,
+        asked=topology,
         terms=terms,
         schedule=run.made(),
         violation=violation,
@@ -204,14 +212,29 @@ def ends(world: World) -> None:
             raise Violation("S4", f"task {task_id} was completed and is so no more")
         if view.result_ref is None and view.result != world.life.returned[run_id]:
             raise Violation("S5", f"the result of task {task_id} is not what its run {run_id} returned")
-    if not world.watch.statuses_lost:
+    if not (world.watch.statuses_lost or any(world.status.faults.fired[fault] for fault in ("vanish", "stale_delete"))):
         acknowledged(world)
+    if world.terms.plenty:
+        succeeded(world)
 
 
 def acknowledged(world: World) -> None:
-    """A success that was acknowledged as reported is the task's outcome, unless that was cancelled (S6)."""
+    """A success that was acknowledged is on record, and its task's outcome unless that was cancelled (S6)."""
     for run_id, task_id in world.watch.acknowledged_runs.items():
         view = world.views.task(task_id)
+        outcomes = {run.run_id: run.outcome for run in world.views.runs(task_id)}
+        if outcomes.get(run_id) != "completed":
+            raise Violation(
+                "S6", f"the success of run {run_id} of task {task_id} was acknowledged, and is not on record"
+            )
         completed = view is not None and view.task.status is Status.COMPLETED
         if not completed and task_id not in world.watch.cancelled:
             raise Violation("S6", f"the success of run {run_id} was acknowledged, and task {task_id} is not completed")
+
+
+def succeeded(world: World) -> None:
+    """Where budgets are never spent, only poison fails: no fault is charged to the task for good (S9)."""
+    for chunk in world.views.scan():
+        for task in chunk:
+            if task.status is Status.FAILED and task.name != "poison":
+                raise Violation("S9", f"task {task.id} ({task.name}) failed, with attempts and losses left: {task}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from leasehold.core.model import Failure, FailureKind
 from leasehold.ports.clock import Clock
@@ -36,13 +35,6 @@ LARGE = 40_000
 BOOM = Failure(FailureKind.EXCEPTION, "ValueError", "boom", "jobs.py:work")
 OVERRUN = Failure(FailureKind.LEASE, "LeaseOverrun", "it was not over in time")
 SEGFAULT = Failure(FailureKind.SIGNAL, "Killed", "it died by signal 11", signal=11)
-
-
-class Luck(NamedTuple):
-    """How runs end, for all workers of a world."""
-
-    peace: bool = False
-    """No trouble any more: what can succeed does."""
 
 
 class Running:
@@ -77,6 +69,7 @@ class WorldSlots:
         stands_still: Callable[[], bool],
         die: Callable[[], None],
         peace: Callable[[], bool],
+        say: Callable[[str], None],
     ) -> None:
         self.running: dict[str, Running] = {}
         self._clock = clock
@@ -88,6 +81,7 @@ class WorldSlots:
         self._stands_still = stands_still
         self._die = die
         self._peace = peace
+        self._say = say
         self._line: deque[Job] = deque()
         self._events: list[SlotEvent] = []
 
@@ -158,6 +152,8 @@ class WorldSlots:
         """Time has passed: what is over ends, what may begin begins."""
         now = self._clock.boot()
         for running in list(self.running.values()):
+            if running.job.run_id not in self.running:
+                continue  # it died with another one just now
             if running.killed_at <= now:
                 self._killed(running, now)
             elif running.ends <= now and not running.waits:
@@ -202,6 +198,7 @@ class WorldSlots:
         self.running[job.run_id] = running
         self._life.begin(Living(job, self._worker, self._clock.boot, self._stands_still))
         self._events.append(Began(job.run_id, now))
+        self._say(f"{self._worker}: run {job.n}.{job.r} of task {job.task_id} begins")
 
     def _hear(self, running: Running, cause: str) -> None:
         running.cause = cause
@@ -259,6 +256,7 @@ class WorldSlots:
         return b"x" * size, size
 
     def _end(self, event: Returned | Raised | Stopped) -> None:
-        del self.running[event.run_id]
+        job = self.running.pop(event.run_id).job
         self._life.end(event.run_id)
+        self._say(f"{self._worker}: run {job.n}.{job.r} of task {job.task_id} ends: {type(event).__name__}")
         self._events.append(event)

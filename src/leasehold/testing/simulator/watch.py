@@ -130,4 +130,3 @@ def task_of(body: str) -> str:
         return str(json.loads(body)["tasks"][0]["id"])
     except (ValueError, LookupError, TypeError):
         return UNKNOWN
-

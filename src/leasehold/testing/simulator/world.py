@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -207,7 +207,7 @@ class World:
         return [actor for actor in over if not actor.frozen]
 
     @contextmanager
-    def undisturbed(self) -> Iterator[None]:
+    def undisturbed(self) -> Generator[None]:
         """No fault strikes here."""
         play, self.fates.play = self.fates.play, None
         try:
@@ -241,7 +241,7 @@ class World:
             self.trace(f"{self.truth.now / 1000:9.3f} s {'  ' * self._depth}{line}")
 
     @contextmanager
-    def playing(self, move: Move) -> Iterator[Play]:
+    def playing(self, move: Move) -> Generator[Play]:
         """The faults and the chance of this move hold until its end."""
         fates, chance = self.fates, self.chance
         outer, state = fates.play, chance.state
@@ -267,7 +267,9 @@ class World:
         except Violation:
             raise
         except Exception as defect:
-            raise Violation("defect", f"the {role} of {actor.name} failed: {type(defect).__name__}: {defect}") from defect
+            raise Violation(
+                "defect", f"the {role} of {actor.name} failed: {type(defect).__name__}: {defect}"
+            ) from defect
         finally:
             actor.busy.discard(role)
 
@@ -316,8 +318,7 @@ class World:
         """How long (ms) until something is due by itself, at least 1."""
         now = self.service.now()
         queues = (*self.tasks.values(), self.status, self.dead)
-        instants = [at for queue in queues if (at := queue.next_visible()) is not None]
-        waits = [at - now for at in instants]
+        waits = [copy.visible_at - now for queue in queues for copy in queue.peek()]
         for node in (*self.nodes, *self.leavers):
             at = node.slots.next_at()
             if at is not None:
@@ -353,8 +354,8 @@ class World:
 
     def thaw(self, actor: Actor) -> None:
         """A machine goes on: what is overdue on it may do something more, then its guard kills it."""
-        for node in self.nodes:
-            if node.actor is actor and not actor.gone:
+        for node in (*self.nodes, *self.leavers):
+            if node.actor is actor:
                 node.slots.beat()
                 node.slots.tick()
 
