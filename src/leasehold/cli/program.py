@@ -46,6 +46,9 @@ class Program(LazyGroup):
             "doctor": Lazy("doctor:doctor", "Check that everything is set up and works."),
             "audit": Lazy("audit:audit", "Prove that nothing is lost."),
             "chaos": Lazy("chaos:chaos", "Try whether a handler is safe to run at least once."),
+            "simulate": Lazy(
+                "simulate:simulate", "Live through everything that can go wrong, and hold it to the laws."
+            ),
         },
     }
 

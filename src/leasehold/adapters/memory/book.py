@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from leasehold.core.model import Audit, RunFact, Status, Task, Why
 from leasehold.core.reports import Malformed, Payload
 from leasehold.core.transitions import BLOCKED, DUE, IN_PROGRESS, LAPSED, QUEUED, SCHEDULED, state_name
-from leasehold.ports.ledger import Flight, Operation
+from leasehold.ports.ledger import Flight, Gone, Operation
 
 RunKey = tuple[int, int, str]
 """n, r, run_id."""
@@ -112,6 +112,7 @@ class Book:
         self.groups: dict[str, Group] = {}
         self.damaged: dict[Malformed, int] = {}
         self.operations: dict[str, Operation] = {}
+        self.gone: dict[str, Gone] = {}
         self.secrets: dict[str, bytes] = {}
 
     def moved(self, before: Task | None, after: Task) -> None:

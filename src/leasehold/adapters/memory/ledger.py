@@ -18,6 +18,7 @@ from leasehold.core.grouping import error_group, normalised
 from leasehold.core.machine import decide
 from leasehold.core.model import Decision, Ignored, Status, Task, Why
 from leasehold.core.reports import Malformed, Payload
+from leasehold.core.units import HOUR
 from leasehold.ports.clock import Clock
 from leasehold.ports.ledger import (
     Accepted,
@@ -26,6 +27,7 @@ from leasehold.ports.ledger import (
     Compose,
     Existing,
     Flight,
+    Gone,
     KeyConflict,
     Need,
     NewTask,
@@ -39,6 +41,8 @@ from leasehold.ports.ledger import (
 from leasehold.ports.queue import NotSent, Queue
 
 SECRET_BYTES = 32
+REMEMBERED = 25 * HOUR
+"""How long a machine is remembered as gone."""
 QUARANTINED = 10_000
 """Damaged messages that are kept, the newest."""
 
@@ -209,6 +213,33 @@ class MemoryLedger:
                 del row.heard[status_id]
             return len(old[:limit])
 
+    # ------------------------------------------------------------ machines that are gone
+
+    def note_gone(self, gone: Sequence[Gone]) -> None:
+        """Remember machines or workers that will never be heard of again, and forget those of long ago."""
+        with self.book.lock:
+            self._forget_gone()
+            for each in gone:
+                self.book.gone.setdefault(each.name, each)
+
+    def gone(self) -> list[Gone]:
+        """Who is remembered as gone, by name."""
+        with self.book.lock:
+            self._forget_gone()
+            return [self.book.gone[name] for name in sorted(self.book.gone)]
+
+    def _forget_gone(self) -> None:
+        since = self._clock.now() - REMEMBERED
+        self.book.gone = {name: each for name, each in self.book.gone.items() if each.at >= since}
+
+    def held_by(self, names: Sequence[str], *, ahead: int, limit: int) -> list[Task]:
+        """What these machines or workers run with a receipt that others may use and ``ahead`` ms of its lease left."""
+        with self.book.lock:
+            until = self._clock.now() + ahead
+            held = [row.task for row in self.book.rows.values() if row.task.status is Status.IN_PROGRESS]
+            theirs = [task for task in held if task.receipt is not None and task.lease_until >= until]
+            return [task for task in theirs if any(works_on(task.worker, name) for name in names)][:limit]
+
     # ------------------------------------------------------------ the house
 
     def pause(self, queue: str, *, paused: bool, by: str) -> None:
@@ -246,6 +277,11 @@ class MemoryLedger:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def works_on(worker: str | None, name: str) -> bool:
+    """Whether a worker is the one of this name, or one of that machine."""
+    return worker is not None and (worker == name or worker.startswith(f"{name}/"))
 
 
 class Transaction:

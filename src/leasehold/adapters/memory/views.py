@@ -15,7 +15,17 @@ from leasehold.core.reports import Malformed, Payload
 from leasehold.core.transitions import state_name
 from leasehold.ports.clock import Clock
 from leasehold.ports.ledger import Operation
-from leasehold.ports.views import BatchView, Count, FailureGroup, Outcome, Page, QueueView, RunView, TaskView
+from leasehold.ports.views import (
+    BatchView,
+    Count,
+    FailureGroup,
+    Outcome,
+    Page,
+    QueueView,
+    RunView,
+    TaskView,
+    WorkerView,
+)
 
 FEW = 10
 """Ids that ``find_id`` answers."""
@@ -150,6 +160,15 @@ class MemoryViews:
         with self._book.lock:
             paused = sorted(self._book.paused.items())
             return [QueueView(name, is_paused, by_state(self.counts(queue=name))) for name, is_paused in paused]
+
+    def workers(self, limit: int = 50) -> list[WorkerView]:
+        """Workers that run something, by name."""
+        with self._book.lock:
+            leases: dict[str, list[int]] = {}
+            for row in self._book.rows.values():
+                if row.task.status is Status.IN_PROGRESS and row.task.worker is not None:
+                    leases.setdefault(row.task.worker, []).append(row.task.lease_until)
+        return [WorkerView(name, len(ends), min(ends), max(ends)) for name, ends in sorted(leases.items())][:limit]
 
     # ------------------------------------------------------------ the house
 

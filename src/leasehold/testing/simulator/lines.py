@@ -15,6 +15,7 @@ from leasehold.ports.ledger import (
     Compose,
     Existing,
     Flight,
+    Gone,
     KeyConflict,
     Ledger,
     Need,
@@ -28,6 +29,7 @@ from leasehold.ports.store import Store
 
 if TYPE_CHECKING:
     from leasehold.core.events import Event
+    from leasehold.core.model import Task
     from leasehold.testing.simulator.chance import Fates, Strike
 
 T = TypeVar("T")
@@ -165,6 +167,18 @@ class LedgerLine:
     def cancel_operation(self, operation_id: str) -> bool:
         """Stop an operation."""
         return self._call("cancel_operation", lambda: self._ledger.cancel_operation(operation_id))
+
+    def note_gone(self, gone: Sequence[Gone]) -> None:
+        """Remember who is gone."""
+        self._call("note_gone", lambda: self._ledger.note_gone(gone))
+
+    def gone(self) -> list[Gone]:
+        """Who is remembered as gone."""
+        return self._call("gone", self._ledger.gone)
+
+    def held_by(self, names: Sequence[str], *, ahead: int, limit: int) -> list[Task]:
+        """What they run that might be recalled."""
+        return self._call("held_by", lambda: self._ledger.held_by(names, ahead=ahead, limit=limit))
 
     def secret(self, name: str) -> bytes:
         """A key."""

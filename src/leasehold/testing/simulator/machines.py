@@ -13,11 +13,13 @@ from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.errands import Errands, Work, at_once
 from leasehold.flow.held import Held
+from leasehold.flow.horizon import Horizon
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.marks import Marks
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
-from leasehold.flow.recorder import Recorder
+from leasehold.flow.recall import Recall
+from leasehold.flow.recorder import RECORDING, Recorder
 from leasehold.flow.reporter import Reporter
 from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.sweeper import Sweeper
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from leasehold.testing.simulator.world import World
 
 PAYLOAD_LIMIT = 200_000
+LOOKS = 1_000
+"""ms that a recorder's look at the status queue may take."""
 Step = Callable[[], int]
 
 
@@ -60,6 +64,7 @@ class Roles:
     sweeper = Sweeper
     scheduler = Scheduler
     dead_letters = DeadLetters
+    recall = Recall
     reporter = Reporter
     worker = Worker
     intake = Intake
@@ -83,9 +88,13 @@ class Orchestrator:
             claims_before_run=terms.claims,
         )
         self._lag: Callable[[], int] | None = None
+        heard = self.clock.boot
         self.steps: dict[str, Step] = {"dispatcher": dispatcher.step}
         if not terms.claims:
-            recorder = roles.recorder(world.status_line(actor), ledger, BELL, world.chance, key=world.key)
+            horizon = Horizon(self.clock, span=RECORDING + LOOKS, patience=LOOKS)
+            status = world.status_line(actor)
+            recorder = roles.recorder(status, ledger, BELL, world.chance, key=world.key, horizon=horizon)
+            heard = horizon.heard
             self.steps["recorder"] = recorder.step
             self._lag = lambda: recorder.lag
         sweeper = roles.sweeper(
@@ -98,6 +107,15 @@ class Orchestrator:
         )
         self.steps["sweeper"] = sweeper.step
         self.steps["scheduler"] = roles.scheduler(ledger, BELL).step
+        self.steps["recall"] = roles.recall(
+            ledger,
+            lambda name: world.task_line(actor, name),
+            heard,
+            self.clock,
+            BELL,
+            margin=MARGIN,
+            claims_before_run=terms.claims,
+        ).step
         if terms.max_receives is not None:
             dead = roles.dead_letters(world.dead_line(actor), ledger, BELL, key=world.key)
             self.steps["dead letters"] = dead.step

@@ -12,6 +12,7 @@ from leasehold.core.ids import RANDOMNESS, new_id
 from leasehold.core.reports import Update, UpdateKind
 from leasehold.core.wire import encode_update, pack
 from leasehold.flow.client import Order
+from leasehold.ports.ledger import Gone
 from leasehold.ports.queue import Message
 from leasehold.testing.simulator.chance import Move
 from leasehold.testing.simulator.terms import Terms
@@ -105,6 +106,10 @@ def machine_vanishes(world: World, move: Move) -> None:
     node = a_node(world, move)
     world.say(f"the machine of {node.actor.name} vanishes")
     world.vanish(node)
+    if move.arg % 2:  # R13: the platform says so
+        gone = Gone(node.actor.name, world.service.now(), "the platform")
+        world.say(f"the platform says that {gone.name} is gone for good")
+        world.ledger.note_gone([gone])
 
 
 def drain(world: World, move: Move) -> None:

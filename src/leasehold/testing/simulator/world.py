@@ -91,7 +91,7 @@ class World:
         self.service = MachineClock(self.truth)
         """The clock of the queue service, and of the ledger's server: kept by NTP, as the documentation asks."""
         self.ledger, self.views = self._ledger(back)
-        self.key = self.ledger.secret("capability")
+        self.key = self.chance.randbytes(32)
         self.store = MemoryStore()
         self.queue_names = tuple("ab"[: terms.queues])
         self._queues()
