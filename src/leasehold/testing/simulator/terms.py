@@ -29,7 +29,8 @@ DOUBLING = ("duplicate", "undeleted", "stale_delete")
 """What a standard queue may do that gives one task to two."""
 
 TASK_FAULTS = tuple(f"tasks {fault}" for fault in FAULTS)
-STATUS_FAULTS = tuple(f"status {fault}" for fault in FAULTS)
+STATUS_FAULTS = tuple(f"status {fault}" for fault in FAULTS if fault != "lose_reply_change")
+"""Nobody changes the visibility of a report."""
 
 EVENTS = (
     "kill worker",
@@ -159,7 +160,7 @@ def rates(random: Random, topology: Topology) -> dict[str, float]:
     found = {fault: random.choice((0.005, 0.02, 0.05)) for fault in CALLS if random.random() < 0.5}
     for fault in (*TASK_FAULTS, *STATUS_FAULTS):
         if random.random() < 0.4:
-            found[fault] = random.choice((0.02, 0.06, 0.2))
+            found[fault] = 0.7 if fault.endswith("stale_delete") else random.choice((0.02, 0.06, 0.2))
     return {fault: rate for fault, rate in found.items() if possible(fault, topology)}
 
 

@@ -26,14 +26,12 @@ class Watch:
     def __init__(self, life: Life, topology: Topology) -> None:
         self.acknowledged_runs: dict[str, str] = {}
         """Runs whose success was acknowledged as reported: the task of each (S6)."""
-        self.cancelled: set[str] = set()
-        """Tasks that were cancelled at some time."""
         self.winners: dict[str, str] = {}
         """The run that completed each task (S5)."""
         self.statuses_lost = False
         """Whether reports were lost after they had been acknowledged: a queue purged, a message vanished."""
         self.tampered = False
-        """Whether messages were taken off a task queue by other hands, or by a stale receipt."""
+        """Whether messages were taken off a task queue by other hands."""
         self._life = life
         self._excusing = topology is Topology.TWO_QUEUE
         self._held: dict[str, tuple[MemoryQueue, str]] = {}
@@ -96,8 +94,6 @@ class Watch:
         """The ledger saved a decision."""
         laws.check(decided)
         before, after, event = decided.before, decided.answer.task, decided.change.event
-        if after.status is Status.CANCELLED:
-            self.cancelled.add(after.id)
         if isinstance(event, Completed) and after.status is Status.COMPLETED and before.status is not after.status:
             if event.run.run_id not in self._life.returned:
                 raise Violation("S5", f"task {after.id} is completed by run {event.run.run_id}, which never returned")
@@ -116,7 +112,7 @@ class Watch:
             answer = queue.holds(receipt)
             if answer in (Answer.LATE, Answer.STALE):
                 raise Violation("S10", f"run {run_id} is alive, and others may receive its message: {answer.value}")
-            if answer is Answer.GONE and not self.tampered:
+            if answer is Answer.GONE and not (self.tampered or queue.faults.fired["stale_delete"]):
                 raise Violation("S8", f"run {run_id} is alive, and its message is gone")
 
 
