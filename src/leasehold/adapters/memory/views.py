@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from leasehold.adapters.memory.book import Book, Row, cell_of
 from leasehold.adapters.memory.matching import matcher
@@ -14,6 +15,7 @@ from leasehold.core.model import Audit, Failure, Status, Task
 from leasehold.core.reports import Malformed, Payload
 from leasehold.core.transitions import state_name
 from leasehold.ports.clock import Clock
+from leasehold.ports.inspection import Inspection
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import (
     BatchView,
@@ -117,6 +119,12 @@ class MemoryViews:
         with self._book.lock:
             cells = [Count(*cell, tasks) for cell, tasks in self._book.cells.items()]
         return [cell for cell in cells if queue in (None, cell.queue) and batch in (None, cell.batch)]
+
+    def inspect(self) -> AbstractContextManager[Inspection]:
+        """A snapshot of everything, held until the block ends."""
+        from leasehold.adapters.memory.inspection import inspect  # noqa: PLC0415 - it shows runs as the views do
+
+        return inspect(self._book, self._clock.now())
 
     def true_counts(self) -> list[Count]:
         """Counted from the tasks themselves."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from leasehold.core.model import Status
+from leasehold.flow.audit import Terms as Agreed
 from leasehold.flow.audit import audit
 from leasehold.testing.simulator.chance import Chance, Dice, Fates, Move
 from leasehold.testing.simulator.clocks import MachineClock
@@ -200,7 +201,8 @@ def unfinished(world: World) -> list[str]:
 
 def ends(world: World) -> None:
     """What holds at the end, whatever happened on the way."""
-    verdict = audit(world.views, world.service.now(), trails=None)
+    agreed = Agreed("single-queue" if world.terms.claims else "two-queue", duplicates=True)  # overlaps are S11's
+    verdict = audit(world.views, terms=agreed, now=world.service.now())
     if not verdict.ok:
         raise Violation("S7", f"the audit: {verdict.problems}")
     for task_id in world.submitted:
