@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class Seeds(click.ParamType[tuple[int, int]]):
     metavar="FILE",
     help="Write down each piece of the seeds, and leave out those on record.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True)
 def simulate_command(
     *,
@@ -55,20 +57,24 @@ def simulate_command(
     no_shrink: bool,
     record: Path | None,
     processes: int,
+    as_json: bool,
 ) -> int:
-    """Simulate the whole system, with everything that can go wrong, and hold it against its laws.
+    r"""Simulate the whole system, with everything that can go wrong, and hold it against its laws.
 
     The same seed gives the same story, to the last bit. Nothing outside of this process is touched.
 
-    Try:
+    \b
+    Examples:
       leasehold simulate --seed 7 --trace
       leasehold simulate --seeds 0..1000
     """
     asked = None if topology is None else Topology(topology)
     if seeds is not None:
-        return many(seeds, asked, record, processes)
+        return many(seeds, asked, record, processes, as_json=as_json)
     if seed is None:
         raise click.UsageError("say which: --seed N or --seeds FIRST..END")
+    if as_json:
+        return plain(simulate(seed, topology=asked))
     return one(seed, asked, trace=trace, shrink=not no_shrink)
 
 
@@ -84,6 +90,23 @@ def one(seed: int, topology: Topology | None, *, trace: bool, shrink: bool) -> i
         tell(short)
         click.echo(f"\n{short.violation}")
     return 1
+
+
+def plain(story: Story) -> int:
+    """A story for programs."""
+    told = {
+        "seed": story.seed,
+        "topology": str(story.terms.topology),
+        "ok": story.violation is None,
+        "violation": None if story.violation is None else str(story.violation),
+        "hash": story.digest,
+        "steps": story.steps,
+        "moves": len(story.schedule),
+        "faults": story.strikes,
+        "statuses": dict(sorted(story.statuses.items())),
+    }
+    click.echo(json.dumps(told))
+    return 0 if story.violation is None else 1
 
 
 def summary(story: Story) -> None:
@@ -102,7 +125,9 @@ def tell(story: Story) -> None:
         click.echo(f"... and {len(lines) - TOLD} lines more")
 
 
-def many(seeds: tuple[int, int], topology: Topology | None, record: Path | None, processes: int) -> int:
+def many(
+    seeds: tuple[int, int], topology: Topology | None, record: Path | None, processes: int, *, as_json: bool = False
+) -> int:
     """Live through many seeds, piece by piece."""
     known = records.done(record) if record is not None else set[tuple[int, int]]()
     bounds = [each for each in records.pieces(*seeds) if each not in known]
@@ -112,8 +137,12 @@ def many(seeds: tuple[int, int], topology: Topology | None, record: Path | None,
         if record is not None:
             records.written(record, piece, commit)
         total, failed, cpu = total + piece.end - piece.first, failed + len(piece.failures), cpu + piece.cpu_ms
+        if as_json:
+            click.echo(json.dumps(piece._asdict()))
+            continue
         for seed, told in piece.failures:
             click.echo(f"seed {seed}: {told}")
         click.echo(f"{piece.first}..{piece.end}: {len(piece.failures)} failed, {cpu / total:.1f} ms of CPU per seed")
-    click.echo(f"{total:,} seeds, {failed:,} failed" + (f"; {len(known):,} pieces were on record" if known else ""))
+    if not as_json:
+        click.echo(f"{total:,} seeds, {failed:,} failed" + (f"; {len(known):,} pieces were on record" if known else ""))
     return 1 if failed else 0

@@ -74,7 +74,7 @@ def simulate(
     terms = drawn(seed, topology)
     chance = Chance()
     chance.set(seed)
-    random = Random(seed + 1)  # noqa: S311 - a simulation
+    random = Random(seed + 1)  # noqa: S311 - it makes up misfortune, not secrets
     dice = None if schedule is not None else Dice(random, terms.rates, terms.pauses)
     fates = Fates(chance, dice)
     moves = iter(schedule) if schedule is not None else written(Author(terms, random))

@@ -244,7 +244,9 @@ class WorldSlots:
     def _fail(self, running: Running, now: int) -> None:
         run_id, chance = running.job.run_id, self._chance
         if chance.random() < 0.7:
-            self._end(Raised(run_id, now, BOOM, False, chance.choice((None, 0, 3_000)), *self._log()))  # noqa: FBT003
+            after = chance.choice((None, 0, 3_000))
+            log, log_bytes = self._log()
+            self._end(Raised(run_id, now, BOOM, after=after, log=log, log_bytes=log_bytes))
             return
         self._end(Raised(run_id, now, SEGFAULT))
         for other in list(self.running.values()):  # runs side by side in one process die with it

@@ -117,7 +117,7 @@ class Terms(NamedTuple):
 
 def drawn(seed: int, topology: Topology | None = None) -> Terms:
     """The terms of the world of this seed."""
-    random = Random(seed)  # noqa: S311 - a simulation
+    random = Random(seed)  # noqa: S311 - it makes up worlds, not secrets
     pick = random.choice
     chosen = pick(tuple(Topology))
     if topology is not None:
