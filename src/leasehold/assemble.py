@@ -261,7 +261,7 @@ class Parts(Backends):
     @cached_property
     def _metadata(self) -> Metadata | None:
         """Whom a worker asks about the machine that it runs on."""
-        return metadata_of(self.settings.spot, os.environ)
+        return metadata_of(self.settings.spot_notices, os.environ)
 
     def _called(self, name: str | None) -> str:
         """Who a worker is: its machine, as the platform calls it where that is known (R13), and its process."""

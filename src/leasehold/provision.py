@@ -5,7 +5,7 @@ Nothing that is there is ever changed: what differs from what Leasehold needs is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -17,7 +17,7 @@ from leasehold.adapters.database.version import SCHEMA_VERSION
 from leasehold.adapters.sqs.failure import SqsFailure
 from leasehold.adapters.sqs.names import status_queue
 from leasehold.adapters.sqs.queues import open_transport
-from leasehold.adapters.sqs.setup import BACKSTOP, Act, carry_out, plan, wanted
+from leasehold.adapters.sqs.setup import BACKSTOP, Act, carry_out, plan, wanted, wanted_events
 from leasehold.backends import Backends, worker_grants
 from leasehold.core.errors import BadSettings, SchemaMismatch, Unavailable
 from leasehold.core.units import SECOND, say_duration
@@ -94,6 +94,9 @@ def looks(backends: Backends) -> dict[str, Look]:
     found: dict[str, Look] = {"ledger": lambda: ledger_steps(backends)}
     if backends.settings.sqs is not None:
         found["queues"] = lambda: queue_steps(backends.settings)
+    events = backends.settings.events_place
+    if events is not None:
+        found["events"] = lambda: each_step(events.region, [wanted_events(events.name)])
     return found
 
 
@@ -196,12 +199,15 @@ def role_steps(settings: Settings, role: str) -> Iterator[Step]:
 
 def queue_steps(settings: Settings) -> Iterator[Step]:
     """Dead-letter queue, task queues and, in ``two-queue``, the status queue, on SQS."""
-    place = settings.sqs
-    if place is None:
-        return
-    transport = open_transport(place.region)
+    if settings.sqs is not None:
+        yield from each_step(settings.sqs.region, wanted_queues(settings))
+
+
+def each_step(region: str | None, queues: Iterable[Wanted]) -> Iterator[Step]:
+    """What there is to do for each of these queues."""
+    transport = open_transport(region)
     try:
-        for queue in wanted_queues(settings):
+        for queue in queues:
             yield from steps_of(transport, queue)
     finally:
         transport.close()

@@ -10,8 +10,9 @@ import pytest
 
 from leasehold.assemble import share
 from leasehold.core.errors import LedgerUnavailable
-from leasehold.flow.nodes import Orchestrator, Poll, WorkerNode
+from leasehold.flow.nodes import Orchestrator, Poll, WorkerNode, patience_within
 from leasehold.flow.service import Stop
+from leasehold.ports.notices import Notice
 from leasehold.ports.queue import Received
 from leasehold.ports.slots import Job
 from leasehold.testing.clock import ManualClock
@@ -253,3 +254,38 @@ def test_a_defect_in_one_ends_all() -> None:
     with pytest.raises(KeyError, match="a defect"):
         orchestrated(*roles, stop=stop)
     assert stop.reason == "recorder failed: KeyError('a defect')"
+
+
+class Told:
+    """A machine that is told of its end at the nth look."""
+
+    def __init__(self, notice: Notice, at: int = 1) -> None:
+        self._notice = notice
+        self._at = at
+        self.looks = 0
+
+    def look(self) -> Notice | None:
+        self.looks += 1
+        return self._notice if self.looks >= self._at else None
+
+
+@pytest.mark.parametrize(
+    ("left", "patience"),
+    [(None, 30_000), (120_000, 30_000), (40_000, 24_000), (10_000, 0), (0, 0)],
+)
+def test_of_a_notice_the_margin_is_kept_for_stopping_and_giving_back(left: int | None, patience: int) -> None:
+    assert patience_within(Notice("a spot interruption notice: terminate", left), PATIENCE, 16_000) == patience
+    assert patience_within(None, PATIENCE, 16_000) == PATIENCE
+
+
+def test_a_worker_on_a_machine_that_is_about_to_go_receives_nothing() -> None:
+    node = Node()
+    node.queue.put(a_message())
+    told = Told(Notice("a spot interruption notice: stop"))
+    wired = WorkerNode(
+        [node.intake], node.worker, node.reporter, node.slots, node.clock, poll=0, patience=0, notices=told
+    )
+    assert wired.serve(Stop(), Random(0))
+    assert node.queue.waits == []
+    assert node.slots.handed_over == []
+    assert told.looks >= 1

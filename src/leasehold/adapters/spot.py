@@ -144,7 +144,7 @@ class SpotNotices:
             "the instance metadata cannot be read, so no notice of this machine's end will be heard: %s. In a "
             "container on EC2, its answers may not get through: raise the hop limit (aws ec2 "
             "modify-instance-metadata-options --http-put-response-hop-limit 2 --instance-id ID), or set "
-            "LEASEHOLD_SPOT=off",
+            "LEASEHOLD_SPOT_NOTICES=off",
             error,
         )
 

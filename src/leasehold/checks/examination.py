@@ -74,6 +74,7 @@ def examine(case: Case) -> Iterator[Finding]:
     for finding in sqs_of(case, ledger=case.needs_ledger and sound):
         queues_sound = queues_sound and finding.state != WRONG
         yield finding
+    yield from events_of(case)
     yield from attempt("disk", lambda: disk_has_room(settings))
     yield from attempt("app", lambda: app_loads(settings, case.role, case.load))
     if case.trip is not None:
@@ -108,6 +109,18 @@ def sqs_of(case: Case, *, ledger: bool) -> Iterator[Finding]:
             yield from attempt("dead", lambda: queues.no_dead_letters(transport, place))
         handlers = handlers_of(case)
         yield from attempt("lease", lambda: queues.hides_long_enough(transport, place, settings, handlers))
+    finally:
+        transport.close()
+
+
+def events_of(case: Case) -> Iterator[Finding]:
+    """The queue on which the platform says which machines are gone, where orchestrators listen to it."""
+    place = case.settings.events_place
+    if place is None or case.role in {Role.WORKER, Role.CLIENT}:
+        return
+    transport = open_transport(place.region)
+    try:
+        yield from attempt("events", lambda: queues.events_heard(transport, case.role, place))
     finally:
         transport.close()
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from leasehold.adapters.sqs.names import FIFO, dead_letter_queue, status_queue, task_queue
 from leasehold.adapters.sqs.probe import DUTIES, PROBES, Answer, Duty, Probed, probe
-from leasehold.adapters.sqs.setup import found_in
+from leasehold.adapters.sqs.setup import found_in, wanted_events
 from leasehold.checks.finding import OK, WARNING, WRONG, Role, Said
 from leasehold.checks.surroundings import SKEW
 from leasehold.core.units import SECOND, say_duration
 from leasehold.flow.registry import Handler
 from leasehold.provision import SINGLE, State, Step, steps_of, wanted_queues
-from leasehold.settings import Settings, SqsPlace
+from leasehold.settings import EventsPlace, Settings, SqsPlace
 
 if TYPE_CHECKING:
     from leasehold.adapters.sqs.transport import Transport
 
-TASKS, STATUS, DEAD = "tasks", "status", "dead"
+TASKS, STATUS, DEAD, EVENTS = "tasks", "status", "dead", "events"
 WHO = re.compile(r": (\S+) may not do sqs:")
 STATES = {State.OK: OK, State.MISSING: WRONG, State.DRIFTED: WARNING, State.UNKNOWN: WARNING}
 
@@ -40,6 +40,20 @@ def used_by(role: Role | None, place: SqsPlace, settings: Settings) -> list[Name
     if role in {Role.ORCHESTRATOR, None}:
         found.append(Named(dead_letter_queue(place.prefix, fifo=place.fifo), DEAD))
     return found
+
+
+def events_heard(transport: Transport, role: Role | None, place: EventsPlace) -> Iterator[Said]:
+    """The queue of the platform's events is there, and orchestrators may read it."""
+    found = [*steps_of(transport, wanted_events(place.name))]
+    for step in found:
+        if step.state is State.MISSING:
+            told = f"{step.subject} does not exist, or these AWS credentials may not see it: no machine is recalled"
+            yield Said(WRONG, told, "leasehold init")
+        else:
+            yield Said(STATES[step.state], f"{step.subject}: {step.sentence}", step.command)
+    if not any(step.state is State.MISSING for step in found):
+        duty = DUTIES[Role.ORCHESTRATOR.value, EVENTS]
+        yield from judged(role, Named(place.name, EVENTS), duty, probe(transport, place.name, duty.needs))
 
 
 # ---------------------------------------------------------------------------------------------------------- attributes

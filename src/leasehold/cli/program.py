@@ -37,6 +37,7 @@ class Program(LazyGroup):
             "failures": Lazy("failures:failures", "Failed tasks, grouped by cause."),
             "batch": Lazy("batch:batch", "List, show and export batches."),
             "queue": Lazy("queue:queue", "List, pause and resume queues."),
+            "workers": Lazy("workers:workers", "Workers and what they run; recall what a dead machine held."),
             "operations": Lazy("operations:operations", "Bulk cancels and retries: what was asked, how far it is."),
         },
         "Keep": {

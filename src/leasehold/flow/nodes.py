@@ -193,7 +193,7 @@ class WorkerNode:
         if stop.asked and not self._draining:
             self._draining = True
             log.info("draining: %s", stop.reason)
-            self._worker.begin_drain(stop.reason, self._patience_left)
+            self._worker.begin_drain(stop.reason, patience_within(self._notice, self._patience, self._reserve))
         done = self._worker.step(REST if not self._draining else 50)
         if self._draining and (at_once() or self._empty()):
             over.ask(stop.reason)
@@ -211,12 +211,6 @@ class WorkerNode:
     def _told_by(self) -> Sequence[Notices]:
         return () if self._notices is None else (self._notices,)
 
-    @property
-    def _patience_left(self) -> int:
-        """How long runs may still end by themselves: the rest must be stopped and given back within the notice."""
-        left = None if self._notice is None else self._notice.left
-        return self._patience if left is None else max(0, min(self._patience, left - self._reserve))
-
     def _empty(self) -> bool:
         """Whether nothing is held and nothing can come any more: a receive under way is waited for first (R11)."""
         return not self._receiving and self._worker.drained
@@ -232,3 +226,10 @@ class WorkerNode:
     def _report(self) -> int:
         self._reporter.pause(REST)
         return self._reporter.step()
+
+
+def patience_within(notice: Notice | None, patience: int, reserve: int) -> int:
+    """How long (ms) runs may still end by themselves: the rest must be stopped and given back within the notice."""
+    if notice is None or notice.left is None:
+        return patience
+    return max(0, min(patience, notice.left - reserve))

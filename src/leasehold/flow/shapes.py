@@ -17,7 +17,7 @@ from leasehold.core.units import SECOND
 from leasehold.flow.auditing.verdict import Overlap, Span, StatusLevel, Verdict
 from leasehold.flow.explain import Explanation
 from leasehold.ports.ledger import Operation
-from leasehold.ports.views import BatchView, FailureGroup, Outcome, QueueView, RunView, TaskView
+from leasehold.ports.views import BatchView, FailureGroup, Outcome, QueueView, RunView, TaskView, WorkerView
 
 Shape = dict[str, Any]
 
@@ -150,6 +150,16 @@ def batch(view: BatchView) -> Shape:
 def queue(view: QueueView) -> Shape:
     """One queue; ``counts`` by ``status`` or ``status/why``."""
     return {"queue": view.name, "paused": view.paused, "counts": dict(view.counts)}
+
+
+def worker(view: WorkerView) -> Shape:
+    """One worker that runs something."""
+    return {
+        "worker": view.name,
+        "tasks": view.tasks,
+        "first_lease_until": instant(view.first_lease_until),
+        "last_lease_until": instant(view.last_lease_until),
+    }
 
 
 def damaged(at: int, message: Malformed) -> Shape:

@@ -34,7 +34,7 @@ from leasehold.settings.values import (
     sqs_place,
 )
 
-__all__ = ["Address", "Settings", "SqsPlace", "read_settings"]
+__all__ = ["Address", "EventsPlace", "Settings", "SqsPlace", "read_settings"]
 
 PREFIX = "LEASEHOLD_"
 FILE = "leasehold.toml"

@@ -50,7 +50,11 @@ class ImdsServer:
 
     def environment(self) -> dict[str, str]:
         """The variables by which a worker finds this server."""
-        return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url, "LEASEHOLD_SPOT": "on"}
+        return {
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url,
+            "AWS_EC2_METADATA_DISABLED": "false",
+            "LEASEHOLD_SPOT_NOTICES": "on",
+        }
 
     def interrupt(self, action: str = "terminate", *, in_ms: int = 120_000) -> None:
         """EC2 will take the instance away."""

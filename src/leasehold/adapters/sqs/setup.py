@@ -97,6 +97,11 @@ def wanted(prefix: str, names: Sequence[str], *, fifo: bool = False, lease: int 
     ]
 
 
+def wanted_events(name: str) -> Wanted:
+    """The queue of the platform's events: what it says of a machine is of no use a day later."""
+    return Wanted(name, {**EVERY, "MessageRetentionPeriod": _seconds(DAY), "VisibilityTimeout": "60"})
+
+
 def plan(transport: Transport, queues: Sequence[Wanted]) -> list[Step]:
     """What to do, in order; one step with ``Act.NONE`` for a queue that is as it should be.
 
