@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.adapters.database.open import open_database
+from leasehold.adapters.database.sqlite import SqliteDatabase
 from leasehold.cli.program import outcome
 from leasehold.core.events import Started
 from leasehold.testing.ledger_bench import Moves
@@ -19,8 +19,7 @@ from tests.database.sqlite_bench import SqliteBench
 def moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moves]:
     """Three tasks run on two workers of one machine, one on another."""
     monkeypatch.chdir(tmp_path)
-    database = open_database(f"sqlite:///{tmp_path}/leasehold.db")
-    bench = SqliteBench.around(database)
+    bench = SqliteBench.around(SqliteDatabase(f"{tmp_path}/leasehold.db"))
     moves = Moves(bench)
     workers = ("i-1/5-a", "i-1/5-a", "i-1/6-b", "build-7/9-c")
     for task_id, worker in zip(moves.out(len(workers)), workers, strict=True):

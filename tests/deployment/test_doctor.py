@@ -245,3 +245,23 @@ def test_a_worker_in_single_queue_opens_the_ledger_and_writes_nothing(
     del deployed
     told = doctor(run, "--role", "worker", topology="single-queue")
     assert told.of("ledger", "ok") == [f"{tmp_path}/leasehold.db opens"]
+
+
+# ----------------------------------------------------------------------------------------------- the platform's events
+
+
+@pytest.mark.usefixtures("sqs")
+def test_an_events_queue_that_is_named_and_not_there_recalls_nothing(run: Command) -> None:
+    run("init")
+    (said,) = doctor(run, "--role", "orchestrator", events="sqs://acme-events").of("events")
+    assert "queue acme-events does not exist" in said
+    assert doctor(run, "--role", "orchestrator").of("events") == []
+    assert doctor(run, "--role", "client", events="sqs://acme-events").of("events") == []
+
+
+def test_whoever_recalls_may_read_the_events(run: Command, sqs: SqsServer) -> None:
+    run("init", events="sqs://acme-events")
+    assert len(doctor(run, "--role", "orchestrator", events="sqs://acme-events").of("events", "ok")) == 2
+    sqs.faults.add(Fault("denied", queue="acme-events", action="DeleteMessage*"))
+    (said,) = doctor(run, "--role", "orchestrator", events="sqs://acme-events").of("events", "wrong")
+    assert "sqs:DeleteMessage" in said

@@ -210,3 +210,14 @@ def test_without_a_region_nothing_is_asked(run: Command, sqs: SqsServer, monkeyp
     assert (said.code, said.err.count("\n")) == (2, 1)
     assert "no AWS region is set" in said.err
     assert sqs.requests.total().requests == 0
+
+
+# ----------------------------------------------------------------------------------------------- the platform's events
+
+
+def test_the_events_queue_is_made_where_one_is_named_wherever_the_tasks_are(run: Command, sqs: SqsServer) -> None:
+    assert states(run, queues="embedded", events="sqs://acme-events")["queue acme-events"] == "made"
+    assert queues() == ["acme-events"]
+    assert attributes(sqs, "acme-events")["MessageRetentionPeriod"] == "86400"
+    assert states(run, events="sqs://acme-events")["queue acme-events"] == "ok"
+    assert queues() == sorted([*QUEUES, "acme-events"])

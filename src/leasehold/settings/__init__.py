@@ -57,7 +57,7 @@ class Settings:
     """``two-queue`` or ``single-queue``."""
     events: str = ""
     """``sqs://REGION/QUEUE``, the region optional: where the platform says which machines are gone; empty: nowhere."""
-    spot: str = "auto"
+    spot_notices: str = "auto"
     """Whether a worker asks the machine it runs on for notices of its end: ``auto`` (on EC2 only), ``on``, ``off``."""
     spot_rebalance: str = "ignore"
     """``drain``: leave at a rebalance recommendation too, which may never be followed by an interruption."""

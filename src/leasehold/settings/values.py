@@ -207,7 +207,7 @@ KEYS: Mapping[str, tuple[Parse, str]] = {
     "app": (_text, "MODULE:NAME or FILE.py:NAME, such as jobs:app"),
     "topology": _one_of("two-queue", "single-queue"),
     "events": (_events, "sqs://QUEUE or sqs://REGION/QUEUE, where EventBridge puts what becomes of machines"),
-    "spot": _one_of("auto", "on", "off"),
+    "spot_notices": _one_of("auto", "on", "off"),
     "spot_rebalance": _one_of("ignore", "drain"),
     "long_poll": _duration(0, LONGEST_POLL, "20s"),
     "worker_slots": _whole(1, 1_024, ", such as 4"),
