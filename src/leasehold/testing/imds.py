@@ -27,6 +27,15 @@ TTL, TOKEN = "x-aws-ec2-metadata-token-ttl-seconds", "x-aws-ec2-metadata-token"
 LONGEST_TTL = 21_600
 
 
+class Listener(ThreadingHTTPServer):
+    """One thread for each request; who gave up waiting for an answer, or was killed, is no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
+
+
 class ImdsServer:
     """The metadata of one instance, on this machine only, for as long as the context lasts. Thread-safe."""
 
@@ -39,8 +48,7 @@ class ImdsServer:
         self._tokens: dict[str, float] = {}
         self._lock = Lock()
         self._over = Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
-        self._server.daemon_threads = True
+        self._server = Listener(("127.0.0.1", 0), handler(self))
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
