@@ -203,7 +203,7 @@ def test_reports_that_nobody_records_are_a_problem() -> None:
     verdict = reports_wait(lambda _: None)
     assert problems(verdict) == {"status": 1}
     assert verdict.problems[0].sentence == (
-        "2 messages with reports on the status queue, and none was recorded in 10 s, while 1 task may hang on them: "
+        "2 messages with reports on the status queue, and none was recorded in 30 s, while 1 task may hang on them: "
         "is an orchestrator running?"
     )
     assert verdict.status is not None

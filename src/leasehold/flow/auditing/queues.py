@@ -21,7 +21,7 @@ CEILING = 10_000
 """At which the counts of queues in a database stop."""
 BETWEEN = 2
 """Seconds between two looks at what looks wrong: a recorder takes what waits within a fraction of one."""
-LOOKS_AGAIN = 5
+LOOKS_AGAIN = 15
 """How often reports that nobody takes are looked at again."""
 DIFFERENCES = 2
 """How often a difference is looked at again."""
