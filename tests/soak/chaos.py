@@ -124,10 +124,11 @@ class Chaos:
         return self._kill_below(0, blow)
 
     def _kill_below(self, layer: int, blow: Blow) -> Mend | None:
-        name = self._choose(self.fleet.running(WORKERS), blow)
-        layers = below(self.fleet.processes[name].popen.pid) if name else []
-        if name is None or len(layers) <= layer:
+        known = {name: below(self.fleet.processes[name].popen.pid) for name in self.fleet.running(WORKERS)}
+        name = self._choose([name for name, layers in known.items() if len(layers) > layer], blow)
+        if name is None:
             return None
+        layers = known[name]
         victim = layers[layer][blow.dice // len(WORKERS) % len(layers[layer])]
         pids = [victim, *(pid for found in below(victim) for pid in found)]
         self._log("blow", blow.kind, {**self._who(name), "pids": pids})

@@ -27,10 +27,21 @@ class Link:
         """Unset: everything is swallowed in silence."""
         self.passing.set()
         self._open: set[asyncio.StreamWriter] = set()
+        self._joined: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
     async def listen(self) -> None:
-        server = await asyncio.start_server(self._join, HERE, 0)
-        self.port = int(server.sockets[0].getsockname()[1])
+        self._server = await asyncio.start_server(self._join, HERE, 0)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def end(self) -> None:
+        """Let nobody in any more, and end every connection with all that waits on it."""
+        assert self._server is not None
+        self._server.close()
+        self.drop()
+        for joined in [*self._joined]:
+            joined.cancel()
+        await asyncio.gather(*self._joined, return_exceptions=True)
 
     def drop(self) -> None:
         """End every connection."""
@@ -39,6 +50,9 @@ class Link:
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
+        task: asyncio.Task[None] | None = asyncio.current_task()
+        assert task is not None
+        self._joined.add(task)
         far: asyncio.StreamWriter | None = None
         try:
             await self.passing.wait()
@@ -49,6 +63,7 @@ class Link:
         except OSError:
             pass  # the server is down: whoever called sees the connection end
         finally:
+            self._joined.discard(task)
             for each in (writer, far):
                 if each is not None:
                     self._open.discard(each)
@@ -72,7 +87,8 @@ class Network:
     def __init__(self, **to: int) -> None:
         """``to``: the port of the server behind each way."""
         self._loop = asyncio.new_event_loop()
-        Thread(target=self._loop.run_forever, name="network", daemon=True).start()
+        self._thread = Thread(target=self._loop.run_forever, name="network", daemon=True)
+        self._thread.start()
         self._links: dict[str, Link] = self._ask(lambda: {name: Link(port) for name, port in to.items()})
         for link in self._links.values():
             asyncio.run_coroutine_threadsafe(link.listen(), self._loop).result(BOUND)
@@ -104,8 +120,10 @@ class Network:
     def close(self) -> None:
         """End everything."""
         for link in self._links.values():
-            self._ask(link.drop)
+            asyncio.run_coroutine_threadsafe(link.end(), self._loop).result(BOUND)
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(BOUND)
+        self._loop.close()
 
     def _set(self, name: str, *, cut: bool = False, slow: bool = False) -> None:
         link = self._links[name]

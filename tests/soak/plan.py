@@ -47,14 +47,14 @@ STREAMS = (
     Stream("worker-drain", (25, 60), (0.2, 2)),
     Stream("worker-pause", (40, 90), (9, 13)),
     Stream("node-pause", (40, 90), (9, 13)),
-    Stream("orchestrator-pause", (40, 90), (7, 12)),
+    Stream("orchestrator-pause", (40, 90), (11, 15)),
     Stream("store-full", (30, 70), (2, 6)),
     Stream("scratch-full", (30, 70), (2, 6)),
     Stream("link-cut", (12, 30), (0.2, 4)),
     Stream("link-blackhole", (30, 70), (3, 12)),
     Stream("link-slow", (25, 60), (4, 10)),
 )
-"""Every kind of blow. Pauses of workers are longer than the lease of the soak's tasks."""
+"""Every kind of blow. A pause of a worker is longer than a lease, that of an orchestrator longer than a validity."""
 KINDS = tuple(stream.kind for stream in STREAMS)
 MIX = {
     "plain": 60,
