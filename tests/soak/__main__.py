@@ -22,7 +22,6 @@ TOPOLOGIES = ("two-queue", "single-queue")
 
 def main(arguments: list[str]) -> int:
     """Run them; 0 if every verdict is good."""
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # so that nothing stays behind
     asked = parsed(arguments)
     good = True
     for options in wanted(asked):
@@ -89,4 +88,5 @@ def commit() -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # so that nothing stays behind
     sys.exit(main(sys.argv[1:]))
