@@ -36,7 +36,7 @@ def freezer() -> Path | None:
     for root in (Path("/sys/fs/cgroup/freezer"), Path("/sys/fs/cgroup")):
         folder = root / f"leasehold-test-{os.getpid()}"
         try:
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
         except OSError:
             continue
         if (folder / "freezer.state").exists() or (folder / "cgroup.freeze").exists():
@@ -60,10 +60,10 @@ def frozen(folder: Path, pid: int) -> Iterator[None]:
         yield
     finally:
         (folder / switch).write_text(off)
-        for each in below(pid):
+        for each in (folder / "cgroup.procs").read_text().split():
             with suppress(OSError):
-                (folder.parent / "cgroup.procs").write_text(str(each))
-        with suppress(OSError):
+                (folder.parent / "cgroup.procs").write_text(each)
+        with suppress(OSError):  # the dead whom nobody has waited for yet hold it
             folder.rmdir()
 
 
