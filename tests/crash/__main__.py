@@ -6,6 +6,8 @@
     PYTHONPATH=src python -m tests.crash --site 'sqlite two-queue' 57.after  one point, and its story
     PYTHONPATH=src python -m tests.crash --all                               every single point
     PYTHONPATH=src python -m tests.crash --pairs 1..5000 --record docs/records/crash_pairs.jsonl
+
+Pairs are drawn from all sites, or from ``--site`` alone.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from tests.crash.history import Outcome, Place, played
 from tests.crash.sites import SITES, sites
 from tests.crash.story import boundaries, command, parsed, points, table, told
 
-PIECE = 50
+PIECE = 25
 """Pairs in one line of the record."""
 NEAR = 40
 """Boundaries after the first death within which half of all second deaths lie."""
@@ -59,7 +61,7 @@ class Theatre:
     def pair(self, seed: int) -> tuple[str, tuple[int, int]]:
         """Two points drawn by the seed: the second one soon after the first, where all is being mended, or anywhere."""
         dice = Random(seed)
-        site = dice.choice(SITES)
+        site = dice.choice([*self.places])
         last = 2 * self.base(site).boundaries
         first = dice.randrange(last - 2)
         span = 2 * NEAR if dice.random() < 0.5 else last
@@ -138,15 +140,12 @@ def every(theatre: Theatre, names: Sequence[str]) -> int:
 
 def pairs(theatre: Theatre, seeds: range, record: Path | None) -> int:
     """Pieces of pairs that the record does not hold yet, one line each."""
-    done = (
-        {tuple(json.loads(line)["seeds"]) for line in record.read_text().splitlines()}
-        if record and record.exists()
-        else set()
-    )
+    held = record.read_text().splitlines() if record is not None and record.exists() else []
+    done = {(*line["sites"], *line["seeds"]) for line in map(json.loads, held)}
     wrong = 0
     for start in range(seeds.start, seeds.stop, PIECE):
         piece = range(start, min(start + PIECE, seeds.stop))
-        if (piece.start, piece.stop - 1) in done:
+        if (*theatre.places, piece.start, piece.stop - 1) in done:
             continue
         line = played_piece(theatre, piece)
         failures = len(line["failures"])
@@ -171,6 +170,7 @@ def played_piece(theatre: Theatre, piece: range) -> dict[str, Any]:
             failures.append({"seed": seed, "again": command(site, deaths), "broken": problems})
             say(told(outcome))
     return {
+        "sites": [*theatre.places],
         "seeds": [piece.start, piece.stop - 1],
         "date": datetime.now(UTC).date().isoformat(),
         "commit": commit(),
