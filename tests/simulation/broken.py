@@ -115,7 +115,7 @@ FAULTS = {
     "R4": Fault("reporter", DeletesSuccessFirst, Topology.TWO_QUEUE, frozenset({"S8"})),
     "R5": Fault("reporter", ClaimsDeletes, Topology.FIFO, frozenset({"S11", "S12"})),
     "R6": Fault("intake", StartsAnything, Topology.FIFO, frozenset({"S11", "S12"})),
-    "R7": Fault("sweeper", Hasty, Topology.FIFO, frozenset({"S11", "S12"}), range(6_000), hidden=True),
-    "R8": Fault("recorder", DeletesFirst, Topology.FIFO, frozenset({"S6"}), range(6_000), hidden=True),
-    "R10": Fault("dispatcher", SendsAgain, Topology.TWO_QUEUE, frozenset({"S11", "S12"}), range(6_000), hidden=True),
+    "R7": Fault("sweeper", Hasty, Topology.FIFO, frozenset({"S11", "S12"}), range(200, 600), hidden=True),
+    "R8": Fault("recorder", DeletesFirst, Topology.FIFO, frozenset({"S6"}), range(400, 900), hidden=True),
+    "R10": Fault("dispatcher", SendsAgain, Topology.TWO_QUEUE, frozenset({"S11", "S12"})),
 }

@@ -24,12 +24,7 @@ from tests.simulation.broken import FAULTS
 SEEDS = 240
 STALE = frozenset({"tasks stale_delete", "status stale_delete"})
 """A receipt has to be stale first; ``test_rare_things_happen_too`` waits longer for them."""
-RARE = STALE | {
-    "overlap explained by the queue",
-    "overlap explained by a pause",
-    "began beside a run that stands still",
-    "write refused by its token",
-}
+RARE = {"tasks stale_delete", "overlap explained by the queue"}
 ROOT = Path(__file__).parents[2]
 
 
@@ -114,7 +109,7 @@ def test_pieces_are_written_down_and_never_done_again(tmp_path: Path) -> None:
 
 @pytest.mark.prove
 def test_rare_things_happen_too() -> None:
-    """What a standard queue and a machine that stood still may do, told apart; writes that a token refuses."""
+    """A standard queue takes a message from its holder by an old receipt, and gives one task to two."""
     missing = set(RARE)
     for seed in range(20_000):
         missing -= simulate(seed).struck.keys()
