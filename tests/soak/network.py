@@ -60,8 +60,8 @@ class Link:
                 back, far = await asyncio.open_connection(HERE, self.to)
                 self._open.add(far)
                 await asyncio.gather(self._pump(reader, far), self._pump(back, writer))
-        except OSError:
-            pass  # the server is down: whoever called sees the connection end
+        except (OSError, asyncio.CancelledError):
+            pass  # the server is down, or the network ends: whoever called sees the connection end
         finally:
             self._joined.discard(task)
             for each in (writer, far):
