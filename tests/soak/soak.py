@@ -100,7 +100,7 @@ def calm(fleet: Fleet, client: Client, options: Options) -> None:
 
 def audit(fleet: Fleet) -> None:
     """What the system says of itself, however long that takes on a busy machine."""
-    command = [sys.executable, "-m", "leasehold", "audit", "--full", "--json"]
+    command = [sys.executable, "-m", "leasehold", "audit", "--json"]
     ran = subprocess.run(
         command, env=fleet.environment("operator"), cwd=fleet.folder, capture_output=True, text=True, check=False
     )
