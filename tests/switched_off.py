@@ -96,14 +96,6 @@ SWITCHED_OFF = [
         (f"{WORKER}::test_a_run_must_be_over_a_margin_before_its_lease_and_begin_while_that_is_useful",),
     ),
     Mutant(
-        "R3",
-        "one that is late is asked to end, and not killed",
-        "adapters/slots/guard.py",
-        "if self.passed(KILL_AT):",
-        "if False:",
-        ("tests/slots/test_guard.py::test_the_leash_holds_while_the_worker_is_stopped",),
-    ),
-    Mutant(
         "R4",
         "the message of a success is deleted before the success is acknowledged",
         "flow/worker.py",

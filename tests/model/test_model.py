@@ -42,8 +42,7 @@ def test_without_one_rule_there_is_a_short_story_of_how_it_goes_wrong(configurat
     assert len(steps) <= SHORT
 
 
-@pytest.mark.prove
-@pytest.mark.parametrize("configuration", BROKEN, ids=lambda each: each.name)
+@pytest.mark.parametrize("configuration", [each for each in BROKEN if each.dispatches == 1], ids=lambda each: each.name)
 def test_with_that_rule_the_same_world_is_sound(configuration: Configuration) -> None:
     whole = dataclasses.replace(configuration, without="", breaks="")
     assert held(whole).states > 20
