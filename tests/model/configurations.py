@@ -43,14 +43,6 @@ STANDARD = [
     ),
     Configuration("failure", "a run fails", {"fail": 1}, sees=("Failed: failed", "Due: due")),
     Configuration(
-        "failure and redelivery",
-        "a run fails, and its message comes back in time to be started again",
-        {"fail": 1},
-        lease=1,
-        validity=LONG,
-        losses=1,
-    ),
-    Configuration(
         "failures",
         "two runs fail; the attempts are spent",
         {"fail": 2},
