@@ -333,6 +333,21 @@ def test_where_runs_are_granted_the_ledgers_own_order_tells_two_at_once_from_lat
     assert verdict.overlapping[0].because.startswith("the ledger granted the later run")
 
 
+def test_a_run_that_was_never_granted_and_says_of_no_end_of_its_own_did_not_run(views: FakeViews) -> None:
+    """Its worker never heard the refusal, and gave the message back: a twin that the queue delivered at once."""
+    trail = views.trails[a_task(4).id]
+    first = trail[-1]
+    views.run_rows = runs_of(
+        4, (1, 1, "run1", first.at, first.at + 60_000, None), (1, 1, "twin", first.at + 9, first.at + 99, first.at + 50)
+    )
+    trail.append(first._replace(seq=len(trail) + 1, kind="overlap", before=first.after, run_id="twin"))
+    views.change(a_task(4).id, version=len(trail))
+    verdict = audit(views, terms=Terms("single-queue", duplicates=True))
+    assert (problems(verdict), verdict.overlaps) == ({}, 0)
+    views.run_rows[1] = views.run_rows[1]._replace(outcome="completed")
+    assert "overlap" in problems(audit(views, terms=Terms("single-queue", duplicates=True)))
+
+
 # ---------------------------------------------------------------------------------------------------- what was refused
 
 

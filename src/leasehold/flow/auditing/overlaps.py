@@ -13,6 +13,8 @@ LISTED = 100
 BLUR = 10_000
 """ms by which the recorded times of a run may be late: they are reckoned from the report's own age when it was handed
 over, so each is late by as long as the handing over took, repeats included."""
+RAN = frozenset({"completed", "failed"})
+"""Outcomes that only a run has that began."""
 ENDS = frozenset({"completed", "failed", "released", "refused", "lapsed", "recalled", "lost"})
 """Lines after which a run holds its task no more."""
 
@@ -35,11 +37,13 @@ class Overlaps:
 
     def take(self, task: Task, runs: Sequence[RunView], views: Views) -> None:
         """Look at the runs of one task. Its trail is read only where two of them overlap."""
-        found = list(pairs(runs))
+        found, trail = list(pairs(runs)), ()
+        if found and self._claimed:
+            trail = views.audit(task.id)
+            found = list(pairs([run for run in runs if may_have_begun(run, trail)]))
         if not found:
             return
         self.tasks += 1
-        trail = views.audit(task.id) if self._claimed else ()
         for earlier, later in found:
             overlap = self._told(task, earlier, later, trail)
             if len(self.listed) < LISTED:
@@ -107,6 +111,11 @@ def span(run: RunView) -> Span:
 def outlived(run: RunView) -> bool:
     """Whether a run reported an end after its lease."""
     return run.ended_at is not None and run.lease_until is not None and run.ended_at > run.lease_until
+
+
+def may_have_begun(run: RunView, trail: Sequence[Audit]) -> bool:
+    """Whether a run was granted, or says that it ran: others were held by a worker that heard no answer."""
+    return run.outcome in RAN or any(line.kind == "started" and line.run_id == run.run_id for line in trail)
 
 
 def granted_twice(trail: Sequence[Audit], earlier: RunView, later: RunView) -> bool:
