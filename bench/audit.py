@@ -63,7 +63,7 @@ def fill(database: Database, tasks: int) -> None:
             for text in copies(copy * first, first):
                 tx.run(Sql(text, ()))
     with database.write() as tx:
-        tx.run(Sql(f"UPDATE counters SET tasks = tasks * {COPIES} WHERE substr(state, 1, 1) <> '+'", ()))  # noqa: S608 - ours
+        tx.run(Sql(f"UPDATE counters SET tasks = tasks * {COPIES} WHERE substr(state, 1, 1) <> '+'", ()))  # noqa: S608 - names of our own schema
 
 
 def copies(offset: int, first: int) -> Iterator[str]:
@@ -73,7 +73,7 @@ def copies(offset: int, first: int) -> Iterator[str]:
         other: Mapping[str, str] = {number: f"{number} + {offset}", "id": f"id || '-{offset}'"}
         taken = ", ".join(other.get(column, f'"{column}"') for column in columns)
         given = ", ".join(f'"{column}"' for column in columns)
-        yield f"INSERT INTO {name} ({given}) SELECT {taken} FROM {name} WHERE {number} <= {first}"  # noqa: S608 - ours
+        yield f"INSERT INTO {name} ({given}) SELECT {taken} FROM {name} WHERE {number} <= {first}"  # noqa: S608 - names of our own schema
 
 
 def address(ledger: str) -> str:

@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TypeVar
+from unittest.mock import patch
 
 from bench._departing import app
 from bench._tables import show
@@ -107,7 +108,7 @@ class Fleet:
         shared = {} if at == "file+sqs" else {"LEASEHOLD_LEDGER": ledger["LEASEHOLD_LEDGER"]}
         self.worker_environment = {**common, **shared}
         self.environment = {**common, **ledger}
-        os.environ.update(self.sqs.environment())  # for this process's own client of the events queue
+        stack.enter_context(patch.dict(os.environ, self.sqs.environment()))  # for our own client of the events queue
         init = [sys.executable, "-m", "leasehold", "init"]
         subprocess.run(init, env=self.environment, check=True, stdout=subprocess.DEVNULL)
         self.parts = Parts(read_settings(environ=self.environment))

@@ -143,7 +143,9 @@ class PostgresSite(Site):
     def redrive(self) -> bool:
         """Do what SQS does with a message that was received too often; whether there was one."""
         url = f"/{PREFIX}-tasks-{QUAY}"
-        received = self._ask("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=60)
+        received = self._ask(
+            "ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=60, WaitTimeSeconds=0
+        )
         for message in received.get("Messages", ()):
             self._ask("SendMessage", QueueUrl=f"/{PREFIX}-dead", MessageBody=message["Body"])
             self._ask("DeleteMessage", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

@@ -1,8 +1,10 @@
-"""The tests that the guarantees name are there."""
+"""The tests that stand behind the guarantees, and behind all that can go wrong, are there."""
 
 from __future__ import annotations
 
 import re
+
+import pytest
 
 from tests.docs.pages import table, text_of
 from tests.tooling.repository import texts
@@ -11,9 +13,10 @@ PAGE = text_of("docs/guarantees.md")
 NAMED = re.compile(r"`(test_\w+)`")
 
 
-def test_every_test_that_is_named_exists() -> None:
+@pytest.mark.parametrize("page", ["guarantees", "reliability"])
+def test_every_test_that_is_named_exists(page: str) -> None:
     tests = "\n".join(text for _, text in texts("tests/*.py", "src/leasehold/testing/*.py"))
-    named = NAMED.findall(PAGE)
+    named = NAMED.findall(text_of(f"docs/{page}.md"))
     assert len(named) > 40
     assert [name for name in named if f"def {name}(" not in tests] == []
 
@@ -25,3 +28,9 @@ def test_every_invariant_is_named_once() -> None:
 
 def test_every_rule_is_named_once() -> None:
     assert [label for label, _, _ in table(PAGE, "The rules of the road")] == [f"R{number}" for number in range(1, 14)]
+
+
+def test_everything_that_can_go_wrong_names_a_test() -> None:
+    rows = table(text_of("docs/reliability.md"), "What can go wrong")
+    assert len(rows) > 35
+    assert [row[0] for row in rows if not NAMED.search(row[2])] == []

@@ -104,7 +104,7 @@ class Dispatcher:
         return self._fill(name, flight._replace(paused=False), self._terms._replace(despite_pause=True))
 
     def _work(self) -> list[tuple[str, Callable[[], int]]]:
-        flights = self._ledger.flights().items()
+        flights = sorted(self._ledger.flights().items())
         again = [(name, partial(self._send_again, name)) for name in self._unsent]
         return [*again, *((name, partial(self._fill, name, flight, self._terms)) for name, flight in flights)]
 
