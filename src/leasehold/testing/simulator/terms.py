@@ -84,6 +84,8 @@ class Terms(NamedTuple):
     most_receives: int
     max_receives: int | None
     in_flight: int
+    """Messages that a queue can hide. If it were one, tasks that kill their worker before its word is out could keep
+    each other from being received again for ever, and only what is received again is charged (docs/guarantees.md)."""
     fetch_ahead: int
     attempts: int
     losses: int
@@ -139,7 +141,7 @@ def drawn(seed: int, topology: Topology | None = None) -> Terms:
         validity=pick((15_000, 60_000, 120_000, 600_000)),
         most_receives=most,
         max_receives=pick((None, most + 1, most + 2)),
-        in_flight=pick((1, 120_000, 120_000)),
+        in_flight=pick((120_000 if "killer" in names else 1, 120_000, 120_000)),
         fetch_ahead=pick((0, 5, 20)),
         attempts=1_000 if plenty else pick((1, 2, 3)),
         losses=1_000 if plenty and "killer" not in names else pick((1, 2, 3)),
