@@ -92,6 +92,22 @@ def test_a_standby_is_gone_with_its_server() -> None:
     assert not server.folder.exists()
 
 
+NEVER_LOOKS = """
+import ctypes
+
+from leasehold.testing.postgres import PostgresServer
+
+ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+with PostgresServer():
+    pass
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a process can adopt")
+def test_it_has_ended_also_where_whoever_adopted_it_never_looks() -> None:
+    subprocess.run([sys.executable, "-c", NEVER_LOOKS], check=True, timeout=25)
+
+
 def with_tls() -> Binaries:
     return next(each for each in installed() if "openssl" in configured(each))
 
