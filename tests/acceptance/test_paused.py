@@ -20,7 +20,7 @@ PACE = 0.3
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    """In two-queue: a worker that writes to the one file more often would, standing still, hold up everybody's writes."""
+    """In two-queue: a worker that writes to the one file more often may stand still in the middle of a write."""
     ledger = str(tmp_path / "ledger.db")
     place = Place(ledger, worker_ledger=ledger, topology="two-queue")
     with deployed(tmp_path, place, SPEC) as deployment:
