@@ -77,6 +77,15 @@ class LedgerSuite:
         assert moves.views.task(again.task.id) is None
         assert moves.views.task(other.task.id) is None
 
+    @pytest.mark.parametrize("key", ["a", None])
+    def test_the_same_tasks_once_more_are_accepted_and_not_written_twice(self, moves: Moves, key: str | None) -> None:
+        """The first submit's answer was lost; its caller says the same again."""
+        new = [moves.new(key=key), moves.new(key=key and "b")]
+        first = moves.ledger.submit(new)
+        assert moves.ledger.submit(new) == first == [Accepted(each.task.id) for each in new]
+        assert {task.id for chunk in moves.views.scan() for task in chunk} == {each.task.id for each in new}
+        moves.assert_accounted_for()
+
     def test_a_key_is_taken_once_within_one_submit_too(self, moves: Moves) -> None:
         """The first of them gets it."""
         first, again = moves.new(key="k"), moves.new(key="k")

@@ -140,12 +140,26 @@ class SqliteDatabase:
                 raise
             pool.readers.append(connection)
 
-    def transact(self, work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:  # noqa: ARG002 - no doubts
-        """``work`` in a writing transaction, all of it again when another program was in the way."""
+    def transact(self, work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:
+        """``work`` in a writing transaction, all of it again when another program was in the way.
+
+        A file leaves no commit in doubt; but the caller may be one who repeats what was done. Work that may be repeated
+        and meets a row of its own is done once more and told so.
+        """
+        in_doubt = False
         for _ in range(TRIES - 1):
-            with suppress(Contended), self.write() as tx:
-                return work(tx)
+            try:
+                with suppress(Contended):
+                    return self._once(work, in_doubt=in_doubt)
+            except sqlite3.IntegrityError:
+                if in_doubt or not repeatable:
+                    raise
+                in_doubt = True
+        return self._once(work, in_doubt=in_doubt)
+
+    def _once(self, work: Callable[[Transaction], T], *, in_doubt: bool) -> T:
         with self.write() as tx:
+            tx.in_doubt = in_doubt
             return work(tx)
 
     def close(self) -> None:

@@ -43,10 +43,13 @@ def submit(tx: Transaction, sql: Mapping[str, Sql], new: Sequence[NewTask]) -> l
     """Write those whose keys are free; say of the others who has their keys.
 
     May be repeated after a commit of which nobody knows whether it happened: ids are fixed before, so what is there
-    with its id is what that commit wrote, all of it or nothing, and is not written twice.
+    with its id is what that commit wrote, all of it or nothing, and is not written twice. A task that has its key
+    already is such a one, whether or not this transaction knows of a doubt: its caller may be the one who repeats.
     """
-    there = there_already(tx, sql, new) if tx.in_doubt else frozenset[str]()
     holders = holders_of(tx, sql, new)
+    there = {holder.task_id for holder in holders.values()}
+    if tx.in_doubt:
+        there |= there_already(tx, sql, new)
     answers = [Accepted(each.task.id) if each.task.id in there else claim(each, holders) for each in new]
     accepted = [each for each, answer in zip(new, answers, strict=True) if type(answer) is Accepted]
     if fresh := [each for each in accepted if each.task.id not in there]:
@@ -75,7 +78,7 @@ def claim(new: NewTask, holders: dict[Key, Holder]) -> Answer:
     if new.key is not None:
         holder = Holder(new.fingerprint, new.task.id, Status.PENDING)
         first = holders.setdefault((new.key, new.task.name, new.task.batch or ""), holder)
-        if first is not holder and first.task_id != new.task.id:  # it is in doubt, and was committed just now
+        if first is not holder and first.task_id != new.task.id:  # its own: an earlier try wrote it after all
             same = first.fingerprint == new.fingerprint
             return Existing(first.task_id, first.status) if same else KeyConflict(first.task_id)
     return Accepted(new.task.id)
