@@ -17,6 +17,20 @@ from tests.slots.bench import LONG, Held
 from tests.slots.conftest import Make
 
 ROOT = Path(__file__).parents[2]
+CONTINUED = """
+import os, signal
+from leasehold.adapters.slots import guard
+guard.TICK = 100
+woken, wake = os.pipe()
+os.set_blocking(wake, False)
+signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+signal.signal(signal.SIGCONT, guard.wake_only)
+wakers = guard.Wakers()
+assert wakers.wind_up()
+while os.read(woken, 512):
+    wakers.wind_up()
+    os.write(1, b".")
+"""
 WORKER = """
 import sys
 from tests.slots.bench import Bench
@@ -152,3 +166,24 @@ def test_descendants_are_found_with_and_without_the_kernels_lists() -> None:
         assert process.pid in guard.children_by_scan(os.getpid())
         assert process.pid in guard.descendants()
         process.communicate()
+
+
+def test_a_stop_that_meets_the_signal_to_continue_stops_nobody_for_good() -> None:
+    """Such a stop takes the pending signal away, and the kernel never sends it again: another timer has to."""
+    with subprocess.Popen([sys.executable, "-c", CONTINUED], stdout=subprocess.PIPE) as victim:
+        assert victim.stdout is not None
+        awake = victim.stdout.fileno()
+        os.set_blocking(awake, False)
+        try:
+            for _ in range(10):
+                assert select.select([awake], [], [], 60)[0]
+                stop_all_the_time(victim.pid, until=guard.now() + 150)  # one timer or two fall into it
+                guard.drain(awake)
+            assert select.select([awake], [], [], 60)[0]
+        finally:
+            victim.kill()
+
+
+def stop_all_the_time(pid: int, until: int) -> None:
+    while guard.now() < until:
+        os.kill(pid, signal.SIGSTOP)

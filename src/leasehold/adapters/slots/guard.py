@@ -14,7 +14,8 @@ is left. It acts
   backstop, at most ``TICK`` late;
 - when the child ends: it kills what the child left behind, and then says how the child ended.
 
-Whoever runs as the same user can stop it with a signal. So the kernel is asked to continue it at every ``TICK``.
+Whoever runs as the same user can stop it with a signal. So the kernel is asked to continue it at every ``TICK``
+(``Wakers``).
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ ANNOUNCED = 1
 """Word for the child: the request to end is ours."""
 TICK = 400
 """ms between two looks at the words: less than the least time that a margin leaves for reaping."""
+WAKERS = 4
+"""Timers that continue a stopped guard. One is enough unless a stop meets its signal halfway."""
 LONGEST_SLEEP = 1_000
 """ms between two looks that nobody asks for, where the kernel wakes the guard more often than that."""
 MEMORY_SLEEP = 200
@@ -61,23 +64,36 @@ def prctl(option: int, value: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
-def continue_for_ever() -> bool:
-    """Let the kernel continue this process at every ``TICK``, so that nobody stops it for good; whether it does.
+class Wakers:
+    """Timers of the kernel that continue this process, so that nobody stops it for good.
 
-    The signal needs a handler: Linux 6.13 and later stop a timer whose signal is ignored.
+    A stop that comes while such a signal is still pending takes it away, and with it the timer, which the kernel winds
+    up only when its signal is taken. So there are several, one ``TICK`` apart, and all are wound up whenever this
+    process is awake. The signal needs a handler: Linux 6.13 and later stop a timer whose signal is ignored.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if not LINUX or not hasattr(libc, "timer_create"):  # glibc before 2.34 has it elsewhere
-        return False
-    event = (ctypes.c_int * SIGEVENT_INTS)()
-    event[ctypes.sizeof(ctypes.c_void_p) // ctypes.sizeof(ctypes.c_int)] = (
-        signal.SIGCONT
-    )  # struct sigevent, sigev_signo
-    timer = ctypes.c_void_p()
-    if libc.timer_create(CLOCK, event, ctypes.byref(timer)) != 0:
-        return False
-    tick = TICK * 1_000_000
-    return libc.timer_settime(timer, 0, (ctypes.c_long * 4)(0, tick, 0, tick), None) == 0
+
+    def __init__(self) -> None:
+        self.timers: list[ctypes.c_void_p] = []
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        event = (ctypes.c_int * SIGEVENT_INTS)()
+        event[SIGEV_SIGNO] = signal.SIGCONT
+        able = LINUX and hasattr(self.libc, "timer_create")  # glibc before 2.34 has it elsewhere
+        while able and len(self.timers) < WAKERS:
+            timer = ctypes.c_void_p()
+            if self.libc.timer_create(CLOCK, event, ctypes.byref(timer)) != 0:
+                return
+            self.timers.append(timer)
+
+    def wind_up(self) -> bool:
+        """Count the time of each from now; whether there are any."""
+        wound = [self.libc.timer_settime(timer, 0, spec_of(nth), None) for nth, timer in enumerate(self.timers, 1)]
+        return bool(wound) and not any(wound)
+
+
+def spec_of(nth: int) -> ctypes.Array[ctypes.c_long]:
+    """``struct itimerspec``: every round of all timers, from the ``nth`` ``TICK`` on."""
+    interval, first = (divmod(ticks * TICK, 1_000) for ticks in (WAKERS, nth))
+    return (ctypes.c_long * 4)(interval[0], interval[1] * 1_000_000, first[0], first[1] * 1_000_000)
 
 
 def prefer_to_die() -> None:
@@ -190,6 +206,7 @@ class Guard:
         self.status: int | None = None
         self.asked = False
         self.late = False
+        self.wakers = Wakers()
         self.longest_sleep = TICK
         self.woken, wake = os.pipe()
         for end in (self.woken, wake):
@@ -235,6 +252,7 @@ class Guard:
             if self.control in ready and (why := self.obey()):
                 return why
             if self.woken in ready:
+                self.wakers.wind_up()
                 drain(self.woken)
             if (why := self.look()) is not None:
                 return why
@@ -315,6 +333,7 @@ class Guard:
         while self.reap():
             kill_all(self.below(stopping=True))  # what stands still can neither fork nor reap
             waiting.poll(RETRY)
+            self.wakers.wind_up()
             drain(self.woken)
 
     def report(self, why: str) -> None:
@@ -361,7 +380,7 @@ def main(arguments: list[str]) -> None:
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     guard = Guard(control, words, child_words, memory, arguments[7])
     guard.start(arguments[8:], output, pipes)
-    guard.longest_sleep = LONGEST_SLEEP if continue_for_ever() else TICK
+    guard.longest_sleep = LONGEST_SLEEP if guard.wakers.wind_up() else TICK
     why = guard.watch()
     guard.kill()
     if why != "orphaned":
