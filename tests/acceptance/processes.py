@@ -13,7 +13,7 @@ from pathlib import Path
 from select import select
 from threading import Condition, Thread
 
-BOUND = 90.0
+BOUND = 240.0
 """Seconds after which something will never happen: far more than it takes on a loaded machine."""
 OURS = re.compile(rb"leasehold\.(node|demo)|leasehold/adapters/slots/guard\.py|leasehold\.adapters\.slots\.child")
 

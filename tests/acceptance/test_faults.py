@@ -113,6 +113,7 @@ MOST = 7
 """Of these so many strike at least before everything is done: a rare one may not meet the few requests of its kind."""
 
 
+@pytest.mark.timeout(600)  # every lost reply hides a message for a lease; where several are lost in turn, that adds up
 @pytest.mark.parametrize("topology", ["two-queue", "single-queue"])
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.prove) for seed in range(1, 4))])
 def test_a_queue_service_that_misbehaves_in_every_way(
