@@ -99,6 +99,8 @@ class Deployment:
         self.app = app
         self.processes: dict[str, Process] = {}
         self.everybody: list[Process] = []
+        self.patience = BOUND
+        """Seconds to wait for what the whole of it does."""
 
     # ---------------------------------------------------------------- who knows what
 
@@ -163,13 +165,13 @@ class Deployment:
         command = [sys.executable, "-m", "leasehold", *arguments]
         process = Process(" ".join(arguments), command, self.environment("operator"), self.folder)
         self.everybody.append(process)
-        ended = process.ended()
+        ended = process.ended(self.patience + BOUND)  # its own time-out comes first, and says more
         assert code in (None, ended), f"leasehold {process.name}: exit code {ended}\n{process.output}"
         return Ran(ended, process.output)
 
     def wait(self, batch: str) -> Ran:
         """``leasehold wait`` for a batch: 0 all completed, 1 some failed."""
-        return self.run("wait", "--batch", batch, "--timeout", f"{BOUND:.0f}s", code=None)
+        return self.run("wait", "--batch", batch, "--timeout", f"{self.patience:.0f}s", code=None)
 
     # ---------------------------------------------------------------- looks
 
@@ -187,7 +189,7 @@ class Deployment:
 
     def until(self, look: Callable[[], T | None], what: str) -> T:
         """Look at the ledger until there is something to see."""
-        end = monotonic() + BOUND
+        end = monotonic() + self.patience
         while True:
             self.check()
             with_trouble: Exception | None = None

@@ -13,7 +13,7 @@ from pathlib import Path
 from select import select
 from threading import Condition, Thread
 
-BOUND = 240.0
+BOUND = 90.0
 """Seconds after which something will never happen: far more than it takes on a loaded machine."""
 OURS = re.compile(rb"leasehold\.(node|demo)|leasehold/adapters/slots/guard\.py|leasehold\.adapters\.slots\.child")
 
@@ -95,11 +95,11 @@ class Process:
         self.popen.terminate()
         return self.ended()
 
-    def ended(self) -> int:
-        """Wait for its end; the exit code."""
+    def ended(self, within: float = BOUND) -> int:
+        """Wait for its end, so many seconds; the exit code."""
         self.expected = True
         try:
-            code = self.popen.wait(BOUND)
+            code = self.popen.wait(within)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} did not end, but said:\n{self.output}") from None
         self._reader.join(BOUND)

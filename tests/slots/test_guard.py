@@ -42,6 +42,19 @@ while True:
     bench.turn()
 """
 
+STOPPED_IN_HAND_OVER = """
+import os, signal, sys
+from leasehold.adapters.slots.process import Process
+from tests.slots.bench import Bench
+send = Process.send
+def send_and_stop(process, messages):
+    send(process, messages)
+    os.kill(os.getpid(), signal.SIGSTOP)
+Process.send = send_and_stop
+name, lease, fifo = sys.argv[1:]
+Bench().start(name, lease=int(lease), fifo=fifo)
+"""
+
 
 def children_of(pid: int) -> list[str]:
     """Ids of a process's children."""
@@ -62,12 +75,15 @@ class Worker:
     process: subprocess.Popen[bytes]
 
     def start(self, name: str, held: Held, lease: int = LONG) -> None:
+        self.start_program(WORKER, name, held, lease)
+        held.wait_until_held()
+        held.wait_until_held()
+
+    def start_program(self, program: str, name: str, held: Held, lease: int) -> None:
         path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, name, str(lease), held.path], env={**os.environ, "PYTHONPATH": path}
+            [sys.executable, "-c", program, name, str(lease), held.path], env={**os.environ, "PYTHONPATH": path}
         )
-        held.wait_until_held()
-        held.wait_until_held()
 
 
 @pytest.mark.parametrize("name", ["hang", "daemonise_and_hang", "ignore_requests", "stop_itself", "hang_async"])
@@ -96,6 +112,13 @@ def test_the_spool_of_a_worker_that_was_killed_is_removed(
 def test_the_leash_holds_while_the_worker_is_stopped(worker: Worker, held: Held) -> None:
     worker.start("ignore_requests", held, lease=4_000)
     worker.process.send_signal(signal.SIGSTOP)
+    held.wait_until_free()
+
+
+def test_the_leash_holds_from_the_moment_of_the_hand_over(worker: Worker, held: Held) -> None:
+    """A busy machine may give a worker no time between handing a run over and whatever it does next."""
+    worker.start_program(STOPPED_IN_HAND_OVER, "hang", held, lease=1_500)
+    held.wait_until_held()
     held.wait_until_free()
 
 

@@ -54,6 +54,22 @@ def test_a_run_is_asked_first_and_can_tidy_up(make: Make, held: Held, tmp_path: 
     assert (tmp_path / "note").read_text() == "tidied"
 
 
+def test_a_run_that_tidies_up_is_not_asked_again(make: Make, held: Held, tmp_path: Path) -> None:
+    """Worker and guard both see the end of a lease."""
+    word = tmp_path / "word"
+    os.mkfifo(word)
+    bench = make(grace=20_000)
+    run_id = bench.start("tidy_up_as_told", lease=SHORT, fifo=held.path, note=str(tmp_path / "note"), word=str(word))
+    held.wait_until_held()
+    held.wait_until_held()  # asked by the guard: nobody has turned
+    for _ in range(20):
+        bench.turn(wait=10)  # the worker asks
+        bench.pool.stop([run_id], "drain")
+    word.write_text("tidied")
+    assert bench.end(run_id).failure.kind is FailureKind.LEASE
+    assert (tmp_path / "note").read_text() == "tidied"
+
+
 def test_a_run_that_is_told_to_stop_is_not_charged(make: Make, held: Held) -> None:
     bench = make()
     run_id = bench.start("hang", fifo=held.path)

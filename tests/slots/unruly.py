@@ -56,6 +56,17 @@ def tidy_up_when_asked(fifo: str, note: str) -> None:
 
 
 @task
+def tidy_up_as_told(fifo: str, note: str, word: str) -> None:
+    """Says that it was asked to end, and waits for a word before it tidies up."""
+    hold_open(fifo)
+    try:
+        wait_for_ever()
+    finally:
+        hold_open(fifo)
+        Path(note).write_text(Path(word).read_text())
+
+
+@task
 def ignore_requests(fifo: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     hold_open(fifo)

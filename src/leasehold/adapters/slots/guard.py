@@ -274,7 +274,8 @@ class Guard:
         if b"K" in said:
             self.reap()
             return "told" if self.status is None else "ended"
-        self.ask()
+        if not self.asked:  # at the end of a lease both sides see to it: a second request would disturb the tidying up
+            self.ask()
         return None
 
     def look(self) -> str | None:

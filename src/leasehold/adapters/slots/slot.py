@@ -124,9 +124,10 @@ class Slot:
         self.limit = min(kind.concurrency, self.limit) if self.runs.entries else kind.concurrency
         self.kind = kind
         loan = tuple(lent(self._shared.environment, kind.environment).items()) if kind.environment else ()
-        self.process.send([message for job in jobs if (message := self.runs.add(job, loan)) is not None])
+        messages = [message for job in jobs if (message := self.runs.add(job, loan)) is not None]
         self.heard_at = boot()
-        self._set_leash()
+        self._set_leash()  # before it can begin: this process may be stopped for good between any two of its steps
+        self.process.send(messages)
 
     def recall(self) -> None:
         """Take back every job that has not begun; none of them will begin.
