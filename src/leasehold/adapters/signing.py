@@ -27,7 +27,7 @@ class Signer:
 
 
 class Verifier:
-    """Takes task messages that one of several keys signed, no others: the worker's side. Each costs about 80 us of CPU."""
+    """Takes task messages that one of several keys has signed, and no others: the worker's side. About 80 us each."""
 
     def __init__(self, public_keys: Sequence[bytes]) -> None:
         """Raises ``BadSettings`` for bytes that are no public key."""
