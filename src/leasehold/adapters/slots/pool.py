@@ -174,6 +174,7 @@ class SlotPool:
         for slot in self._slots:
             slot.close()
         self._slots.clear()
+        self._shared.launch.orphans.release()
         for end in (self._woken, self._wake):
             os.close(end)
 
