@@ -90,7 +90,7 @@ def test_a_run_that_cannot_be_read_is_named_with_its_task(moves: Moves, tmp_path
 
 @pytest.mark.parametrize("column", ["attempts", "losses", "n", "r", "seen", "version"])
 def test_a_count_below_zero_is_named_with_its_task(moves: Moves, tmp_path: Path, column: str) -> None:
-    verdict = doctored(moves, tmp_path, f"UPDATE tasks SET {column} = -1 WHERE number = 2")  # noqa: S608 - ours
+    verdict = doctored(moves, tmp_path, f"UPDATE tasks SET {column} = -1 WHERE number = 2")  # noqa: S608 - our own words
     assert ("negative", ids(moves)[1]) in {(each.check, each.example) for each in verdict.problems}
 
 
@@ -132,7 +132,7 @@ def test_a_task_whose_trail_is_gone_is_named(moves: Moves, tmp_path: Path) -> No
 @pytest.mark.parametrize("number", range(1, TASKS + 1))
 def test_a_trail_whose_task_is_gone_is_named_by_its_number(moves: Moves, tmp_path: Path, number: int) -> None:
     """Also below the first row and above the last."""
-    verdict = doctored(moves, tmp_path, f"DELETE FROM tasks WHERE number = {number}")  # noqa: S608 - our own
+    verdict = doctored(moves, tmp_path, f"DELETE FROM tasks WHERE number = {number}")  # noqa: S608 - our own words
     found = {each.check: each for each in verdict.problems}
     assert found.keys() == {"stray", "counters"}
     assert found["stray"].sentence == (
