@@ -150,12 +150,17 @@ def test_ctrl_c_stops_in_good_order_and_the_same_command_goes_on(shell: Shell) -
 def test_a_worker_that_is_stopped_twice_ends_at_once_and_says_what_becomes_of_what_it_held(shell: Shell) -> None:
     os.mkfifo(shell.folder / "began")
     shell.run("submit", "jobs.py:deaf", "source=a.wav")
-    with shell.start("orchestrator") as orchestrator, shell.start("worker", "--app", "jobs.py") as worker:
+    with ExitStack() as stack:
+        orchestrator = stack.enter_context(shell.start("orchestrator"))
+        worker = stack.enter_context(shell.start("worker", "--app", "jobs.py"))
+        stack.callback(orchestrator.kill)  # does nothing to one that has ended
+        stack.callback(worker.kill)
         assert (shell.folder / "began").read_text(encoding="utf-8") == "a.wav"
         for number in (signal.SIGINT, signal.SIGTERM):  # two of one kind at once would count as one
             worker.send_signal(number)
         _, err = worker.communicate(timeout=PATIENCE)
         orchestrator.send_signal(signal.SIGINT)
+        orchestrator.wait(PATIENCE)
     assert worker.returncode == 130, err
     assert "comes back when its lease ends. Nothing is lost." in err
     assert orchestrator.returncode == 0

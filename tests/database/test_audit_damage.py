@@ -8,7 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Boolean, Table
 
+from leasehold.adapters.database.oddities import OF_RUN, OF_TASK, RUN_COLUMNS, Kinds
+from leasehold.adapters.database.rows import TASK_COLUMNS
+from leasehold.adapters.database.schema import runs, tasks
 from leasehold.flow.audit import Problem, Verdict, audit
 from leasehold.testing.ledger_bench import Moves
 from tests.database.sqlite_bench import SqliteBench
@@ -40,6 +44,14 @@ def doctored(moves: Moves, folder: Path, *statements: str) -> Verdict:
 def ids(moves: Moves) -> list[str]:
     """By number."""
     return [task.id for chunk in moves.views.scan() for task in chunk]
+
+
+@pytest.mark.parametrize(("table", "names", "kinds"), [(tasks, TASK_COLUMNS, OF_TASK), (runs, RUN_COLUMNS, OF_RUN)])
+def test_what_is_odd_is_what_the_schema_forbids(table: Table, names: tuple[str, ...], kinds: Kinds) -> None:
+    for name, kind in zip(names, kinds, strict=True):
+        column = table.c[name]
+        plain = int if isinstance(column.type, Boolean) else column.type.python_type
+        assert kind == ((plain, type(None)) if column.nullable else (plain,)), name
 
 
 def test_before_it_is_damaged_there_is_nothing_to_say(moves: Moves) -> None:

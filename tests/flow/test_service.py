@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from _thread import interrupt_main
 from collections.abc import Callable
 from random import Random
-from threading import Event, Thread, current_thread
+from threading import Event, Lock, Thread, current_thread, main_thread
 
 import pytest
 
@@ -60,21 +63,24 @@ def test_the_first_reason_to_stop_counts() -> None:
     assert stop.wait(0)
 
 
-class AskedAgain(Event):
-    """A second signal comes while the first one's thread is in the middle of asking."""
+class AskedAgain:
+    """A lock that a second signal's handler finds while the first one's thread is in the middle of asking."""
 
     def __init__(self, ask: Callable[[], None]) -> None:
-        super().__init__()
         self.asks = [ask]
+        self.lock = Lock()
 
-    def set(self) -> None:
+    def acquire(self, *, timeout: float = -1) -> bool:
+        return self.lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
         if self.asks:
             self.asks.pop()()
-        super().set()
+        self.lock.release()
 
 
 def test_a_signal_may_interrupt_another_one_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "Event", lambda: AskedAgain(lambda: stop.ask("SIGTERM")))
+    monkeypatch.setattr(service, "Lock", lambda: AskedAgain(lambda: stop.ask("SIGTERM")))
     stop = Stop()
     heard: list[str] = []
     stop.on_ask(lambda: heard.append(stop.reason))
@@ -82,6 +88,26 @@ def test_a_signal_may_interrupt_another_one_that_asks(monkeypatch: pytest.Monkey
     asking.start()
     asking.join(LONG / 1_000)
     assert (stop.reason, heard) == ("SIGINT", ["SIGINT"])
+
+
+def test_a_signal_that_wakes_nobody_is_heard_all_the_same() -> None:
+    """As one that comes in the instant before the main thread blocks."""
+    stop, me = Stop(), main_thread()
+    assert me is current_thread(), "signals are the main thread's"
+
+    def interrupt() -> None:
+        frame = None
+        while frame is None or frame.f_code is not Stop._passed.__code__:  # pyright: ignore[reportPrivateUsage] - where it blocks
+            frame = sys._current_frames().get(me.ident or 0)  # pyright: ignore[reportPrivateUsage] - the only way to look
+        interrupt_main(signal.SIGUSR1)  # calls the handler when that thread wakes, and does not wake it
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: stop.ask("SIGUSR1"))
+    try:
+        Thread(target=interrupt, daemon=True).start()
+        assert stop.wait()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert stop.reason == "SIGUSR1"
 
 
 def test_a_step_that_never_ends_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

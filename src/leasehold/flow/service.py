@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
-from threading import Event, RLock, Thread
+from threading import Lock, RLock, Thread
 from typing import NamedTuple
 
 from leasehold.core.errors import Unavailable
@@ -17,6 +18,8 @@ FIRST_PAUSE = 100
 LONGEST_PAUSE = 10_000
 """ms between tries while something outside is unavailable: doubled each time, with full jitter."""
 
+LOOK_UP = 1.0
+"""s after which a wait without an end wakes for a moment."""
 JOIN = 60
 """s that a role may take to finish its last step."""
 
@@ -26,17 +29,23 @@ class Stop:
 
     def __init__(self) -> None:
         self.reason = ""
-        self._asked = Event()
+        self._over = False
+        self._gate = Lock()  # shut until somebody asks; no Event, whose own lock a signal may find taken by its thread
+        self._gate.acquire()
+        self._keys = [self._gate]
+        """Whoever takes it opens the gate: once, whoever interrupts whom."""
         self._hooks: list[Callable[[], None]] = []
         self._lock = RLock()  # a signal may ask while its thread is in the middle of asking
 
     def ask(self, reason: str) -> None:
         """Stop soon; the first reason counts."""
         with self._lock:
-            if self._asked.is_set():
+            if self._over:
                 return
             self.reason = self.reason or reason
-            self._asked.set()
+            self._over = True
+            with suppress(IndexError):
+                self._keys.pop().release()
             hooks, self._hooks = self._hooks, []
         for hook in hooks:
             hook()
@@ -44,7 +53,7 @@ class Stop:
     def on_ask(self, hook: Callable[[], None]) -> None:
         """Call this when a stop is asked for; at once if it has been."""
         with self._lock:
-            if not self._asked.is_set():
+            if not self._over:
                 self._hooks.append(hook)
                 return
         hook()
@@ -52,11 +61,24 @@ class Stop:
     @property
     def asked(self) -> bool:
         """Whether somebody asked."""
-        return self._asked.is_set()
+        return self._over
 
     def wait(self, timeout: int | None = None) -> bool:
-        """Wait until somebody asks, at most ``timeout`` ms; whether somebody did."""
-        return self._asked.wait(None if timeout is None else timeout / 1000)
+        """Wait until somebody asks, at most ``timeout`` ms; whether somebody did.
+
+        The main thread may be interrupted in the very instant before it blocks. Python then calls the handler, which
+        asks, only when that thread wakes: so it does now and then, even if nobody ever wakes it.
+        """
+        if timeout is not None:
+            return self._passed(timeout / 1_000)
+        while not self._passed(LOOK_UP):
+            pass
+        return True
+
+    def _passed(self, seconds: float) -> bool:
+        if not self._over and self._gate.acquire(timeout=max(0.0, seconds)):
+            self._gate.release()
+        return self._over
 
 
 class Loop(NamedTuple):

@@ -9,10 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import Boolean, Table
-
 from leasehold.adapters.database.rows import STATES, TASK_COLUMNS
-from leasehold.adapters.database.schema import runs, tasks
 from leasehold.ports.inspection import Oddity
 
 Kinds = tuple[tuple[type, ...], ...]
@@ -21,17 +18,26 @@ RUN_COLUMNS = ("n", "r", "run_id", "worker", "started_at", "lease_until", "ended
 STATE, CHARGED = TASK_COLUMNS.index("state"), TASK_COLUMNS.index("charged")
 
 
-def kinds_of(table: Table, names: Sequence[str]) -> Kinds:
-    """As the table says. SQLite has no truth values but 0 and 1."""
-    columns = [table.c[name] for name in names]
-    return tuple(
-        (int if isinstance(each.type, Boolean) else each.type.python_type, *((type(None),) if each.nullable else ()))
-        for each in columns
-    )
+TEXTS = {
+    *("id", "name", "queue", "state", "batch", "run_id", "worker", "receipt", "charged", "reason", "error_group"),
+    *("cancelled_by", "outcome"),
+}
+"""Columns that hold texts; all others hold numbers (SQLite's truth values, too, are 0 and 1)."""
+OPTIONAL = {
+    *("batch", "worker", "receipt", "charged", "reason", "error_group", "cancelled_by", "outcome"),
+    *("started_at", "ended_at", "lost_at"),
+}
+"""Columns that may hold nothing, in tasks and in runs."""
 
 
-OF_TASK = kinds_of(tasks, TASK_COLUMNS)
-OF_RUN = kinds_of(runs, RUN_COLUMNS)
+def kinds_of(names: Sequence[str], *optional: str) -> Kinds:
+    """As the schema says (which nobody reads at run time); ``optional`` are so in this table alone."""
+    may = OPTIONAL.union(optional)
+    return tuple((str if name in TEXTS else int, *((type(None),) if name in may else ())) for name in names)
+
+
+OF_TASK = kinds_of(TASK_COLUMNS, "run_id")
+OF_RUN = kinds_of(RUN_COLUMNS, "lease_until")
 
 
 def odd_task(row: Sequence[Any]) -> str | None:
