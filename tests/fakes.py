@@ -14,7 +14,7 @@ from leasehold.core.machine import decide
 from leasehold.core.model import Audit, Decision, Policy, Status, Task
 from leasehold.core.reports import FORGED, Malformed
 from leasehold.core.transitions import NEW, state_name
-from leasehold.ports.inspection import Inspected, LineCount, Miscount, Quarantined, Trail
+from leasehold.ports.inspection import Inspected, LineCount, Miscount, Oddity, Quarantined, Trail
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import (
     BatchView,
@@ -49,6 +49,8 @@ class FakeViews:
     happened: dict[str, int] = field(default_factory=dict[str, int])
     reported: int | None = None
     """When a report was last recorded."""
+    oddities: list[Oddity] = field(default_factory=list[Oddity])
+    """What an audit cannot read, or cannot place."""
     miscount: int = 0
     """Added to the first counter, for as long as it is not zero."""
 
@@ -171,6 +173,9 @@ class FakeInspection:
         told = (known[-1].seq, known[-1].after, jumps, kinds["dispatched"], kinds["completed"])
         successes = kinds["completed"]
         return Inspected(task, Trail(len(trail), *told), successes, runs if len(runs) > 1 else ())
+
+    def oddities(self) -> Sequence[Oddity]:
+        return self._views.oddities
 
     def lines(self) -> Iterator[LineCount]:
         for id, trail in self._views.trails.items():

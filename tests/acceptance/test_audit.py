@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -15,9 +17,14 @@ from leasehold.cli.program import outcome
 from leasehold.cli.tools import Tools
 from leasehold.core.events import Completed, Started
 from leasehold.core.model import Policy, Run
+from leasehold.core.reports import Update, UpdateKind
+from leasehold.core.wire import PACK_CEILING, capability
 from leasehold.flow.client import Order
 from leasehold.flow.dispatcher import Dispatcher
+from leasehold.flow.outbox import StatusQueueOutbox
+from leasehold.flow.recorder import Recorder
 from leasehold.ports.ledger import Change
+from leasehold.ports.queue import Message
 from leasehold.settings import read_settings
 from leasehold.testing.sqs_server import SqsServer
 from tests.servers import aws
@@ -176,6 +183,10 @@ DAMAGES = {
     "UPDATE tasks SET n = n + 1 WHERE id = '{3}'": {"dispatch"},
     "UPDATE tasks SET ended_at = NULL WHERE id = '{0}'": {"end"},
     "UPDATE tasks SET attempts = max_attempts WHERE id = '{3}'": {"budget"},
+    "UPDATE tasks SET losses = -1 WHERE id = '{3}'": {"negative"},
+    "UPDATE tasks SET state = 'bogus' WHERE id = '{3}'": {"row", "counters"},
+    "DELETE FROM tasks WHERE id = '{3}'": {"stray", "counters"},
+    "DELETE FROM audit WHERE task = {first}": {"trail", "dispatch", "success"},
     "UPDATE tasks SET lease_until = 1, alarm = 1 WHERE id = '{2}'": {"overdue lease"},
     "DELETE FROM audit WHERE seq = 2 AND task = {first}": {"trail", "dispatch"},
     "DELETE FROM audit WHERE kind = 'completed' AND task = {first}": {"trail", "success"},
@@ -229,6 +240,34 @@ def test_reports_that_nobody_records_are_named(place: Site) -> None:
     place.sqs.send_message(QueueUrl=place.queue_url("harbour-status"), MessageBody="a report")
     assert place.problems() == {"status": 3}
     assert place.audit(1)["status"]["stuck"] is True
+
+
+def test_forged_and_damaged_reports_are_counted_apart(place: Site) -> None:
+    parts, status, task_id = place.parts, place.parts.queues.status(), place.ids[3]
+    forged = Update(
+        status_id=str(uuid4()),
+        kind=UpdateKind.COMPLETED,
+        task_id=task_id,
+        capability=capability(b"x" * 32, task_id, 1),
+        n=1,
+        r=1,
+        run_id=str(uuid4()),
+        worker="worker-9",
+        lease=600_000,
+        received_boot=parts.clock.boot(),
+        began_boot=parts.clock.boot(),
+        ended_boot=parts.clock.boot(),
+        result="42",
+    )
+    StatusQueueOutbox(status, parts.clock, ceiling=PACK_CEILING).post([forged])
+    status.send([Message("nonsense")])
+    recorder = Recorder(status, parts.ledger, parts.bell, Random(1), key=parts.ledger.secret("capability"))
+    while recorder.step():
+        pass
+    verdict = place.audit()
+    assert (verdict["quarantined"], verdict["forged"]) == (2, 1)
+    assert any(note.startswith("1 status message holds reports of tasks") for note in verdict["notes"])
+    assert (verdict["states"]["pending/queued"], verdict["states"]["completed"]) == (2, 2)
 
 
 def test_reports_that_came_twice_or_too_late_are_counted_by_reason(place: Site) -> None:

@@ -182,6 +182,9 @@ class PlayedSlots:
         for run_id in list(self._plays) if run_ids is None else run_ids:
             self._stages[run_id].interrupted = reason
 
+    def take_back(self, run_ids: Sequence[str], cause: str) -> None:
+        pass
+
     def stop(self, run_ids: Sequence[str], cause: str) -> None:
         for run_id in run_ids:
             if run_id in self._plays:

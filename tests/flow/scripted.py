@@ -104,15 +104,19 @@ class ScriptedSlots:
         else:
             self.singled_out.extend((run_id, reason) for run_id in run_ids)
 
+    def take_back(self, run_ids: Sequence[str], cause: str) -> None:
+        for job in [job for job in self.line if job.run_id in run_ids]:
+            self.stops.append((job.run_id, cause))
+            self.line.remove(job)
+            self._events.append(Stopped(job.run_id, self.clock.boot(), cause, begun=False))
+
     def stop(self, run_ids: Sequence[str], cause: str) -> None:
+        self.take_back(run_ids, cause)
         for run_id in run_ids:
-            self.stops.append((run_id, cause))
-            waiting = next((job for job in self.line if job.run_id == run_id), None)
-            if waiting is not None:
-                self.line.remove(waiting)
-                self._events.append(Stopped(run_id, self.clock.boot(), cause, begun=False))
-            elif self.obedient:
-                self.die(run_id, cause)
+            if run_id in self.jobs:
+                self.stops.append((run_id, cause))
+                if self.obedient:
+                    self.die(run_id, cause)
 
     def close(self) -> None:
         self.closed = True
@@ -149,7 +153,7 @@ class ScriptedSlots:
         """It was asked to end, and does."""
         self.die(self.run_of(number), cause)
 
-    def take_back(self, number: int = 1, cause: str = "moved") -> None:
+    def unbegin(self, number: int = 1, cause: str = "moved") -> None:
         """It said that it began, and did not."""
         self._end(Stopped(self.run_of(number), self.clock.boot(), cause, begun=False))
 

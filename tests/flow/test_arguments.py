@@ -15,9 +15,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretBytes, SecretStr
+from pydantic import Secret as Covered
 
 from leasehold.core.errors import BadApplication, BadArguments, BadResult
+from leasehold.core.secret import Secret
 from leasehold.flow.arguments import Arguments, dump_result, exact, hints_of, parameters_of
 
 
@@ -292,3 +294,105 @@ def test_a_result_within_itself_is_refused() -> None:
     endless.append(endless)
     with pytest.raises(BadResult):
         dump_result("f", endless)
+
+
+# ------------ secrets
+
+
+class Login(BaseModel):
+    user: str
+    password: SecretStr
+
+
+@dataclasses.dataclass
+class Note:
+    at: dt.date
+    text: object
+
+
+def taking(hint: object) -> Arguments:
+    def login(x: object) -> None:
+        pass
+
+    login.__annotations__["x"] = hint
+    return of(login, "login")
+
+
+@pytest.mark.parametrize(
+    ("hint", "value"),
+    [
+        (SecretStr, "hunter2"),
+        (SecretStr, SecretStr("hunter2")),
+        (SecretBytes, b"hunter2"),
+        (SecretStr | None, SecretStr("hunter2")),
+        (Covered[str], "hunter2"),
+        (list[SecretStr], ["hunter2"]),
+        (dict[str, SecretStr], {"x": "hunter2"}),
+        (Login, Login(user="ann", password=SecretStr("hunter2"))),
+        (Login, {"user": "ann", "password": "hunter2"}),
+        (Any, SecretStr("hunter2")),
+        (dict, {"x": [SecretStr("hunter2")]}),
+    ],
+    ids=repr,
+)
+def test_a_secret_of_pydantics_is_refused_for_it_would_arrive_as_asterisks(hint: object, value: object) -> None:
+    with pytest.raises(BadArguments, match=r"Use leasehold\.Secret as its hint") as caught:
+        taking(hint).bind([value], {})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value"),
+    [
+        (str, Secret("hunter2")),
+        (str, SecretStr("hunter2")),
+        (Any, Secret("hunter2")),
+        (Any, [Secret("hunter2")]),
+        (dict, {"x": Secret("hunter2")}),
+        (int, Secret("hunter2")),
+        (Secret, SecretStr("hunter2")),
+        (Secret, ["hunter2"]),
+        (list[Secret] | None, "hunter2"),
+    ],
+    ids=repr,
+)
+def test_a_secret_under_another_hint_is_refused_without_a_word_of_it(hint: object, value: object) -> None:
+    with pytest.raises(BadArguments) as caught:
+        taking(hint).bind([value], {})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["hunter2", Secret("hunter2"), "**********"])
+def test_a_secret_under_its_own_hint_arrives_as_it_is(value: str | Secret) -> None:
+    arguments = taking(Secret)
+    text = value.reveal() if isinstance(value, Secret) else value
+    assert arguments.coerce(arguments.bind([value], {})) == {"x": Secret(text)}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        SecretStr("hunter2"),
+        SecretBytes(b"hunter2"),
+        [1, SecretStr("hunter2")],
+        {"x": (SecretStr("hunter2"),)},
+        Login(user="ann", password=SecretStr("hunter2")),
+        Note(dt.date(2027, 1, 15), {SecretStr("hunter2")}),
+    ],
+    ids=repr,
+)
+def test_a_result_with_a_secret_of_pydantics_is_refused_for_it_would_be_lost(value: object) -> None:
+    with pytest.raises(BadResult, match="the value would be lost") as caught:
+        dump_result("login", value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [Secret("hunter2"), [Secret("hunter2")], {"x": Secret("hunter2")}], ids=repr)
+def test_a_result_with_a_secret_is_refused_without_a_word_of_it(value: object) -> None:
+    with pytest.raises(BadResult, match="what JSON cannot hold") as caught:
+        dump_result("login", value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_result_that_only_looks_covered_is_taken() -> None:
+    assert json.loads(dump_result("login", Note(dt.date(2027, 1, 15), "**********")))["text"] == "**********"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from leasehold.core.errors import QueueUnavailable
@@ -182,6 +184,40 @@ def test_of_an_anchor_that_nobody_confirmed_the_earlier_end_counts() -> None:
     node.turn()
     assert node.outbox.kinds() == ["released"]
     assert node.slots.handed_over == []
+
+
+def test_what_may_be_anothers_by_now_is_neither_hidden_nor_started() -> None:
+    """The machine stood still between the receive and now: an old receipt must not touch what somebody else runs."""
+    node, queue = polling_for(MINUTE)
+    queue.put(a_message())
+    node.turn()
+    assert (queue.journal, node.outbox.kinds()) == ([], ["released"])
+    assert node.slots.handed_over == []
+
+
+def test_an_anchor_that_is_confirmed_when_the_message_may_be_anothers_does_not_count() -> None:
+    class SlowToHide(JournalQueue):
+        def change_visibility(self, changes: Sequence[tuple[str, int]]) -> list[bool]:
+            answers = super().change_visibility(changes)
+            clock.advance(MINUTE)
+            return answers
+
+    queue = SlowToHide("tasks:default", clock := ManualClock())
+    node = Node(queues=[queue], clock=clock)
+    queue.put(a_message(lease=30 * MINUTE))
+    node.turn()
+    assert queue.journal == [f"hide {30 * MINUTE}"]
+    assert node.outbox.kinds() == ["released"]
+    assert node.slots.handed_over == []
+
+
+def test_no_poll_is_so_long_that_what_it_brings_may_be_over() -> None:
+    node = a_node()
+    node.intake.step(20_000)
+    node.queue.put(a_message(lease=20_000))
+    node.turn()
+    node.intake.step(20_000)
+    assert (node.queue.waits[0], node.queue.waits[-1]) == (20_000, 10_000)
 
 
 def test_a_shorter_lease_that_nobody_confirmed_counts() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from leasehold.core.model import FailureKind
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import quarantined
 from leasehold.flow.held import Entry, Fate
+from leasehold.flow.outbox import GrantsAll
 from leasehold.flow.worker import BACKLOG
+from leasehold.ports.reports import Busy, Grant, StaleRun, Start
 from leasehold.ports.slots import NEIGHBOUR, SIBLING
-from leasehold.testing.clock import START
+from leasehold.testing.clock import START, ManualClock
 from tests.flow.node import MARGIN, Node
 from tests.flow.scripted import BOOM, MINUTE, a_message, task_id
 
@@ -105,6 +109,34 @@ def test_what_could_not_begin_in_time_is_given_back() -> None:
     assert node.journal == ["show", "say released"]
 
 
+def test_what_waited_for_a_place_until_others_would_do_better_is_taken_back_and_given_back() -> None:
+    node = Node(places=1)
+    node.slots.starting = False
+    node.queue.put(a_message())
+    node.turn()
+    node.clock.advance(12_001)
+    node.worker.step()
+    node.work()
+    assert node.slots.stops == [(node.slots.handed_over[0].run_id, "no slot became free soon enough")]
+    assert node.journal == ["show", "say released"]
+
+
+def test_what_began_after_a_long_wait_is_not_stopped_for_having_waited() -> None:
+    """Its claim was answered late, but in time: it begins at once, and the worker has not heard of that yet."""
+
+    class SlowClaims(GrantsAll):
+        def claim(self, starts: Sequence[Start]) -> list[Grant | StaleRun | Busy]:
+            clock.advance(12_001)
+            return super().claim(starts)
+
+    node = Node(claims=SlowClaims(), clock=(clock := ManualClock()))
+    node.running(a_message())
+    assert node.slots.stops == []
+    node.slots.succeed()
+    node.work()
+    assert node.journal == ["say completed", "delete"]
+
+
 def test_or_dropped_if_by_then_nobody_may_start_it() -> None:
     node = Node(places=1)
     node.slots.starting = False
@@ -121,7 +153,7 @@ def test_a_run_whose_beginning_was_told_is_released_though_nobody_may_start_it_a
     node = Node(places=1)
     node.running(a_message(not_after=START + 30_000))
     node.clock.advance(31_000)
-    node.slots.take_back()
+    node.slots.unbegin()
     node.work()
     assert node.journal == ["delete", "say released"]
     assert node.outbox.said[0].deleted

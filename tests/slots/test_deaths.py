@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from leasehold.adapters.slots.boot import REVOKED, boot
 from leasehold.adapters.slots.deaths import OutOfMemory, classify
-from leasehold.adapters.slots.process import Death
+from leasehold.adapters.slots.orphans import Orphans
+from leasehold.adapters.slots.process import Death, Launch, Process
+from leasehold.adapters.slots.slot import Kind, Shared, Slot
 from leasehold.core.model import FailureKind
+from leasehold.ports.handlers import LOADER
+from leasehold.ports.slots import Job
 from tests.slots.bench import Bench, Held
 from tests.slots.conftest import Make
 
@@ -193,3 +198,31 @@ def test_what_the_kernel_kills_for_memory_is_of_kind_memory(
         check=True,
     )
     assert worker.stdout.split() == ["memory", "3"]
+
+
+class Lingering(Process):
+    """Its guard was killed, and its child lives a moment longer: it begins what it may, after it was listened to."""
+
+    began: list[int]
+
+    def death(self) -> Death | None:
+        return Death(None, "guard")
+
+    def bury(self) -> None:
+        self.began = [seq for seq in (1, 2) if self.child_words[REVOKED] < seq]
+        super().bury()
+
+
+def test_a_child_that_outlives_its_guard_begins_nothing_that_was_taken_back(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import threading\nthreading.Event().wait()\n")  # so the real child begins nothing
+    returned: list[Job] = []
+    launch = Launch(str(tmp_path / "app.py"), LOADER, os.environ, 0, Orphans(adopt=False))
+    slot = Slot(Shared(launch, {}, 200, OutOfMemory(), returned.extend, None, lambda _name, _took: None))
+    slot.process.bury()
+    slot.process = lingering = Lingering(launch)
+    later = boot() + 60_000
+    jobs = [Job(run_id, "task", "noop", "{}", 1, 1, later, later) for run_id in ("a", "b")]
+    slot.hand(jobs, Kind(is_async=False, concurrency=1))
+    assert slot.death() == []
+    assert returned == jobs
+    assert lingering.began == []

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from leasehold.adapters.slots import boot, guard
+from leasehold.adapters.slots.orphans import is_subreaper
+from leasehold.adapters.slots.pool import SlotPool
 from leasehold.core.model import FailureKind
-from tests.slots.bench import LONG, Held
+from tests.slots.bench import HANDLERS, LONG, Held
 from tests.slots.conftest import Make
 
 ROOT = Path(__file__).parents[2]
@@ -210,3 +212,16 @@ def test_a_stop_that_meets_the_signal_to_continue_stops_nobody_for_good() -> Non
 def stop_all_the_time(pid: int, until: int) -> None:
     while guard.now() < until:
         os.kill(pid, signal.SIGSTOP)
+
+
+@pytest.mark.skipif(not guard.LINUX, reason="there are no subreapers elsewhere")
+@pytest.mark.parametrize("before", [False, True])
+def test_a_pool_that_adopts_leaves_its_process_as_it_found_it(before: bool) -> None:
+    guard.prctl(guard.PR_SET_CHILD_SUBREAPER, int(before))
+    try:
+        pool = SlotPool(HANDLERS, 0, env={}, adopt=True)
+        assert is_subreaper()
+        pool.close()
+        assert is_subreaper() == before
+    finally:
+        guard.prctl(guard.PR_SET_CHILD_SUBREAPER, 0)

@@ -57,6 +57,25 @@ def test_runs_that_wait_in_a_child_can_be_stopped_at_once(make: Make, held: Held
     assert bench.ends(jobs[0].run_id) == []
 
 
+def test_runs_that_wait_in_a_child_or_in_line_can_be_taken_back_while_what_has_begun_goes_on(
+    make: Make, held: Held
+) -> None:
+    """Also where the word that it began is still on its way: nobody has listened to the child since."""
+    bench = make()
+    known_as_short(bench, "sometimes_hang", fifo="")
+    jobs = [bench.job("sometimes_hang", fifo=held.path), *(bench.job("sometimes_hang", fifo="") for _ in range(5))]
+    jobs += [bench.job("hang", fifo=held.path)]
+    bench.pool.start(jobs)
+    held.wait_until_held()
+    bench.pool.take_back([job.run_id for job in jobs], "too late")
+    ends = [bench.end(job.run_id) for job in jobs[1:]]
+    assert {(end.cause, end.begun) for end in ends} == {("too late", False)}
+    assert bench.began(jobs[0].run_id)
+    assert bench.ends(jobs[0].run_id) == []
+    bench.pool.stop([jobs[0].run_id], "drain")
+    assert (bench.end(jobs[0].run_id).cause, bench.end(jobs[0].run_id).begun) == ("drain", True)
+
+
 def test_waking_ends_a_wait(make: Make) -> None:
     bench = make()
     bench.run("noop")

@@ -113,6 +113,28 @@ def test_a_change_whose_reply_is_lost_is_repeated(queues: SqsQueues, server: Sqs
     assert queue.change_visibility([(receipt, 60_000)]) == [True]
 
 
+def test_what_may_have_been_given_back_is_not_given_back_again(queues: SqsQueues, server: SqsServer) -> None:
+    """It may be another's by now, and what an old receipt does to that is nowhere promised."""
+    queue = queues.tasks("default")
+    given(queue, "a")
+    receipt = take_one(queue).receipt
+    server.faults.add(Fault("lose_reply_change", times=1))
+    with pytest.raises(QueueUnavailable):
+        queue.change_visibility([(receipt, 0)])
+    assert server.requests.actions()["ChangeMessageVisibilityBatch"] == 1
+    assert take_one(queue).body == "a"
+
+
+def test_some_may_be_hidden_and_others_shown_at_once(queues: SqsQueues, server: SqsServer) -> None:
+    queue = queues.tasks("default")
+    given(queue, "a", "b", "c")
+    first, second, third = take(queue, 3)
+    changes = [(first.receipt, 0), (second.receipt, 60_000), (third.receipt, 0)]
+    assert queue.change_visibility(changes) == [True, True, True]
+    assert {each.body for each in take(queue, 2)} == {first.body, third.body}
+    assert server.requests.actions()["ChangeMessageVisibilityBatch"] == 2
+
+
 def test_hundreds_are_deleted_in_tens(queues: SqsQueues, server: SqsServer) -> None:
     queue = queues.tasks("default")
     given(queue, *(f"m{i}" for i in range(205)))

@@ -13,7 +13,7 @@ from leasehold.core.wire.signature import Signed, joined, key_id, taken_apart, t
 
 
 class Signer:
-    """Signs task messages: the orchestrator's side. One signature costs about 50 us."""
+    """Signs task messages: the orchestrator's side. One signature costs about 26 us of CPU (``bench.signing``)."""
 
     def __init__(self, secret: bytes) -> None:
         """``secret``: the 32 bytes of an Ed25519 private key (RFC 8032)."""
@@ -27,7 +27,7 @@ class Signer:
 
 
 class Verifier:
-    """Takes task messages that one of several keys has signed, and no others: the worker's side. About 120 us each."""
+    """Takes task messages that one of several keys has signed, and no others: the worker's side. About 80 us each."""
 
     def __init__(self, public_keys: Sequence[bytes]) -> None:
         """Raises ``BadSettings`` for bytes that are no public key."""

@@ -14,7 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Union, cast, get_args, get_origin, get_type_hints
 
 from leasehold.core.errors import BadApplication, BadArguments, BadResult
-from leasehold.core.redaction import Redaction
+from leasehold.core.redaction import HIDDEN, Redaction
+from leasehold.core.secret import Secret
 from leasehold.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -238,7 +239,8 @@ class Arguments:
             error.errors(include_url=False, include_context=False)[0] if isinstance(error, ValidationError) else None
         )
         why = str(error) if first is None else said(first["loc"], first["msg"])
-        seen = cast("dict[str, object]", UNSEEN.covered({name: value}))[name]
+        covered = cast("dict[str, object]", UNSEEN.covered({name: value}))[name]
+        seen = HIDDEN if is_secret(self._hints.get(name)) else covered
         return f"handler {self._name!r} cannot take {shown(seen)} for {name!r}: {why}"
 
     def _no_json(self, name: str, value: object) -> str:
@@ -246,6 +248,11 @@ class Arguments:
             f"handler {self._name!r} cannot take a {type(value).__name__} for {name!r}: JSON cannot hold it. "
             "Give the argument a type hint, or pass the address of a file"
         )
+
+
+def is_secret(hint: object) -> bool:
+    """Whether what is given here is meant for the handler alone, also where it is not what the hint says."""
+    return hint is Secret or any(map(is_secret, get_args(hint)))
 
 
 def said(place: Sequence[int | str], message: str) -> str:
@@ -354,8 +361,32 @@ def _dump_rich(name: str, value: object) -> str:
     from pydantic_core import PydanticSerializationError, to_jsonable_python  # noqa: PLC0415 - see the module
 
     try:
-        return json.dumps(to_jsonable_python(value, inf_nan_mode="constants"), allow_nan=False)
+        text = json.dumps(to_jsonable_python(value, inf_nan_mode="constants"), allow_nan=False)
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise BadResult(
             f"handler {name!r} returned what JSON cannot hold ({type(value).__name__}): {error}. {INSTEAD}"
         ) from error
+    if COVERED.decode() in text and _holds_secret(value):
+        raise BadResult(
+            f"handler {name!r} returned a secret of pydantic's, which writes asterisks for it: the value would be lost."
+            " A result is for everybody who may see the task: leave the secret out"
+        )
+    return text
+
+
+def _holds_secret(value: object) -> bool:
+    """Whether one of pydantic's secrets is anywhere in it. What merely looks covered is no secret."""
+    from pydantic import Secret, SecretBytes, SecretStr  # noqa: PLC0415 - see the module
+    from pydantic_core import SchemaSerializer, core_schema  # noqa: PLC0415 - see the module
+
+    plain: object = SchemaSerializer(core_schema.any_schema()).to_python(value)  # models and dataclasses as dicts
+    left = [plain]
+    while left:
+        each = left.pop()
+        if isinstance(each, (Secret, SecretBytes, SecretStr)):
+            return True
+        if isinstance(each, Mapping):
+            left.extend(cast("Mapping[object, object]", each).values())
+        elif isinstance(each, (list, tuple, set, frozenset)):
+            left.extend(cast("Sequence[object]", each))
+    return False

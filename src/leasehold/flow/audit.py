@@ -29,7 +29,8 @@ from leasehold.flow.auditing.verdict import (
     Verdict,
     said_of,
 )
-from leasehold.ports.inspection import Inspection, LineCount, Quarantined
+from leasehold.flow.auditing.verdict import tasks as count_of
+from leasehold.ports.inspection import Inspection, LineCount, Oddity, Quarantined
 from leasehold.ports.views import Views
 
 __all__ = [
@@ -48,7 +49,12 @@ __all__ = [
     "reason_of",
 ]
 
-CHECKS = (*ROW_SENTENCES, *TRAIL_SENTENCES, "counters", "rule", "overlap", "status")
+ODD_SENTENCES = {
+    "row": "the rows of {tasks} hold what nothing writes, and cannot be read",
+    "run": "runs of {tasks} hold what nothing writes, and cannot be read",
+    "stray": "the ledger holds trails or runs of {tasks} without a row",
+}
+CHECKS = (*ROW_SENTENCES, *TRAIL_SENTENCES, *ODD_SENTENCES, "counters", "rule", "overlap", "status")
 """The words for everything that may be without an explanation."""
 CHUNK = 2_000
 """Tasks looked at together."""
@@ -89,7 +95,7 @@ def audit(
     wrong = [each for each in suspects if each not in held]
     damaged, forged = reading.quarantined
     return Verdict(
-        tasks=sum(census.states.values()),
+        tasks=sum(census.states.values()) + reading.unreadable,
         states=dict(sorted(census.states.items())),
         standings=census.listed(),
         problems=[*wrong, *reading.problems, *overlaps.problems(), *levels.problems()],
@@ -117,6 +123,8 @@ class Reading(NamedTuple):
     problems: Sequence[Problem]
     refusals: Refusals
     quarantined: Quarantined
+    unreadable: int
+    """Tasks whose row cannot be read."""
 
 
 def read(views: Views, look: Callable[[], Look], terms: Terms, now: int | None) -> Reading:
@@ -134,8 +142,11 @@ def read(views: Views, look: Callable[[], Look], terms: Terms, now: int | None) 
                 if one.runs:
                     overlaps.take(one.task, one.runs, views)
         levels.reckon(census)
-        problems = [*trails.problems(), *lines_of(inspection), *counters_of(inspection)]
-        return Reading(census, trails, overlaps, levels, problems, refusals_of(inspection), inspection.quarantined())
+        odd = inspection.oddities()
+        problems = [*map(oddity, odd), *trails.problems(), *lines_of(inspection), *counters_of(inspection)]
+        refusals, quarantined = refusals_of(inspection), inspection.quarantined()
+        unreadable = sum(each.tasks for each in odd if each.check == "row")
+        return Reading(census, trails, overlaps, levels, problems, refusals, quarantined, unreadable)
 
 
 def settle(levels: Levels, views: Views, look: Callable[[], Look], pause: Callable[[float], object]) -> None:
@@ -164,6 +175,12 @@ def held_back(held: Sequence[Problem]) -> Iterator[str]:
     """What the sweeper leaves alone as long as reports wait that may say otherwise."""
     for each in held:
         yield f"{each.sentence.partition(':')[0]}: held back while recorders catch up on the reports that wait"
+
+
+def oddity(odd: Oddity) -> Problem:
+    """What cannot be read, or belongs to no task."""
+    told = ODD_SENTENCES[odd.check].format(tasks=count_of(odd.tasks))
+    return Problem(odd.check, odd.tasks, odd.example, f"{told}; the first: {odd.told}")
 
 
 def lines_of(inspection: Inspection) -> Iterator[Problem]:

@@ -69,6 +69,7 @@ class Intake:
             return 0
         visibility = self._leases.get(queue.name, FIRST_LEASE)
         began = self._clock.boot()  # before the request: the queue cannot have hidden anything earlier (R1)
+        wait = min(wait, visibility // 2)  # whatever comes must be ours for long enough to be held longer
         received = queue.receive(limit, wait=wait, visibility=visibility)
         welcome = self._triage(queue, received, held(began, visibility))
         if welcome:
@@ -117,16 +118,22 @@ class Intake:
         return got
 
     def _anchor(self, queue: Queue, welcome: Sequence[Held]) -> None:
-        """Set the visibility once for what was received under another lease, or after a long wait (R1)."""
+        """Set the visibility once for what was received under another lease, or after a long wait (R1).
+
+        Only for what is surely still ours when the reply is here: what an old receipt does to a message that another
+        has received since is nowhere promised. If this machine stood still for too long, the run just does not start.
+        """
         now = self._clock.boot()  # before the request, as for a receive
         wanting = [(each, min(each.message.lease, queue.traits.max_visibility)) for each in welcome]
         wanting = [(each, lease) for each, lease in wanting if wants_anchor(each.hold, lease, now)]
         if not wanting:
             return
         self._leases[queue.name] = wanting[-1][1]
-        confirmed = hidden(queue, [(each.delivery.receipt, lease) for each, lease in wanting])
-        for (each, lease), sure in zip(wanting, confirmed, strict=True):
-            each.hold = anchored(each.hold, lease, now, confirmed=sure)
+        ours = [(each, lease) for each, lease in wanting if now < each.hold.surely]
+        confirmed = hidden(queue, [(each.delivery.receipt, lease) for each, lease in ours])
+        replied = self._clock.boot()
+        for (each, lease), sure in zip(ours, confirmed, strict=True):
+            each.hold = anchored(each.hold, lease, now, confirmed=sure and replied < each.hold.surely)
 
 
 def hidden(queue: Queue, changes: Sequence[tuple[str, int]]) -> Sequence[bool]:

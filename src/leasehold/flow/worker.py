@@ -362,18 +362,20 @@ class Worker:
             self._slots.stop(fresh, cause)
 
     def _give_back_waiting(self) -> None:
-        """Whatever waits behind a run that turned out to be long goes to another worker (R2)."""
+        """Whatever waits behind a run that turned out to be long goes to another worker (R2).
+
+        Never what has begun, even if its word is still on its way: it was late, and stopping it would be later.
+        """
         for held, why in self._lobby.overdue():
             self._turn_away(held, why)
         now = self._clock.boot()
-        self._stop(
-            [
-                run_id
-                for run_id, held in self._running.items()
-                if held.began is None and now - held.arrived > 2 * held.hold.patience()
-            ],
-            TOO_LATE,
-        )
+        late = [
+            run_id
+            for run_id, held in self._running.items()
+            if held.began is None and now - held.arrived > 2 * held.hold.patience()
+        ]
+        if late:
+            self._slots.take_back(late, TOO_LATE)
 
     def _make_room(self) -> None:
         """Say how much may be received: for free slots, and ahead only in bites worth a request."""

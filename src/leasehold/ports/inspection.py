@@ -56,6 +56,18 @@ class Miscount(NamedTuple):
     gap: int
 
 
+class Oddity(NamedTuple):
+    """What is in the ledger and was written by nothing that Leasehold does. ``check`` is a stable word."""
+
+    check: str
+    """``row``: no task can be read from its row; ``run``: nor a run; ``stray``: a trail or a run without a task."""
+    tasks: int
+    example: str
+    """A task id; empty where none is known."""
+    told: str
+    """What is odd about the first."""
+
+
 class Quarantined(NamedTuple):
     """Messages in quarantine."""
 
@@ -73,7 +85,11 @@ class Inspection(Protocol):
         ...
 
     def chunks(self, size: int) -> Iterator[Sequence[Inspected]]:
-        """Every task, in the order of submits, ``size`` at a time at most."""
+        """Every task that can be read, in the order of submits, ``size`` at a time at most."""
+        ...
+
+    def oddities(self) -> Sequence[Oddity]:
+        """What was left out of the chunks read so far, and what belongs to none of their tasks."""
         ...
 
     def lines(self) -> Iterator[LineCount]:

@@ -147,6 +147,10 @@ class Slots(Protocol):
         """Tell these runs (``None``: every running handler) that they should end soon (``current().interrupted``)."""
         ...
 
+    def take_back(self, run_ids: Sequence[str], cause: str) -> None:
+        """Those of these runs that have not begun never do, and yield ``Stopped``; what has begun goes on."""
+        ...
+
     def stop(self, run_ids: Sequence[str], cause: str) -> None:
         """End these runs (TERM, grace, KILL); each yields its event when it is seen dead. Waiting ones never begin."""
         ...

@@ -223,6 +223,15 @@ class SlotsSuite:
         end = driver.end(run_id)
         assert (end.cause, end.begun) == ("cancelled", True)
 
+    def test_a_run_that_has_begun_is_not_taken_back(self, driver: Driver) -> None:
+        """It goes on."""
+        run_id = driver.start("until_interrupted")
+        driver.wait(lambda event: event.run_id == run_id and isinstance(event, Told))
+        driver.slots.take_back([run_id, "another"], "too late")
+        driver.slots.interrupt("drain")
+        end = driver.end(run_id)
+        assert (end.cause, end.begun) == ("drain", True)
+
     def test_a_wait_can_be_ended_from_another_thread(self, driver: Driver) -> None:
         """``events`` returns, with nothing."""
         driver.run("noop")

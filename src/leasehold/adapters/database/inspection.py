@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from leasehold.adapters.database.connection import Database, Row, Sql, Transaction
+from leasehold.adapters.database.oddities import Oddities, odd_run, odd_task
 from leasehold.adapters.database.rows import task_of
 from leasehold.adapters.database.tally import HAPPENED
 from leasehold.core.reports import FORGED
-from leasehold.ports.inspection import NO_TRAIL, Inspected, LineCount, Miscount, Quarantined, Trail
+from leasehold.ports.inspection import NO_TRAIL, Inspected, LineCount, Miscount, Oddity, Quarantined, Trail
 from leasehold.ports.views import RunView
 
 NOT_ASKED = (None, None, None, None, None, 0)
 """How far a run was, why it failed, and its log."""
+LAST = 2**63 - 1
+"""No task has a higher number."""
 CHUNK = 2_000
 """Tasks whose trails are summed up at once, at most: a few MB."""
 
@@ -27,15 +31,22 @@ class DatabaseInspection:
         self._sql = sql
         self._lines: dict[tuple[str, str, str], tuple[int, int]] = {}
         """(kind, before, after) -> (lines, number of a task): gathered chunk by chunk; there are as many as rules."""
+        self._odd = Oddities()
 
     def chunks(self, size: int = CHUNK) -> Iterator[Sequence[Inspected]]:
         """Every task, in the order of submits."""
         self._lines.clear()
+        self._odd = Oddities()
         above = 0
         while rows := self._tx.rows(self._sql["chunk"], {"above": above, "limit": size}):
             span = {"above": above, "up_to": rows[-1][0]}
             yield self._chunk(rows, span)
             above = rows[-1][0]
+        self._chunk([], {"above": above, "up_to": LAST})  # what belongs to no row
+
+    def oddities(self) -> Sequence[Oddity]:
+        """What was left out of the chunks read so far, and what belongs to none of their tasks."""
+        return self._odd.listed()
 
     def _chunk(self, rows: Sequence[Row], span: Mapping[str, object]) -> list[Inspected]:
         for kind, before, after, lines, number in self._tx.rows(self._sql["lines"], span):
@@ -44,12 +55,24 @@ class DatabaseInspection:
         trails = {number: Trail(*told) for number, *told in self._tx.rows(self._sql["trails"], span)}
         counted = {number: told for number, *told in self._tx.rows(self._sql["runs"], span)}
         runs = self._runs([number for number, (count, _) in counted.items() if count > 1], rows)
+        self._note_strays({*trails, *counted} - {row[0] for row in rows})
         return [
             Inspected(
                 task_of(tuple(row)), trails.get(number, NO_TRAIL), counted.get(number, (0, 0))[1], runs.get(number, ())
             )
             for number, *row in rows
+            if self._is_sound(row)
         ]
+
+    def _is_sound(self, row: Sequence[Any]) -> bool:
+        told = odd_task(row)
+        if told:
+            self._odd.add("row", str(row[0]), told)
+        return not told
+
+    def _note_strays(self, numbers: set[int]) -> None:
+        for number in sorted(numbers):
+            self._odd.add("stray", "", f"task number {number}")
 
     def _runs(self, numbers: Sequence[int], rows: Sequence[Row]) -> dict[int, list[RunView]]:
         found: dict[int, list[RunView]] = {}
@@ -57,13 +80,17 @@ class DatabaseInspection:
             ids = {row[0]: row[1] for row in rows}
             given = {"numbers": self._tx.array([str(number) for number in numbers])}
             for number, *run in self._tx.rows(self._sql["runs of"], given):
+                told = odd_run(run)
+                if told:
+                    self._odd.add("run", ids.get(number, ""), told)
+                    continue
                 view = RunView._make((ids.get(number, ""), *run, *NOT_ASKED))
                 found.setdefault(number, []).append(view)
         return found
 
     def lines(self) -> Iterator[LineCount]:
         """The lines of all trails of the chunks read so far, by what they do."""
-        for (kind, before, after), (lines, number) in sorted(self._lines.items()):
+        for (kind, before, after), (lines, number) in sorted(self._lines.items(), key=repr):
             ids = self._tx.rows(self._sql["id of"], {"number": number})
             yield LineCount(kind, before, after, lines, ids[0][0] if ids else "")
 

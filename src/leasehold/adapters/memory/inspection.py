@@ -11,7 +11,7 @@ from leasehold.adapters.memory.book import Book, Cell, Row, cell_of
 from leasehold.adapters.memory.views import run_views
 from leasehold.core.reports import FORGED
 from leasehold.core.transitions import state_name
-from leasehold.ports.inspection import NO_TRAIL, Inspected, LineCount, Miscount, Quarantined, Trail
+from leasehold.ports.inspection import NO_TRAIL, Inspected, LineCount, Miscount, Oddity, Quarantined, Trail
 
 
 class MemoryInspection:
@@ -26,6 +26,10 @@ class MemoryInspection:
         rows = list(self._book.rows.values())
         for start in range(0, len(rows), size):
             yield [inspected(row) for row in rows[start : start + size]]
+
+    def oddities(self) -> Sequence[Oddity]:
+        """None: a trail lies in its row, and a row holds what was put there."""
+        return ()
 
     def lines(self) -> Iterator[LineCount]:
         """The lines of all trails, by what they do."""

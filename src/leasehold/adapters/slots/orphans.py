@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from contextlib import suppress
@@ -11,6 +12,8 @@ from leasehold.adapters.slots import guard
 
 MARK = "_LEASEHOLD_SLOT"
 """Variable by which the processes of a slot are found again when its guard is gone."""
+
+PR_GET_CHILD_SUBREAPER = 37
 
 
 class Orphans:
@@ -25,8 +28,15 @@ class Orphans:
         self._adopt = adopt and guard.LINUX
         self.guards: set[int] = set()
         """Process ids of those that live."""
-        if self._adopt:
+        self._became = self._adopt and not is_subreaper()
+        if self._became:
             guard.prctl(guard.PR_SET_CHILD_SUBREAPER, 1)
+
+    def release(self) -> None:
+        """Nothing is left to adopt: from here on, orphans go where they went before."""
+        if self._became:
+            guard.prctl(guard.PR_SET_CHILD_SUBREAPER, 0)
+            self._became = False
 
     def kill(self, mark: str) -> None:
         """Kill what a dead guard left behind, until there is none of it."""
@@ -43,6 +53,15 @@ class Orphans:
             return []
         strangers = [pid for pid in guard.children(os.getpid()) if pid not in self.guards]
         return [pid for pid in strangers if is_of_another_session(pid)]
+
+
+def is_subreaper() -> bool:
+    """Whether orphans below this process become its children (Linux; never elsewhere)."""
+    if not guard.LINUX:
+        return False
+    told = ctypes.c_int()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(told), 0, 0, 0)
+    return told.value != 0
 
 
 def marked(mark: str) -> list[int]:

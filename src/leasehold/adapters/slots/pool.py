@@ -144,18 +144,28 @@ class SlotPool:
         for slot in self._slots:
             slot.interrupt(reason, run_ids)
 
+    def take_back(self, run_ids: Sequence[str], cause: str) -> None:
+        """Those of these runs that have not begun never do; what has begun goes on."""
+        self._turn_away(run_ids, cause)
+        for slot in self._slots:
+            slot.take_back(run_ids, cause)
+            self._events += slot.events()
+
     def stop(self, run_ids: Sequence[str], cause: str) -> None:
         """End these runs; each yields its event when it is seen dead. Waiting ones never begin."""
-        self._take_back()
-        wanted = frozenset(run_ids)
-        now = boot()
+        self._turn_away(run_ids, cause)
+        for slot in self._slots:
+            slot.stop(run_ids, cause)
+            self._events += slot.events()
+
+    def _turn_away(self, run_ids: Sequence[str], cause: str) -> None:
+        """Those that no slot has yet."""
+        self._retrieve()
+        wanted, now = frozenset(run_ids), boot()
         waiting = [job for job in self._line if job.run_id in wanted]
         for job in waiting:
             self._line.remove(job)
         self._events += [Stopped(job.run_id, now, cause, begun=False) for job in waiting]
-        for slot in self._slots:
-            slot.stop(run_ids, cause)
-            self._events += slot.events()
 
     def close(self) -> None:
         """Kill everything, return when nothing is left alive."""
@@ -164,6 +174,7 @@ class SlotPool:
         for slot in self._slots:
             slot.close()
         self._slots.clear()
+        self._shared.launch.orphans.release()
         for end in (self._woken, self._wake):
             os.close(end)
 
@@ -262,7 +273,7 @@ class SlotPool:
             return
 
     # ------------ the line
-    def _take_back(self) -> None:
+    def _retrieve(self) -> None:
         """What slots have given back goes before everything that waits."""
         if self._returned:
             self._line.extendleft(reversed(self._returned))
@@ -270,7 +281,7 @@ class SlotPool:
 
     def _feed(self) -> None:
         """Hand out the line, in its order."""
-        self._take_back()
+        self._retrieve()
         while self._line:
             job = self._line[0]
             kind = (self._kinds or {}).get(job.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from leasehold.adapters.slots.boot import boot
@@ -135,11 +135,26 @@ class Slot:
         First no further one may begin, then what the child has said up to now is read: a job that has not said there
         that it begins will find itself revoked.
         """
+        self._turn_away(())
+
+    def take_back(self, run_ids: Iterable[str], cause: str) -> None:
+        """Take back every job that has not begun; for these, that is their end."""
+        if wanted := self._here(run_ids):
+            self._turn_away(wanted, cause)
+            self._set_leash()
+
+    def _turn_away(self, wanted: Sequence[int], cause: str | None = None) -> None:
         self.process.revoke(self.runs.last)
         self._hear()
         now = boot()
         for seq in self.runs.unbegun():
+            if seq in wanted:
+                self.runs.entries[seq].stop = cause
             self.runs.turn_away(seq, now)
+
+    def _here(self, run_ids: Iterable[str]) -> list[int]:
+        """The numbers of those of these runs that are here."""
+        return [seq for run_id in run_ids if (seq := self.runs.find(run_id)) is not None]
 
     def answer(self, run_id: str, answer: Answer) -> None:
         """Pass an answer on, if the run is here."""
@@ -151,7 +166,7 @@ class Slot:
         """Tell those of these runs that are here, or all that are, that they should end soon."""
         if run_ids is None:
             self.process.send([(INTERRUPT, reason, self.runs.last)])
-        elif found := [seq for run_id in run_ids if (seq := self.runs.find(run_id)) is not None]:
+        elif found := self._here(run_ids):
             self.process.send([(INTERRUPT_ONE, reason, seq) for seq in found])
 
     def leave(self) -> None:
@@ -162,7 +177,7 @@ class Slot:
 
     def stop(self, run_ids: Iterable[str], cause: str) -> None:
         """End those of these runs that are here."""
-        wanted = [seq for run_id in run_ids if (seq := self.runs.find(run_id)) is not None]
+        wanted = self._here(run_ids)
         if not wanted:
             return
         for seq in wanted:
@@ -319,10 +334,14 @@ class Slot:
 
     # ------------ its end
     def death(self) -> list[SlotEvent] | None:
-        """``None`` while anything of it is alive; then what its death means for its runs. It is buried with that."""
+        """``None`` while anything of it is alive; then what its death means for its runs. It is buried with that.
+
+        A child whose guard was killed dies a moment after it: in that moment it may begin nothing that we take back.
+        """
         death = self.process.death()
         if death is None:
             return None
+        self.process.revoke(self.runs.last)
         self._hear()
         while piece := self.process.read_raw():
             self.runs.print_raw(piece)

@@ -166,22 +166,26 @@ class SqsQueue:
 
     def delete(self, receipts: Sequence[str]) -> list[bool]:
         """Delete by receipt; whether each delete was confirmed."""
-        return self._confirmed(
-            len(receipts), lambda positions: self._delete({p: receipts[p] for p in positions}), range(len(receipts))
+        batches = tens(range(len(receipts)))
+        settled = self._exchange(
+            batches, lambda positions: self._delete({p: receipts[p] for p in positions}), repeatable=True
         )
+        return confirmed(len(receipts), settled)
 
     def change_visibility(self, changes: Sequence[tuple[str, int]]) -> list[bool]:
-        """(receipt, ms from now): hide longer, or give back at once with 0. Whether each change was confirmed."""
-        possible = [p for p, (_, ms) in enumerate(changes) if 0 <= ms <= LONGEST_HIDING]
-        return self._confirmed(
-            len(changes), lambda positions: self._change({p: changes[p] for p in positions}), possible
-        )
+        """(receipt, ms from now): hide longer, or give back at once with 0. Whether each change was confirmed.
 
-    def _confirmed(self, count: int, ask: Callable[[Sequence[int]], Reply], possible: Sequence[int]) -> list[bool]:
-        settled = self._exchange(tens(possible), ask, repeatable=True)
-        if settled.failure is not None and not settled.done:
-            raise settled.failure
-        return [position in settled.done for position in range(count)]
+        What may have been given back is not given back again: it may be another's by now, whose lease an old receipt
+        might end. SQS promises nothing about old receipts on standard queues.
+        """
+        hide = [p for p, (_, ms) in enumerate(changes) if 0 < ms <= LONGEST_HIDING]
+        show = [p for p, (_, ms) in enumerate(changes) if ms == 0]
+
+        def ask(positions: Sequence[int]) -> Reply:
+            return self._change({p: changes[p] for p in positions})
+
+        hidden = self._exchange(tens(hide), ask, repeatable=True)
+        return confirmed(len(changes), hidden, self._exchange(tens(show), ask, repeatable=False))
 
     def _delete(self, receipts: Mapping[int, str]) -> Reply:
         reply = self._ask(
@@ -252,6 +256,15 @@ class SqsQueue:
             whole.done.update(part.done)
             whole.faults.update(part.faults)
         return whole._replace(failure=trouble[0] if trouble else None)
+
+
+def confirmed(count: int, *parts: Settled) -> list[bool]:
+    """Which of so many positions are done. Raises what went wrong where none is."""
+    done = {position for part in parts for position in part.done}
+    failure = next((part.failure for part in parts if part.failure is not None), None)
+    if failure is not None and not done:
+        raise failure
+    return [position in done for position in range(count)]
 
 
 def in_seconds(ms: int) -> int:

@@ -104,6 +104,7 @@ SENTENCES = {
     "overdue message": f"{{tasks}} wait for a message that was void over {say_duration(PATIENCE)} ago: "
     "is an orchestrator running?",
     "budget": "{tasks} go on although their attempts or losses are spent",
+    "negative": "{tasks} hold a count below zero",
     "end": "{tasks} have an outcome but no instant of it, or an instant without an outcome",
 }
 
@@ -116,6 +117,8 @@ def flaws(task: Task, now: int) -> Iterator[str]:
         yield "end"
     if not task.terminal and (task.attempts >= task.policy.attempts or task.losses >= task.policy.losses):
         yield "budget"
+    if min(task.version, task.n, task.r, task.seen, task.attempts, task.losses) < 0:
+        yield "negative"
     at = alarm(task)
     if at is not None and at < now - PATIENCE and not task.terminal:
         yield _overdue(task)

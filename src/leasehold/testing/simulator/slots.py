@@ -127,12 +127,16 @@ class WorldSlots:
             if (run_ids is None or run_id in run_ids) and self._chance.random() < 0.5:
                 self._hear(running, reason)
 
+    def take_back(self, run_ids: Sequence[str], cause: str) -> None:
+        """What waits never begins."""
+        for job in [job for job in self._line if job.run_id in run_ids]:
+            self._line.remove(job)
+            self._events.append(Stopped(job.run_id, self._clock.boot(), cause, begun=False))
+
     def stop(self, run_ids: Sequence[str], cause: str) -> None:
         """End these runs; waiting ones never begin."""
         now = self._clock.boot()
-        for job in [job for job in self._line if job.run_id in run_ids]:
-            self._line.remove(job)
-            self._events.append(Stopped(job.run_id, now, cause, begun=False))
+        self.take_back(run_ids, cause)
         for run_id in run_ids:
             running = self.running.get(run_id)
             if running is not None:

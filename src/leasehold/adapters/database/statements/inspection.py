@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from leasehold.adapters.database.elements import each_number, total
+from leasehold.adapters.database.oddities import RUN_COLUMNS
 from leasehold.adapters.database.rows import TASK_COLUMNS
 from leasehold.adapters.database.schema import (
     CELL,
@@ -37,7 +38,6 @@ from leasehold.adapters.database.tally import HAPPENED
 
 LIMIT = bindparam("limit", type_=Integer)
 ABOVE, UP_TO = bindparam("above", type_=BigInteger), bindparam("up_to", type_=BigInteger)
-RUN = ("n", "r", "run_id", "worker", "started_at", "lease_until", "ended_at", "outcome", "lost_at")
 
 
 def in_range(column: Column[int]) -> ColumnElement[bool]:
@@ -116,7 +116,7 @@ STATEMENTS: Mapping[str, Executable] = {
     "runs": select(runs.c.task, func.count(), how_many(runs.c.outcome == "completed"))
     .where(in_range(runs.c.task))
     .group_by(runs.c.task),
-    "runs of": select(runs.c.task, *(runs.c[name] for name in RUN))
+    "runs of": select(runs.c.task, *(runs.c[name] for name in RUN_COLUMNS))
     .where(runs.c.task.in_(each_number("numbers")))
     .order_by(runs.c.task, runs.c.n, runs.c.r, runs.c.started_at, runs.c.run_id),
     "id of": select(tasks.c.id).where(tasks.c.number == bindparam("number", type_=BigInteger)),
