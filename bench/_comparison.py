@@ -23,6 +23,7 @@ def tables(rows: Sequence[Row]) -> str:
         systems.setdefault(row["name"], []).append(row)
     shown = [
         table("No-op tasks", {name: noop(rounds) for name, rounds in systems.items()}),
+        table("No-op tasks that all wait already", {name: waiting(rounds) for name, rounds in systems.items()}),
         table("50 ms of CPU a task", {name: burn(rounds) for name, rounds in systems.items()}),
         table("Pick-up at 20 tasks/s", {name: pickup(rounds) for name, rounds in systems.items()}),
         table("Idle", {name: idling(rounds) for name, rounds in systems.items()}),
@@ -74,6 +75,17 @@ def noop(rounds: Sequence[Row]) -> dict[str, str]:
     }
 
 
+def waiting(rounds: Sequence[Row]) -> dict[str, str]:
+    """What the workers do when submits hold nothing up."""
+    found = [row["backlog"] for row in rounds if "backlog" in row]
+    if not found:
+        return {}
+    return {
+        "tasks/s": spread(found, lambda run: run["rate"], 0),
+        "requests per task, submit included": "; ".join(asked(found, "{}/task", 3, EXACT)),
+    }
+
+
 def burn(rounds: Sequence[Row]) -> dict[str, str]:
     """How much of the cores was spent in the handlers, and what was spent besides."""
     found = [row["burn"] for row in rounds if "burn" in row]
@@ -83,7 +95,6 @@ def burn(rounds: Sequence[Row]) -> dict[str, str]:
         "tasks/s": spread(found, lambda run: run["rate"], 1),
         "of the cores in the handler": spread(found, lambda run: run["rate"] * 0.05 / CORES * 100, 1, " %"),
         "CPU s per 1,000 besides": spread(found, lambda run: own(run) + serving(run) - 50, 2),
-        "requests per task": "; ".join(asked(found, "{}/task", 2, EXACT)),
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -192,6 +193,12 @@ class Driver:
             **{name: cpu_seconds(pid) for name, pid in self.at.pids.items()},
         }
 
+    def signal(self, number: signal.Signals) -> None:
+        """To the workers and whoever helps them, with all their children."""
+        for root in (*self.workers, *self.others.values()):
+            for pid in tree(root):
+                os.kill(pid, number)
+
     def memory(self) -> dict[str, float]:
         """MiB: the workers' whole trees, and each other process, shared pages divided among those who share them."""
         trees = {"workers": self.workers, **{name: [pid] for name, pid in self.others.items()}}
@@ -257,6 +264,24 @@ def throughput(driver: Driver, kind: str, tasks: int) -> dict[str, float]:
         **{f"cpu {name}": (used[name] - before[name]) * 1_000 / tasks for name in used},
         **{f"{name}/task": count / tasks for name, count in requests.items()},
     }
+
+
+def backlog(driver: Driver, tasks: int) -> dict[str, float]:
+    """As ``throughput`` of no-op tasks that all wait already when the workers set out.
+
+    Where submits are slower than work, only a backlog shows what the workers can do, and how few requests they need.
+    """
+    driver.signal(signal.SIGSTOP)
+    asked = driver.at.asked()
+    try:
+        driver.order("submit", kind="noop", count=tasks)
+    finally:
+        driver.signal(signal.SIGCONT)
+    began = time.clock_gettime(time.CLOCK_BOOTTIME)
+    seconds = driver.wait() - began
+    time.sleep(TRAIL)
+    requests = driver.at.asked() - asked
+    return {"tasks": tasks, "rate": tasks / seconds, **{f"{name}/task": n / tasks for name, n in requests.items()}}
 
 
 def latency(driver: Driver, tasks: int, per_second: float) -> list[float]:

@@ -1,11 +1,12 @@
 """The same work for Leasehold and its alternatives, each in its own environment, in turn, round after round.
 
-``python -m bench.compare [PATTERN] [--tasks 5000] [--rounds 3] [--burns 200] [--stamps 100] [--idle 0] [--out FILE]``:
-``PATTERN`` chooses by name (``--list`` shows them). Every round starts each system afresh on fresh servers, warms it
-up, submits no-op tasks and waits until all are done, submits single tasks at 20 a second for the pick-up latency, and
-runs tasks of 50 ms of CPU. Who does not finish with every task done is shown as failed. A figure of 0 leaves its step
-out. Needs Linux, the peers' packages (made ready by itself, see ``bench/_lineup.py``), PostgreSQL's binaries, and
-Debian's redis-server for those on Redis.
+``python -m bench.compare [PATTERN] [--tasks 5000] [--backlog 2000] [--burns 200] [--stamps 100] [--idle 0] [--rounds 3]
+[--out FILE]``: ``PATTERN`` chooses by name (``--list`` shows them). Every round starts each system afresh on fresh
+servers and warms it up. It submits no-op tasks and waits until all are done, does so again with tasks that all wait
+before the workers set out, submits single tasks at 20 a second for the pick-up latency, and runs tasks of 50 ms of CPU.
+Who does not finish with every task done is shown as failed. A figure of 0 leaves its step out. Needs Linux, the peers'
+packages (installed by itself, see ``bench/_lineup.py``), PostgreSQL's binaries, and Debian's redis-server for those on
+Redis.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench._comparison import settings, tables
-from bench._contest import Failed, contest, idle, latency, ready, throughput
+from bench._contest import Failed, backlog, contest, idle, latency, ready, throughput
 from bench._lineup import PEERS, Contestant, chosen, lineup, machine
 
 PER_SECOND = 20
@@ -34,6 +35,8 @@ def one_round(contestant: Contestant, given: argparse.Namespace) -> dict[str, An
         if given.tasks:
             figures["noop"] = throughput(driver, "noop", int(given.tasks * contestant.share))
             figures["memory"] = driver.memory()
+        if given.backlog:
+            figures["backlog"] = backlog(driver, int(given.backlog * contestant.share))
         if given.stamps:
             figures["latency"] = latency(driver, given.stamps, PER_SECOND)
         if given.burns:
@@ -59,6 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("pattern", nargs="?", default="")
     parser.add_argument("--list", action="store_true", help="show who takes part, and with which settings")
     parser.add_argument("--tasks", type=int, default=5_000, help="no-op tasks a round")
+    parser.add_argument("--backlog", type=int, default=2_000, help="no-op tasks a round that all wait already")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--burns", type=int, default=200, help="tasks of 50 ms of CPU a round")
     parser.add_argument("--stamps", type=int, default=100, help="tasks at 20 a second a round")
