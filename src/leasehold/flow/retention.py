@@ -35,6 +35,7 @@ class Terms(NamedTuple):
     archive: bool = False
     trails: int | None = None
     """How long (ms) the audit trail is kept after a task's end; ``None``: it goes with its task."""
+    statuses: Sequence[Status] = ENDED
 
 
 class Done(NamedTuple):
@@ -63,6 +64,8 @@ class Pruner:
         self._due = 0
         self.pause = 0
         """ms to rest before the next step."""
+        self.rest = SHORTEST
+        """ms that the last batch took, in bounds: who goes on by himself rests as long."""
 
     def step(self) -> int:
         """One batch, if it is time for one; it takes ``pause`` ms of rest afterwards, so the answer is always 0."""
@@ -82,10 +85,13 @@ class Pruner:
         """Everything that may go now, batch by batch."""
         yield from self._clear()
         yield from self._trails()
-        for status in ENDED:
+        for status in self._terms.statuses:
             if self._terms.keep.of(status) is not None:
                 for batch in self._old(status):
-                    yield self._forget(batch)
+                    began = self._clock.boot()
+                    done = self._forget(batch)
+                    self.rest = min(LONGEST, max(SHORTEST, self._clock.boot() - began))
+                    yield done
                     yield from self._clear()
 
     def count(self, status: Status, ceiling: int) -> int:

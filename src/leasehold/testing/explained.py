@@ -8,17 +8,16 @@ sum(each.pages for each in seen)
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import TupleRow
 
 from leasehold.adapters.database.connection import Row
 from leasehold.adapters.database.postgres import PostgresDatabase
-from leasehold.adapters.database.postgres_transaction import NOW, PostgresTransaction
+from leasehold.adapters.database.postgres_transaction import PostgresTransaction, cursor_on
 
 EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, SUMMARY OFF, FORMAT JSON) "
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
@@ -78,46 +77,50 @@ class ExplainedDatabase(PostgresDatabase):
             self._seen = None
 
     def _begin(self, connection: psycopg.Connection[TupleRow], begin: str) -> PostgresTransaction:
-        if self._seen is None:
-            return super()._begin(connection, begin)
-        connection.execute(begin.encode(), prepare=False)
-        ((now,),) = connection.execute(NOW.encode(), prepare=False).fetchall()
-        return PostgresTransaction(Explaining.on(connection, self._seen), now if self._clock is None else self.now())
+        tx = super()._begin(connection, begin)
+        return tx if self._seen is None else ExplainedTransaction(cursor_on(connection), tx.now, self._seen)
 
 
-class Explaining(psycopg.RawCursor[Row]):
+class ExplainedTransaction(PostgresTransaction):
+    """A transaction that adds what each of its statements reads to ``seen``."""
+
+    __slots__ = ()
+
+    def __init__(self, cursor: psycopg.RawCursor[Row], now: int, seen: list[Explained]) -> None:
+        super().__init__(cursor, now)
+        self._cursor = Explaining(cursor, seen)
+
+
+class Explaining:
     """A cursor that notes what each statement reads before it carries it out."""
 
-    seen: list[Explained]
+    def __init__(self, cursor: psycopg.RawCursor[Row], seen: list[Explained]) -> None:
+        self._raw = cursor
+        self._seen = seen
 
-    @classmethod
-    def on(cls, connection: psycopg.Connection[Any], seen: list[Explained]) -> Self:
-        """A cursor that adds to ``seen``."""
-        cursor = cls(connection)
-        cursor.seen = seen
-        return cursor
+    @property
+    def rowcount(self) -> int:
+        """Rows changed by the last statement."""
+        return self._raw.rowcount
 
-    def execute(
-        self,
-        query: QueryNoTemplate,
-        params: Params | None = None,
-        *,
-        prepare: bool | None = None,
-        binary: bool | None = None,
-    ) -> Self:
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> object:
         """Explain it, undo it, carry it out."""
-        text = query if isinstance(query, str) else query.decode() if isinstance(query, bytes) else ""
-        if text.startswith(EXPLAINED):
-            self.seen.append(self._explained(text, params))
-        return super().execute(query, params, prepare=prepare, binary=binary)
+        if sql.startswith(EXPLAINED):
+            self._raw.execute(b"SAVEPOINT explained", prepare=False)
+            self._raw.execute(f"{EXPLAIN}{sql}".encode(), parameters, prepare=False)
+            ((found,),) = self._raw.fetchall()
+            self._raw.execute(b"ROLLBACK TO SAVEPOINT explained", prepare=False)
+            plan = found[0]["Plan"]
+            self._seen.append(Explained(sql, sum(plan[name] for name in PAGES), step_of(plan)))
+        return self._raw.execute(sql.encode(), parameters)
 
-    def _explained(self, text: str, params: Params | None) -> Explained:
-        super().execute(b"SAVEPOINT explained", prepare=False)
-        super().execute((EXPLAIN + text).encode(), params, prepare=False)
-        ((found,),) = self.fetchall()
-        super().execute(b"ROLLBACK TO SAVEPOINT explained", prepare=False)
-        plan = found[0]["Plan"]
-        return Explained(text, sum(plan[name] for name in PAGES), step_of(plan))
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> object:
+        """Run one statement for each row of values; not explained."""
+        return self._raw.executemany(sql.encode(), parameters)
+
+    def fetchall(self) -> list[Any]:
+        """All rows of the last statement."""
+        return self._raw.fetchall()
 
 
 def step_of(node: dict[str, Any]) -> Step:
