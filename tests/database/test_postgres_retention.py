@@ -51,7 +51,7 @@ def test_a_pruner_that_is_killed_anywhere_loses_nothing_and_leaves_nothing(
 ) -> None:
     """At every word to the ledger or the store; the next round finishes what it began."""
     moves, store = Moves(bench), FolderStore(tmp_path / "store")
-    waiting = {*moves.given()}
+    waiting, kills = {*moves.given()}, list[int]()
     bench.let_pass(400 * DAY)
     bench.clock.jump(-300 * DAY)
 
@@ -71,6 +71,7 @@ def test_a_pruner_that_is_killed_anywhere_loses_nothing_and_leaves_nothing(
             if killed == 0:
                 break
             assert killed == -9
+            kills.append(fuse)
         assert fuse > 30
     assert audit(moves.views, now=bench.clock.now()).problems == []
 

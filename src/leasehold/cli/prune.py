@@ -95,7 +95,7 @@ def number(count: int) -> str:
 
 def carried_out(pruner: Pruner, tools: Tools, *, quiet: bool) -> dict[str, int]:
     """One whole round, with as much rest as work; what it came to."""
-    done = dict.fromkeys(("forgotten", "archived", "leftovers"), 0)
+    done: dict[str, int] = {"forgotten": 0, "archived": 0, "leftovers": 0}
     for batch in pruner.round():
         add(done, batch)
         if not quiet and batch.forgotten:

@@ -23,7 +23,10 @@ KEEP = Keep(completed=DAY, failed=DAY)
 class RetentionBench(LedgerBench, Protocol):
     """A ledger with the part that forgets."""
 
-    retention: Retention
+    @property
+    def retention(self) -> Retention:
+        """The part that forgets."""
+        ...
 
 
 def aged(bench: RetentionBench) -> list[Task]:

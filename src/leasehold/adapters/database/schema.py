@@ -151,7 +151,7 @@ def index(name: str, *columns: ColumnElement[Any], where: ColumnElement[bool] | 
 index("tasks_by_state", tasks.c.state, tasks.c.number)
 index("tasks_by_name", tasks.c.name, tasks.c.queue, tasks.c.number)
 index("tasks_by_batch", tasks.c.batch, tasks.c.number, where=tasks.c.batch.is_not(None))
-index("tasks_by_trouble", tasks.c.batch, tasks.c.state, tasks.c.number, where=in_trouble)
+index("tasks_by_trouble", tasks.c.state, tasks.c.batch, tasks.c.number, where=in_trouble)
 index("tasks_by_group", tasks.c.error_group, tasks.c.state, tasks.c.number, where=tasks.c.error_group.is_not(None))
 index("tasks_by_silence", tasks.c.name, tasks.c.number, where=failed_in_silence)
 # What the roles take.
@@ -263,10 +263,10 @@ error_groups = table(
 
 counters = table(
     "counters",
-    *(Column(name, TEXT, primary_key=True) for name in CELL),
+    *(some(name, TEXT) for name in CELL),
     some("tasks", BigInteger),
+    PrimaryKeyConstraint("batch", "state", "queue", "name", "error_group"),
 )
-Index("counters_by_batch", counters.c.batch, counters.c.state)
 
 # The same without the batches, of which there may be thousands: what most readers ask for.
 SUM = ("state", "queue", "name", "error_group")

@@ -55,7 +55,8 @@ STATEMENTS: Mapping[str, Executable] = {
     .limit(LIMIT)
     .with_for_update(skip_locked=True),
     "fold cell": fold_cell.on_conflict_do_update(
-        index_elements=list(CELL), set_={"tasks": counters.c.tasks + fold_cell.excluded.tasks}
+        index_elements=[column.name for column in counters.primary_key],
+        set_={"tasks": counters.c.tasks + fold_cell.excluded.tasks},
     ),
     "drop empty cell": each_of(
         delete(counters).where(and_(*(counters.c[name] == bindparam(name) for name in CELL)), counters.c.tasks == 0),
