@@ -99,7 +99,7 @@ class Past:
     def _later(self, tx: Transaction) -> list[str]:
         names = "sqlite_master WHERE type = 'index'", "pg_indexes WHERE schemaname = current_schema()"
         name, where = ("name", names[0]) if self._database.dialect == "sqlite" else ("indexname", names[1])
-        return sorted(LATER & {row[0] for row in tx.rows(Sql(f"SELECT {name} FROM {where}", ()))})  # noqa: S608 - ours
+        return sorted(LATER & {row[0] for row in tx.rows(Sql(f"SELECT {name} FROM {where}", ()))})  # noqa: S608 - numbers and names of our own
 
     def _count(self, blocks: int) -> None:
         """Counters as they would be: what stands where, and what has happened so far."""
@@ -109,7 +109,7 @@ class Past:
         with self._database.write() as tx:
             tx.run(Sql("DELETE FROM counters WHERE substr(state, 1, 1) <> '+'", ()))
             tx.run(Sql(COUNT, ()))
-            tx.run(Sql(f"UPDATE counters SET tasks = tasks * {blocks} WHERE substr(state, 1, 1) = '+'", ()))  # noqa: S608 - a number
+            tx.run(Sql(f"UPDATE counters SET tasks = tasks * {blocks} WHERE substr(state, 1, 1) = '+'", ()))  # noqa: S608 - numbers and names of our own
             tx.run(Sql(ENDED, ()))
 
     def _index(self) -> None:
@@ -257,7 +257,7 @@ def counted(dialect: str, first: int, last: int) -> str:
     if dialect == "postgresql":
         return f"generate_series({first}, {last}) AS blocks (k)"
     values = ", ".join(f"({k})" for k in range(first, last + 1))
-    return f"(SELECT column1 AS k FROM (VALUES {values}))"  # noqa: S608 - numbers
+    return f"(SELECT column1 AS k FROM (VALUES {values}))"  # noqa: S608 - numbers and names of our own
 
 
 def changes(table: str, dialect: str) -> Iterator[tuple[str, str]]:
@@ -288,7 +288,7 @@ def batches(first: int, last: int) -> str:
     begun = [k for k in range(first, last + 1) if k % BATCHED == 0]
     rows = ", ".join(f"('past-{k // BATCHED}', {k * EACH})" for k in begun) or "('past-0', 0)"
     return (
-        f"INSERT INTO batches (name, created_at) SELECT column1, column2 + b.created_at FROM (VALUES {rows}) AS v "  # noqa: S608 - numbers
+        f"INSERT INTO batches (name, created_at) SELECT column1, column2 + b.created_at FROM (VALUES {rows}) AS v "  # noqa: S608 - numbers and names of our own
         "CROSS JOIN (SELECT created_at FROM batches WHERE name = 'past-0') AS b WHERE true ON CONFLICT DO NOTHING"
     )
 

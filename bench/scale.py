@@ -193,7 +193,7 @@ def opened(folder: Path, tasks: int, server: PostgresServer | None) -> Generator
     clock = ManualClock(1_760_000_000_000)
     if server is not None:
         name = f"scale{tasks}"
-        there = server.run(f"SELECT 1 FROM pg_database WHERE datname = '{name}'")  # noqa: S608 - a number
+        there = server.run(f"SELECT 1 FROM pg_database WHERE datname = '{name}'")  # noqa: S608 - numbers and names of our own
         url = server.url(name if there else server.create(name))
         create_schema(url)
         database: Database = ExplainedDatabase(url, clock=clock)

@@ -127,17 +127,8 @@ class Parts(Backends):
             margin=self.settings.lease_margin,
             claims_before_run=self._claiming,
         )
-        return Orchestrator(
-            dispatcher,
-            sweeper,
-            scheduler,
-            readers,
-            self.bell,
-            self.clock,
-            poll=self.settings.long_poll,
-            recall=recall,
-            pruner=self._pruner(),
-        )
+        roles = (dispatcher, sweeper, scheduler, readers, self.bell, self.clock)
+        return Orchestrator(*roles, poll=self.settings.long_poll, recall=recall, pruner=self._pruner())
 
     def _pruner(self) -> Pruner | None:
         """Who forgets what the settings do not keep; nobody, where they keep everything."""

@@ -14,7 +14,10 @@ from leasehold.adapters.database.sql import digest, load, saved
 from tests.database.sqlite_bench import SqliteBench
 
 BOOKS = ("chores", "inspection", "ledger", "pages", "recall", "retention", "views")
-SMALL = r"CONSTANT ROW|leftovers|\(subquery|totals|counters|counter_deltas|gone|queues|batches|operations|quarantine|anon_\d+"
+SMALL = (
+    r"CONSTANT ROW|leftovers|\(subquery|totals|counters|counter_deltas|gone|queues|batches|operations|"
+    r"quarantine|anon_\d+"
+)
 """Tables that grow with what people name, not with the tasks; and results of subqueries."""
 FIRST_OF_ALL = {"last", "newest task", "newest number"}
 """They look at the last row of the table."""

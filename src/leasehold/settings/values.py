@@ -91,16 +91,16 @@ def _duration(low: int, high: int, example: str) -> tuple[Parse, str]:
 
 
 YEARS = 3_650 * DAY
-FOR_EVER = "forever"
 
 
-def _keeping(example: str) -> tuple[Parse, str]:
+def _keeping(example: str, otherwise: str = "forever") -> tuple[Parse, str]:
+    """A time, or the word for none."""
     parse, takes = _duration(HOUR, YEARS, example)
 
     def kept(written: object) -> object:
-        return None if written == FOR_EVER else parse(written)
+        return None if written == otherwise else parse(written)
 
-    return kept, f"{FOR_EVER!r} or {takes}"
+    return kept, f"{otherwise!r} or {takes}"
 
 
 def _size(written: str | int) -> int:
@@ -234,7 +234,7 @@ KEYS: Mapping[str, tuple[Parse, str]] = {
     "keep_completed": _keeping("30d"),
     "keep_failed": _keeping("90d"),
     "keep_keys": _duration(0, YEARS, "30d"),
-    "keep_audit": _keeping("365d"),
+    "keep_audit": _keeping("365d", "task"),
     "archive": _one_of("off", "store"),
     "payload_limit": (_size, "a size from 1KiB to 1GiB, such as 64MiB"),
     "dashboard_address": (_address, "HOST:PORT, such as 127.0.0.1:8300"),

@@ -43,6 +43,26 @@ def batches_first() -> None:
     op.execute("DROP TABLE counted")
 
 
+def what_stays_of_tasks() -> None:
+    """Trails may be kept longer than their tasks, and the store is cleared behind them."""
+    op.create_table(
+        "forgotten",
+        sa.Column("task", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("task"),
+        sa.UniqueConstraint("id"),
+    )
+    op.create_index("forgotten_by_age", "forgotten", ["ended_at"])
+    op.create_table(
+        "leftovers",
+        sa.Column("number", NUMBER, sa.Identity(), nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+    )
+
+
 def upgrade() -> None:
     batches_first()
     op.drop_index("tasks_by_trouble", "tasks")
@@ -67,22 +87,7 @@ def upgrade() -> None:
         "INSERT INTO totals SELECT state, queue, name, error_group, sum(tasks) FROM counters "
         "GROUP BY state, queue, name, error_group HAVING sum(tasks) <> 0"
     )
-    op.create_table(
-        "forgotten",
-        sa.Column("task", NUMBER, autoincrement=False, nullable=False),
-        sa.Column("id", TEXT, nullable=False),
-        sa.Column("state", TEXT, nullable=False),
-        sa.Column("ended_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("task"),
-        sa.UniqueConstraint("id"),
-    )
-    op.create_index("forgotten_by_age", "forgotten", ["ended_at"])
-    op.create_table(
-        "leftovers",
-        sa.Column("number", NUMBER, sa.Identity(), nullable=False),
-        sa.Column("key", TEXT, nullable=False),
-        sa.PrimaryKeyConstraint("number"),
-    )
+    what_stays_of_tasks()
     op.create_index(
         "tasks_by_silence",
         "tasks",
