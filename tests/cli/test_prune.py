@@ -58,7 +58,8 @@ def prune(moves: Moves, capsys: pytest.CaptureFixture[str]) -> object:
     def command(*words: str) -> Said:
         tools = Tools(pause=pauses.append, zone=UTC)
         code = outcome(["prune", *words], obj=tools)
-        return Said(code, *capsys.readouterr())
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
 
     return command
 

@@ -72,7 +72,7 @@ def test_a_pruner_that_is_killed_anywhere_loses_nothing_and_leaves_nothing(
                 break
             assert killed == -9
             kills.append(fuse)
-        assert fuse > 30
+        assert len(kills) > 30
     assert audit(moves.views, now=bench.clock.now()).problems == []
 
 
