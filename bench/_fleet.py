@@ -183,6 +183,17 @@ class Fleet:
         with psycopg.connect(self.parts.settings.ledger) as connection:
             return connection.execute(statement, given).fetchall()  # type: ignore[arg-type] - statements of this folder
 
+    def server(self) -> dict[str, float]:
+        """What PostgreSQL has done so far; its statistics are a second old at most."""
+        ((wal, size),) = self.ask(
+            "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint, pg_database_size(current_database())"
+        )
+        ((commits, connections),) = self.ask(
+            """SELECT (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()),
+                      (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())"""
+        )
+        return {"WAL bytes": wal, "bytes": size, "commits": commits, "connections": connections}
+
     def audit(self) -> dict[str, Any]:
         """What ``leasehold audit`` says; anything unexplained ends the benchmark."""
         command = [sys.executable, "-m", "leasehold", "audit", "--json"]

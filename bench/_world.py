@@ -35,9 +35,10 @@ from leasehold.flow.reporter import Reporter
 from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
 from leasehold.ports.ledger import Flight, NewTask
-from leasehold.ports.queue import QueueTraits
+from leasehold.ports.queue import Message, NotSent, QueueTraits, Received, Sent
 from leasehold.ports.slots import Job
 from leasehold.testing.clock import ManualClock
+from leasehold.testing.sqs_server.requests import STEP
 from leasehold.testing.timed_slots import TimedSlots
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
@@ -227,6 +228,35 @@ class Listening(Reporter):
         super().add(*entries)
 
 
+class CountedQueue(MemoryQueue):
+    """Counts requests as SQS bills them: ten entries each; what has more than 64 KB counts more than once."""
+
+    def __init__(self, name: str, clock: ManualClock) -> None:
+        super().__init__(name, clock, MemoryTerms(QueueTraits(billed=True)))
+        self.asked: Counter[str] = Counter()
+
+    def send(self, messages: Sequence[Message]) -> list[Sent | NotSent]:
+        for start in range(0, len(messages), 10):
+            size = sum(len(each.body) for each in messages[start : start + 10])
+            self.asked["send"] += max(1, -(-size // STEP))
+        return super().send(messages)
+
+    def receive(self, limit: int, *, wait: int, visibility: int) -> Received:
+        received = super().receive(limit, wait=wait, visibility=visibility)
+        size = sum(len(each.body) for each in received.deliveries)
+        requests = -(-len(received.deliveries) // 10)  # the adapter asks for ten at a time
+        self.asked["receive" if requests else "empty receive"] += max(1, requests, -(-size // STEP))
+        return received
+
+    def delete(self, receipts: Sequence[str]) -> list[bool]:
+        self.asked["delete"] += -(-len(receipts) // 10)
+        return super().delete(receipts)
+
+    def change_visibility(self, changes: Sequence[tuple[str, int]]) -> list[bool]:
+        self.asked["change"] += -(-len(changes) // 10)
+        return super().change_visibility(changes)
+
+
 class World:
     """Nodes, one task queue, one orchestrator (or two)."""
 
@@ -266,9 +296,8 @@ class World:
     def _orchestrate(self, url: str, orchestrators: int, validity: int, window: int) -> None:
         create_schema(url)
         self.ledger = DatabaseLedger(open_database(url, clock=self.clock))
-        billed = MemoryTerms(QueueTraits(billed=True))
-        self.queue = MemoryQueue("tasks", self.clock, billed)
-        self.status = MemoryQueue("status", self.clock, billed)
+        self.queue = CountedQueue("tasks", self.clock)
+        self.status = CountedQueue("status", self.clock)
         key, bell = self.ledger.secret("capability"), Quiet()
         self.dispatchers = [
             Dispatcher(

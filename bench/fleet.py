@@ -39,26 +39,28 @@ TRAIL = """
 
 def storm(crowd: Fleet, tasks: int) -> Figures:
     """A backlog of no-op tasks, then all nodes start at once."""
+    written = crowd.server()
     crowd.submit("storm", [0] * tasks)
     crowd.ready()
-    asked, cpu, began = requests(crowd), crowd.cpu(), time.monotonic()
+    asked, before, began = requests(crowd), (crowd.cpu(), written), time.monotonic()
     crowd.go()
-    up = time.monotonic()
+    up, gone = time.monotonic(), crowd.parts.ledger.now()
     first = crowd.completed("storm", 1)
     ended = crowd.completed("storm", tasks)
     return {
         "s until all are up": round(up - began, 2),
         "s until the first result": round(first - began, 2),
         "tasks/s": round(tasks / (ended - began)),
-        **spent(crowd, cpu, tasks),
+        **spent(crowd, before, tasks),
         "requests/task": per_task(crowd, asked, tasks),
-        **latencies(crowd, "storm"),
+        "nodes that had begun something, after 1, 2, 5, 10 s": begun(crowd, gone),
+        "ms from end to record: p50, p90, p99, most": latencies(crowd, "storm")[1],
     }
 
 
 def pace(crowd: Fleet, tasks: int, rate: int = 40) -> Figures:
     """Tasks of 50 ms come at a steady pace, far below what the fleet could do."""
-    asked, cpu, began = requests(crowd), crowd.cpu(), time.monotonic()
+    asked, before, began = requests(crowd), so_far(crowd), time.monotonic()
     for number in range(tasks):
         time.sleep(max(0.0, began + number / rate - time.monotonic()))
         crowd.submit("pace", [50])
@@ -67,10 +69,11 @@ def pace(crowd: Fleet, tasks: int, rate: int = 40) -> Figures:
     idle = {"ReceiveMessage tasks": crowd.nodes * lasted / 20}
     return {
         "tasks/s": rate,
-        **spent(crowd, cpu, tasks),
+        **spent(crowd, before, tasks),
         "requests/task": per_task(crowd, asked, tasks),
         "empty receives of an idle fleet in that time, per task": round(idle["ReceiveMessage tasks"] / tasks, 2),
-        **latencies(crowd, "pace"),
+        "ms from submit to start: p50, p90, p99, most": latencies(crowd, "pace")[0],
+        "ms from end to record: p50, p90, p99, most": latencies(crowd, "pace")[1],
     }
 
 
@@ -142,17 +145,30 @@ def per_task(crowd: Fleet, before: Counter[str], tasks: int) -> dict[str, float]
     return {name: round(count / tasks, 4) for name, count in sorted((spent | {"all": total}).items())}
 
 
-def spent(crowd: Fleet, before: Mapping[str, float], tasks: int) -> Figures:
-    used = {name: round((now - before.get(name, 0.0)) * 1000 / tasks, 3) for name, now in crowd.cpu().items()}
-    return {"CPU s per 1,000 tasks": used}
-
-
-def latencies(crowd: Fleet, batch: str) -> Figures:
-    ((waited, recorded),) = crowd.ask(LATENCY, batch)
+def spent(crowd: Fleet, before: tuple[Mapping[str, float], Mapping[str, float]], tasks: int) -> Figures:
+    used = {name: round((now - before[0].get(name, 0.0)) * 1000 / tasks, 3) for name, now in crowd.cpu().items()}
+    server = {name: now - before[1][name] for name, now in crowd.server().items() if name != "connections"}
     return {
-        "ms from submit to start: p50, p90, p99, most": waited,
-        "ms from end to record: p50, p90, p99, most": recorded,
+        "CPU s per 1,000 tasks": used,
+        "PostgreSQL, each task": {name: round(count / tasks, 2) for name, count in server.items()},
+        "connections to PostgreSQL": crowd.server()["connections"],
     }
+
+
+def so_far(crowd: Fleet) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    return crowd.cpu(), crowd.server()
+
+
+def latencies(crowd: Fleet, batch: str) -> tuple[list[int], list[int]]:
+    """Quantiles, ms: from each submit to the first start, from each last end to its record."""
+    (found,) = crowd.ask(LATENCY, batch)
+    return found
+
+
+def begun(crowd: Fleet, since: int) -> list[int]:
+    """How many nodes had begun a task, some time after they came up."""
+    firsts = [first - since for _, first in crowd.ask("SELECT worker, min(started_at) FROM runs GROUP BY worker")]
+    return [sum(first <= ms for first in firsts) for ms in (1_000, 2_000, 5_000, 10_000)]
 
 
 def most(looks: list[Gauge], what: Callable[[Gauge], int]) -> int:

@@ -115,6 +115,8 @@ class Dispatcher:
         if not flight.due or not room:
             return 0
         queue = self._queues(name)
+        if queue.traits.billed and can_wait(flight, room, queue.traits.batch):
+            return 0
         into = queue if queue.traits.shares_ledger else None
         outgoing = self._ledger.dispatch(name, min(room, CHUNK), terms, self._compose, into)
         if into is not None:
@@ -182,6 +184,14 @@ class Dispatcher:
     def _keep(self, name: str, unsent: Sequence[Unsent]) -> None:
         if unsent:
             self._unsent[name] = [*self._unsent.get(name, ()), *unsent]
+
+
+def can_wait(flight: Flight, room: int, batch: int) -> bool:
+    """Whether to send nothing until there is room for a full request: more than that is due, and enough is out.
+
+    Else, where tasks end one by one, each of them would make room for the next, and for a request of its own.
+    """
+    return room < min(batch, flight.due) and flight.queued >= room
 
 
 def hopeless(unsent: Unsent, said: NotSent) -> bool:
