@@ -228,7 +228,7 @@ class Fleet:
 def fleet(*, topology: str, nodes: int, slots: int, crews: int) -> Iterator[Fleet]:
     """A fleet that is not running yet, on servers of its own."""
     with TemporaryDirectory(prefix="leasehold-fleet-") as folder, ExitStack() as stack:
-        where = stack.enter_context(place("postgres+sqs", Path(folder), topology))
+        where = stack.enter_context(place("postgres+sqs", Path(folder), topology, connections=1_000))
         made = Fleet(Path(folder), where, nodes=nodes, slots=slots, crews=crews)
         stack.callback(made.close)
         yield made

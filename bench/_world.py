@@ -14,14 +14,13 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
+from bench._listening import CountedQueue, Listening
 from leasehold.adapters.database.ledger import DatabaseLedger
 from leasehold.adapters.database.open import create_schema, open_database
-from leasehold.adapters.memory import MemoryQueue
-from leasehold.adapters.memory.queue import MemoryTerms
 from leasehold.adapters.memory.store import MemoryStore
 from leasehold.backends import BILLED
 from leasehold.core.model import Policy, Task
-from leasehold.core.reports import UpdateKind
+from leasehold.core.reports import Update, UpdateKind
 from leasehold.core.wire import PACK_CEILING
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
@@ -31,14 +30,11 @@ from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
-from leasehold.flow.reporter import Reporter
 from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
 from leasehold.ports.ledger import Flight, NewTask
-from leasehold.ports.queue import Message, NotSent, QueueTraits, Received, Sent
 from leasehold.ports.slots import Job
 from leasehold.testing.clock import ManualClock
-from leasehold.testing.sqs_server.requests import STEP
 from leasehold.testing.timed_slots import TimedSlots
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
@@ -207,54 +203,14 @@ class SimulatedNode:
 
     def _said(self, entry: Entry) -> None:
         said = entry.said
-        held = self.waiting.get(getattr(said, "run_id", ""))
+        if not isinstance(said, Update):
+            return
+        held = self.waiting.get(said.run_id)
         if held is not None and said.kind not in {UpdateKind.STARTED, UpdateKind.COMPLETED}:
             del self.waiting[held.run_id]
             if self.world.ahead.pop(held.run_id):
                 self.world.seen.waits.append(self.world.clock.boot() - held.arrived)
             self.world.seen.turned_away[f"{said.kind.value}: {said.note or ''}"] += 1
-
-
-class Listening(Reporter):
-    """A reporter that lets us hear what it is told."""
-
-    def __init__(self, *parts: object, linger: int, heard: Callable[[Entry], None]) -> None:
-        super().__init__(*parts, linger=linger)  # type: ignore[arg-type] - the parts of a reporter
-        self._heard = heard
-
-    def add(self, *entries: Entry) -> None:
-        for entry in entries:
-            self._heard(entry)
-        super().add(*entries)
-
-
-class CountedQueue(MemoryQueue):
-    """Counts requests as SQS bills them: ten entries each; what has more than 64 KB counts more than once."""
-
-    def __init__(self, name: str, clock: ManualClock) -> None:
-        super().__init__(name, clock, MemoryTerms(QueueTraits(billed=True)))
-        self.asked: Counter[str] = Counter()
-
-    def send(self, messages: Sequence[Message]) -> list[Sent | NotSent]:
-        for start in range(0, len(messages), 10):
-            size = sum(len(each.body) for each in messages[start : start + 10])
-            self.asked["send"] += max(1, -(-size // STEP))
-        return super().send(messages)
-
-    def receive(self, limit: int, *, wait: int, visibility: int) -> Received:
-        received = super().receive(limit, wait=wait, visibility=visibility)
-        size = sum(len(each.body) for each in received.deliveries)
-        requests = -(-len(received.deliveries) // 10)  # the adapter asks for ten at a time
-        self.asked["receive" if requests else "empty receive"] += max(1, requests, -(-size // STEP))
-        return received
-
-    def delete(self, receipts: Sequence[str]) -> list[bool]:
-        self.asked["delete"] += -(-len(receipts) // 10)
-        return super().delete(receipts)
-
-    def change_visibility(self, changes: Sequence[tuple[str, int]]) -> list[bool]:
-        self.asked["change"] += -(-len(changes) // 10)
-        return super().change_visibility(changes)
 
 
 class World:

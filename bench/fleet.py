@@ -33,7 +33,8 @@ BY_TENANT = """
     WHERE tasks.batch = %s GROUP BY 1 ORDER BY 2 DESC
 """
 TRAIL = """
-    SELECT audit.kind, count(*) FROM audit JOIN tasks ON tasks.number = audit.task WHERE tasks.batch = %s GROUP BY 1
+    SELECT audit.kind || COALESCE(': ' || left(audit.detail, 60), ''), count(*)
+    FROM audit JOIN tasks ON tasks.number = audit.task WHERE tasks.batch = %s GROUP BY 1
 """
 
 
@@ -161,8 +162,8 @@ def so_far(crowd: Fleet) -> tuple[Mapping[str, float], Mapping[str, float]]:
 
 def latencies(crowd: Fleet, batch: str) -> tuple[list[int], list[int]]:
     """Quantiles, ms: from each submit to the first start, from each last end to its record."""
-    (found,) = crowd.ask(LATENCY, batch)
-    return found
+    ((waited, recorded),) = crowd.ask(LATENCY, batch)
+    return waited, recorded
 
 
 def begun(crowd: Fleet, since: int) -> list[int]:

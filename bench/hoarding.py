@@ -57,11 +57,16 @@ def seconds(random: Random, slots: int) -> Sequence[Work]:
     return [("work", random.randrange(5 * SECOND, 15 * SECOND), LONG) for _ in range(20 * slots)]
 
 
+def varied(random: Random, slots: int) -> Sequence[Work]:
+    return [("work", random.choice((1, 5, 20, 24)) * SECOND, SHORT) for _ in range(20 * slots)]
+
+
 SCENARIOS = {
     "short": Scenario("4,000 of 10 ms", only_short),
     "mixed": Scenario("two handlers: 4,000 of 10 ms among two rounds of 30 min", mixed),
     "one name": Scenario("one handler, 40 min lease: the same durations", of_one_name),
     "slow": Scenario("one handler: 10 ms, then half a round of 30 min, then 10 ms", suddenly_slow),
+    "varied": Scenario("20 rounds of 1, 5, 20 or 24 s under a lease of 1 min", varied),
     "seconds": Scenario("20 rounds of 5 to 15 s under a lease of 40 min", seconds),
 }
 

@@ -60,5 +60,13 @@ def test_a_full_request_goes_at_once(billed: Orchestra) -> None:
     assert billed.dispatcher.step() == SMALLEST
     begin(billed, SMALLEST)
     assert billed.dispatcher.step() == 2 * SMALLEST  # the window follows what ends
-    begin(billed, 9)
-    assert billed.dispatcher.step() == 18
+
+
+def test_and_so_do_several(billed: Orchestra) -> None:
+    billed.submit(200)
+    for _ in range(3):
+        billed.dispatcher.step()
+        begin(billed, SMALLEST)
+    assert billed.dispatcher.step() == 20
+    begin(billed, 17)  # 47 have ended, 13 are out: there is room for 34
+    assert billed.dispatcher.step() == 30

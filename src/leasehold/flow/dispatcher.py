@@ -115,8 +115,10 @@ class Dispatcher:
         if not flight.due or not room:
             return 0
         queue = self._queues(name)
-        if queue.traits.billed and can_wait(flight, room, queue.traits.batch):
-            return 0
+        if queue.traits.billed and flight.due > room:
+            room = full(room, queue.traits.batch, flight.queued)
+            if not room:
+                return 0
         into = queue if queue.traits.shares_ledger else None
         outgoing = self._ledger.dispatch(name, min(room, CHUNK), terms, self._compose, into)
         if into is not None:
@@ -186,12 +188,15 @@ class Dispatcher:
             self._unsent[name] = [*self._unsent.get(name, ()), *unsent]
 
 
-def can_wait(flight: Flight, room: int, batch: int) -> bool:
-    """Whether to send nothing until there is room for a full request: more than that is due, and enough is out.
+def full(room: int, batch: int, queued: int) -> int:
+    """How many of a backlog to send now where requests are billed: as many as fill requests of ``batch``.
 
-    Else, where tasks end one by one, each of them would make room for the next, and for a request of its own.
+    Else, where tasks end one by one, each would make room for one more, and for a request of its own. Fewer than one
+    request takes are sent only where less is out than there is room for.
     """
-    return room < min(batch, flight.due) and flight.queued >= room
+    if room >= batch:
+        return room - room % batch
+    return 0 if queued >= room else room
 
 
 def hopeless(unsent: Unsent, said: NotSent) -> bool:
