@@ -63,11 +63,12 @@ def prune(
         counts = {status: pruner.count(Status(status), CEILING) for status in ENDED if status in chosen}
         found = ", ".join(f"{number(count)} {status}" for status, count in counts.items())
         shape: dict[str, object] = {"before": before, "found": counts, "dry_run": how["dry_run"], "archive": archive}
-        if how["dry_run"] or not any(counts.values()):
+        if how["dry_run"]:
             told(shape, f"Found {found}; nothing was done.", as_json=as_json)
             return
         ended = f"that ended over {say_duration(age)} ago"
-        confirm(f"Forget {found} {ended}{', once they are archived' if archive else ''}?", yes=how["yes"])
+        if any(counts.values()):  # else there may be trails and what is left in the store
+            confirm(f"Forget {found} {ended}{', once they are archived' if archive else ''}?", yes=how["yes"])
         done = carried_out(pruner, tools, quiet=as_json)
         told({**shape, **done}, said_of(done), as_json=as_json)
 
@@ -95,7 +96,7 @@ def number(count: int) -> str:
 
 def carried_out(pruner: Pruner, tools: Tools, *, quiet: bool) -> dict[str, int]:
     """One whole round, with as much rest as work; what it came to."""
-    done: dict[str, int] = {"forgotten": 0, "archived": 0, "leftovers": 0}
+    done: dict[str, int] = {"forgotten": 0, "archived": 0, "trails": 0, "leftovers": 0}
     for batch in pruner.round():
         add(done, batch)
         if not quiet and batch.forgotten:
@@ -113,7 +114,8 @@ def add(done: dict[str, int], batch: Done) -> None:
 def said_of(done: dict[str, int]) -> str:
     """What it came to, in words."""
     archived = f", {done['archived']:,} archived before" if done["archived"] else ""
-    return f"Forgot {plural(done['forgotten'], 'task')}{archived}."
+    trails = f" {plural(done['trails'], 'trail')} of earlier ones went too." if done["trails"] else ""
+    return f"Forgot {plural(done['forgotten'], 'task')}{archived}.{trails}"
 
 
 def told(shape: dict[str, object], sentence: str, *, as_json: bool) -> None:

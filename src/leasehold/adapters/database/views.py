@@ -33,6 +33,8 @@ HOT = 36
 """How many values of a row belong to ``task_of``."""
 FEW = 10
 """Ids that ``find_id`` answers."""
+WHOLE = 36
+"""Characters of an id."""
 AMBIGUOUS = 8
 """Characters of an id that may be its beginning or its end; after the first hyphen they can be only one of them."""
 UNSHARED = 12
@@ -76,7 +78,7 @@ class DatabaseViews:
             return []
         with self.database.read() as tx:
             found = tx.rows(self._sql["ids from"], {**beginning_with(part), "limit": FEW})
-            if not found or (len(found) < FEW and len(part) <= AMBIGUOUS):
+            if len(part) < WHOLE and (not found or (len(found) < FEW and len(part) <= AMBIGUOUS)):
                 found += self._ending(tx, part)
         return list(dict.fromkeys(task_id for (task_id,) in found))[:FEW]
 
