@@ -107,10 +107,17 @@ class Past:
         while self._ledger.fold_counters():
             pass
         with self._database.write() as tx:
+            self._unhurried(tx)
             tx.run(Sql("DELETE FROM counters WHERE substr(state, 1, 1) <> '+'", ()))
             tx.run(Sql(COUNT, ()))
             tx.run(Sql(f"UPDATE counters SET tasks = tasks * {blocks} WHERE substr(state, 1, 1) = '+'", ()))  # noqa: S608 - numbers and names of our own
+            tx.run(Sql("DELETE FROM totals", ()))
+            tx.run(Sql(SUMS, ()))
             tx.run(Sql(ENDED, ()))
+
+    def _unhurried(self, tx: Transaction) -> None:
+        if self._database.dialect == "postgresql":
+            tx.run(Sql("SET LOCAL statement_timeout = 0", ()))
 
     def _index(self) -> None:
         book = self._database.sql("create")
@@ -118,6 +125,7 @@ class Past:
             with self._database.write() as tx:
                 if name not in self._later(tx):
                     self._say(f"index {name}")
+                    self._unhurried(tx)
                     tx.run(book[f"index {name}"])
 
     # -- the present ---------------------------------------------------------------------------------------------------
@@ -296,6 +304,10 @@ def batches(first: int, last: int) -> str:
 COUNT = """
 INSERT INTO counters (queue, state, name, batch, error_group, tasks)
 SELECT queue, state, name, coalesce(batch, ''), coalesce(error_group, ''), count(*) FROM tasks GROUP BY 1, 2, 3, 4, 5
+"""
+SUMS = """
+INSERT INTO totals (state, queue, name, error_group, tasks)
+SELECT state, queue, name, error_group, sum(tasks) FROM counters GROUP BY 1, 2, 3, 4
 """
 ENDED = """
 UPDATE batches SET ended = counted.ended

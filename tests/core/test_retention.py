@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leasehold.core.model import Policy, Status, Task, Why
-from leasehold.core.retention import Keep, may_go
+from leasehold.core.retention import Keep, may_go_at
 
 NOW = 10_000_000
 KEEP = Keep(completed=1_000, failed=5_000, keys=60_000)
@@ -15,7 +15,8 @@ DONE = Task(
 
 
 def goes(task: Task, *, keyed: bool = False, keep: Keep = KEEP) -> bool:
-    return may_go(task, keyed=keyed, keep=keep, now=NOW)
+    at = may_go_at(task, keyed=keyed, keep=keep)
+    return at is not None and at <= NOW
 
 
 def test_a_task_goes_when_its_time_after_its_end_is_over() -> None:

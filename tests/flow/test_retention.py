@@ -150,6 +150,39 @@ def test_what_is_young_is_not_looked_at_beyond_the_first_page(bench: Bench, monk
     assert asked == [0]
 
 
+def test_what_is_kept_for_its_key_is_not_looked_at_in_every_round(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But again when its time has come, and nothing is overlooked that ends in between."""
+    monkeypatch.setattr("leasehold.flow.retention.LOOKED_AT", 3)
+    asked: list[int] = []
+    plain = bench.retention.aged
+
+    def counting(status: Status, after: int, limit: int) -> object:
+        asked.append(after)
+        return plain(status, after, limit)
+
+    keyed = [bench.moves.new(key=str(nth)) for nth in range(12)]
+    bench.moves.submit(*keyed, bench.moves.new())
+    bench.moves.dispatch()
+    for each in keyed[:5] + keyed[6:]:
+        bench.moves.complete(each.task.id)
+    bench.let_pass(2 * DAY)
+    monkeypatch.setattr(bench.retention, "aged", counting)
+    pruner = bench.pruner(Terms(Keep(completed=DAY, keys=30 * DAY)))
+    first = list(pruner.round())
+    assert (first, len(asked)) == ([], 5)
+    bench.moves.complete(keyed[5].task.id)
+    bench.done(1)
+    asked.clear()
+    assert list(pruner.round()) == []
+    assert len(asked) == 1
+    bench.let_pass(2 * DAY)
+    assert sum(done.forgotten for done in pruner.round()) == 0
+    bench.let_pass(27 * DAY)
+    assert sum(done.forgotten for done in pruner.round()) == 12
+
+
 # -- the archive -------------------------------------------------------------------------------------------------------
 
 

@@ -22,15 +22,16 @@ class Keep(NamedTuple):
         return self.completed if status is Status.COMPLETED else self.failed
 
 
-def may_go(task: Task, *, keyed: bool, keep: Keep, now: int) -> bool:
-    """Whether nobody needs the task any more.
+def may_go_at(task: Task, *, keyed: bool, keep: Keep) -> int | None:
+    """From when on nobody needs the task any more; ``None``: as long as it stands as it does, and all is so kept.
 
-    Not while it may still change, nor while its message may still be received: whoever finds it would ask for a task
-    that is not there. Not as long as its key is promised to find it.
+    Not while its message may still be received: whoever finds it would ask for a task that is not there. Not as long as
+    its key is promised to find it.
     """
     kept = keep.of(task.status)
-    if kept is None or task.ended_at is None or task.ended_at > now - kept:
-        return False
-    if keyed and task.created_at > now - keep.keys:
-        return False
-    return not task.open or max(silence_ends(task), task.lease_until) <= now
+    if kept is None or task.ended_at is None:
+        return None
+    at = task.ended_at + kept
+    if keyed:
+        at = max(at, task.created_at + keep.keys)
+    return max(at, silence_ends(task), task.lease_until) if task.open else at

@@ -28,6 +28,7 @@ from leasehold.flow.auditing.verdict import (
     StatusLevel,
     Verdict,
     said_of,
+    said_of_forgotten,
 )
 from leasehold.ports.inspection import Inspection, LineCount, Quarantined
 from leasehold.ports.views import Views
@@ -93,7 +94,13 @@ def audit(
         states=dict(sorted(census.states.items())),
         standings=census.listed(),
         problems=[*wrong, *reading.problems, *overlaps.problems(), *levels.problems()],
-        notes=[*held_back(held), *levels.notes(), *overlaps.notes(), *said_of(reading.quarantined)],
+        notes=[
+            *held_back(held),
+            *levels.notes(),
+            *overlaps.notes(),
+            *said_of(reading.quarantined),
+            *said_of_forgotten(reading.forgotten),
+        ],
         trails=trails.tasks,
         overlaps=overlaps.tasks,
         overlapping=overlaps.listed,
@@ -117,6 +124,7 @@ class Reading(NamedTuple):
     problems: Sequence[Problem]
     refusals: Refusals
     quarantined: Quarantined
+    forgotten: int
 
 
 def read(views: Views, look: Callable[[], Look], terms: Terms, now: int | None) -> Reading:
@@ -135,7 +143,8 @@ def read(views: Views, look: Callable[[], Look], terms: Terms, now: int | None) 
                     overlaps.take(one.task, one.runs, views)
         levels.reckon(census)
         problems = [*trails.problems(), *lines_of(inspection), *counters_of(inspection)]
-        return Reading(census, trails, overlaps, levels, problems, refusals_of(inspection), inspection.quarantined())
+        told = (refusals_of(inspection), inspection.quarantined(), forgotten_in(inspection))
+        return Reading(census, trails, overlaps, levels, problems, *told)
 
 
 def settle(levels: Levels, views: Views, look: Callable[[], Look], pause: Callable[[float], object]) -> None:
@@ -207,6 +216,11 @@ def refusals_of(inspection: Inspection) -> Refusals:
         claims=reasons(happened, "refused: "),
         story={kind: kinds[kind] for kind in STORY},
     )
+
+
+def forgotten_in(inspection: Inspection) -> int:
+    """How many tasks ended so long ago that they are not kept any more."""
+    return sum(count for what, count in inspection.happened().items() if what.startswith("forgotten"))
 
 
 def reasons(happened: Mapping[str, int], kind: str) -> dict[str, int]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from leasehold.core.model import Status, Task
 from leasehold.core.references import digest
-from leasehold.core.retention import Keep, may_go
+from leasehold.core.retention import Keep, may_go_at
 from leasehold.core.units import SECOND
 from leasehold.flow import shapes
 from leasehold.ports.clock import Clock
-from leasehold.ports.retention import Aged, Retention
+from leasehold.ports.retention import Retention
 from leasehold.ports.store import Store
 
 LIMIT = 500
@@ -52,6 +53,31 @@ class Done(NamedTuple):
         return sum(self)
 
 
+class Span(NamedTuple):
+    """Places of which nothing may go before an instant: beyond ``after``, up to ``last``."""
+
+    after: int
+    last: int
+    until: int
+
+
+class Spans:
+    """What one round has seen, in order."""
+
+    def __init__(self) -> None:
+        self._spans: list[Span] = []
+
+    def add(self, span: Span) -> None:
+        """One more, beyond all others."""
+        self._spans.append(span)
+
+    def over(self, place: int, now: int) -> Span | None:
+        """The span that holds what comes next, if nothing of it may go yet."""
+        nth = bisect_right(self._spans, place, key=lambda span: span.after) - 1
+        span = self._spans[nth] if nth >= 0 else None
+        return span if span is not None and span.last > place and span.until > now else None
+
+
 class Pruner:
     """Forgets what is old, batch by batch and round by round. Any number of them may serve one ledger."""
 
@@ -62,6 +88,7 @@ class Pruner:
         self._terms = terms
         self._round: Iterator[Done] | None = None
         self._due = 0
+        self._kept: dict[Status, Spans] = {}
         self.pause = 0
         """ms to rest before the next step."""
         self.rest = SHORTEST
@@ -105,20 +132,34 @@ class Pruner:
 
     def _old(self, status: Status) -> Iterator[Sequence[Task]]:
         """Tasks that may go, up to ``LIMIT`` together, oldest first."""
-        kept, place, found = self._terms.keep.of(status) or 0, 0, list[Task]()
-        while page := self._retention.aged(status, place, LOOKED_AT):
-            now, place = self._retention.now(), page[-1].place
-            found += [each.task for each in page if self._may_go(each, now)]
+        found: list[Task] = []
+        for page in self._pages(status):
+            found += page
             while len(found) >= LIMIT:
                 yield found[:LIMIT]
                 found = found[LIMIT:]
-            if page[-1].task.created_at > now - kept:  # whatever comes now ended later still
-                break
         if found:
             yield found
 
-    def _may_go(self, each: Aged, now: int) -> bool:
-        return may_go(each.task, keyed=each.keyed, keep=self._terms.keep, now=now)
+    def _pages(self, status: Status) -> Iterator[list[Task]]:
+        """The same, page by page of what is looked at. Where all is still kept is remembered, and passed over."""
+        keep, place = self._terms.keep, 0
+        kept, before = keep.of(status) or 0, self._kept.get(status, Spans())
+        spans = self._kept[status] = Spans()
+        while True:
+            now = self._retention.now()
+            if (span := before.over(place, now)) is not None:
+                spans.add(span)
+                place = span.last
+                continue
+            page = self._retention.aged(status, place, LOOKED_AT)
+            times = [(may_go_at(each.task, keyed=each.keyed, keep=keep) or 0, each.task) for each in page]
+            yield [task for at, task in times if at <= now]
+            if not page or page[-1].task.created_at > now - kept:  # whatever comes now ended later still
+                return
+            # who ends meanwhile is kept at least so long
+            spans.add(Span(place, page[-1].place, min(now + kept, *(at for at, _ in times))))
+            place = page[-1].place
 
     def _forget(self, tasks: Sequence[Task]) -> Done:
         archived = 0

@@ -97,6 +97,7 @@ class RetentionSuite:
         assert moves.views.failures() == []
         verdict = audit(moves.views)
         assert (verdict.ok, verdict.tasks) == (True, 2), verdict.problems
+        assert list(verdict.notes) == ["4 tasks that ended long ago are not kept any more"]
 
     def test_what_was_forgotten_once_is_not_forgotten_twice(self, bench: RetentionBench, moves: Moves) -> None:
         """By two who have chosen the same tasks."""
