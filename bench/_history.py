@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from leasehold.adapters.database.connection import Database, Sql, Transaction
 from leasehold.adapters.database.ledger import DatabaseLedger
@@ -89,7 +90,7 @@ class Past:
                 for index in self._later(tx):
                     tx.run(Sql(f"DROP INDEX {index}", ()))
             for table in TABLES:
-                tx.run(Sql(copied(table, self._database.dialect, first, last), ()))
+                tx.run(Sql(copied(table, self._database.dialect, Copies(first, last)), ()))
             tx.run(Sql(batches(first, last), ()))
             if self._database.dialect == "postgresql":
                 tx.rows(Sql(f"SELECT setval('tasks_number_seq', {(last + 1) * BLOCK})", ()))
@@ -132,16 +133,39 @@ class Past:
 
     def _present(self, tasks: int) -> None:
         """Half of it in batches; a fifth sleeps; of each queue some are out and some are being run."""
-        while (newest := self._newest()) < tasks:
-            now = self._clock.now()
-            new = [new_task(now, newest + nth, batch=f"live-{newest // 50_000}") for nth in range(BLOCK)]
+        past, now = tasks * 19 // 20 // BLOCK * BLOCK, self._clock.now()
+        if self._newest() == past:
+            new = [new_task(now, past + nth, batch=f"live-{past}" if nth % 2 else None) for nth in range(BLOCK)]
             self._ledger.submit([each if nth % 5 else asleep(each, now) for nth, each in enumerate(new)])
+        while (done := self._newest()) < tasks:
+            last = min(tasks, done + 5 * AT_ONCE * BLOCK) // BLOCK - past // BLOCK - 1
+            with self._database.write() as tx:
+                for table in ("tasks", "bodies", "task_keys", "audit"):
+                    which = Copies((done - past) // BLOCK, last, above=past, each=10)
+                    tx.run(Sql(copied(table, self._database.dialect, which), ()))
+                if self._database.dialect == "postgresql":
+                    tx.rows(Sql(f"SELECT setval('tasks_number_seq', {past + (last + 1) * BLOCK})", ()))
         if not self._one("SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = 'in_progress' LIMIT 1) AS a_few"):
-            for queue in QUEUES:
-                out = self._ledger.dispatch(queue, 1_000, Terms(VALIDITY), lambda _: [], None)
-                running = [(each, f"i-{nth % 50:04}/1-live") for nth, each in enumerate(out[:200])]
-                now = self._clock.now()
-                self._ledger.apply([reported(each, Started(run_of(each, now, name))) for each, name in running])
+            self._put_out(past)
+
+    def _put_out(self, past: int) -> None:
+        self._say("counters of the present")
+        while self._ledger.fold_counters():
+            pass
+        with self._database.write() as tx:
+            self._unhurried(tx)
+            for text in (
+                f"DELETE FROM counters WHERE batch = 'live-{past}' OR state LIKE 'pending%'",  # noqa: S608 - numbers and names of our own
+                "DELETE FROM totals",
+            ):
+                tx.run(Sql(text, ()))
+            tx.run(Sql(f"{COUNT} ON CONFLICT DO NOTHING".replace("GROUP", f"WHERE number > {past} GROUP"), ()))
+            tx.run(Sql(SUMS, ()))
+        for queue in QUEUES:
+            out = self._ledger.dispatch(queue, 1_000, Terms(VALIDITY), lambda _: [], None)
+            running = [(each, f"i-{nth % 50:04}/1-live") for nth, each in enumerate(out[:200])]
+            now = self._clock.now()
+            self._ledger.apply([reported(each, Started(run_of(each, now, name))) for each, name in running])
         while self._ledger.fold_counters():
             pass
 
@@ -247,16 +271,25 @@ POLICY = Policy(LEASE)
 # -- copying -----------------------------------------------------------------------------------------------------------
 
 
-def copied(table: str, dialect: str, first: int, last: int) -> str:
-    """Copies of the first block's rows in one table, for each block from ``first`` to ``last``."""
+class Copies(NamedTuple):
+    """Copies ``first`` to ``last`` of the block beyond ``above``, each so many ms after the one before."""
+
+    first: int
+    last: int
+    above: int = 0
+    each: int = EACH
+
+
+def copied(table: str, dialect: str, which: Copies) -> str:
+    """Copies of one block's rows in one table."""
     key = "number" if table == "tasks" else "task"
     columns = [column.name for column in METADATA.tables[table].columns]
-    changed = dict(changes(table, dialect))
+    changed = dict(changes(table, dialect, which.each))
     taken = ", ".join(changed.get(column, f'"{column}"') for column in columns)
     given = ", ".join(f'"{column}"' for column in columns)
     return (
-        f"INSERT INTO {table} ({given}) SELECT {taken} FROM {counted(dialect, first, last)} CROSS JOIN {table} "  # noqa: S608 - names of our own schema
-        f"WHERE {key} <= {BLOCK} ORDER BY k, {key}"
+        f"INSERT INTO {table} ({given}) SELECT {taken} FROM {counted(dialect, which.first, which.last)} "  # noqa: S608 - names of our own schema
+        f"CROSS JOIN {table} WHERE {key} > {which.above} AND {key} <= {which.above + BLOCK} ORDER BY k, {key}"
     )
 
 
@@ -268,7 +301,7 @@ def counted(dialect: str, first: int, last: int) -> str:
     return f"(SELECT column1 AS k FROM (VALUES {values}))"  # noqa: S608 - numbers and names of our own
 
 
-def changes(table: str, dialect: str) -> Iterator[tuple[str, str]]:
+def changes(table: str, dialect: str, each: int) -> Iterator[tuple[str, str]]:
     """What a copy has instead: its own number, instants, ids, batch and key."""
     hexed = "lpad(to_hex({0}), {1}, '0')" if dialect == "postgresql" else "printf('%0{1}x', {0})"
     key = "number" if table == "tasks" else "task"
@@ -276,9 +309,9 @@ def changes(table: str, dialect: str) -> Iterator[tuple[str, str]]:
     own = hexed.format(f"{number} * 48271000003 % 281474976710656", 12)
     yield key, number
     for name in INSTANTS.get(table, ()):
-        yield name, f'CASE WHEN "{name}" > 0 THEN "{name}" + k * {EACH} ELSE "{name}" END'
+        yield name, f'CASE WHEN "{name}" > 0 THEN "{name}" + k * {each} ELSE "{name}" END'
     if table == "tasks":
-        at = hexed.format(f"(created_at + k * {EACH})", 12)
+        at = hexed.format(f"(created_at + k * {each})", 12)
         yield "id", f"substr({at}, 1, 8) || '-' || substr({at}, 9, 4) || substr(id, 14, 11) || {own}"
         yield "ended_no", f"ended_no + k % {BATCHED} * {BLOCK * 9 // 10}"
     if table in {"tasks", "task_keys"}:
