@@ -14,19 +14,24 @@ EXACT = ("sqs requests", "redis commands")
 """Counted exactly; PostgreSQL tells its transactions some seconds late, so they are shown for idling only."""
 OURS = ("client", "workers", "orchestrator")
 CORES = 2
+WALLS = ("tasks/s", "submits/s")
 
 
-def tables(rows: Sequence[Row]) -> str:
-    """One table for each thing that was measured."""
+def tables(rows: Sequence[Row], *, loaded: bool = False) -> str:
+    """One table for each thing that was measured; ``loaded``: without what other work on the machine makes slower."""
     systems: dict[str, list[Row]] = {}
     for row in rows:
         systems.setdefault(row["name"], []).append(row)
+    made = [
+        ("No-op tasks", noop),
+        ("No-op tasks that all wait already", waiting),
+        ("Idle", idling),
+        *(() if loaded else (("50 ms of CPU a task", burn), ("Pick-up at 20 tasks/s", pickup))),
+    ]
+    hidden = WALLS if loaded else ()
     shown = [
-        table("No-op tasks", {name: noop(rounds) for name, rounds in systems.items()}),
-        table("No-op tasks that all wait already", {name: waiting(rounds) for name, rounds in systems.items()}),
-        table("50 ms of CPU a task", {name: burn(rounds) for name, rounds in systems.items()}),
-        table("Pick-up at 20 tasks/s", {name: pickup(rounds) for name, rounds in systems.items()}),
-        table("Idle", {name: idling(rounds) for name, rounds in systems.items()}),
+        table(title, {name: dropped(figures(rounds), hidden) for name, rounds in systems.items()})
+        for title, figures in made
     ]
     return "\n\n".join(text for text in shown if text)
 
@@ -43,16 +48,20 @@ def settings(contestants: Iterable[Contestant]) -> str:
     return "\n".join(lines)
 
 
+def dropped(cells: Mapping[str, str], columns: Sequence[str]) -> dict[str, str]:
+    """Without some columns."""
+    return {column: cell for column, cell in cells.items() if column not in columns}
+
+
 def table(title: str, systems: Mapping[str, Mapping[str, str]]) -> str:
     """Markdown; empty without figures."""
-    columns = list(dict.fromkeys(column for cells in systems.values() for column in cells))
-    if not columns:
-        return ""
+    filled = {name: cells for name, cells in systems.items() if any(cells.values())}
+    columns = list(dict.fromkeys(column for cells in filled.values() for column in cells))
     lines = [f"### {title}", "", f"| system | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    for name, cells in systems.items():
-        if cells:
-            lines.append(f"| {name} | {' | '.join(cells.get(column, '') for column in columns)} |")
-    return "\n".join(lines)
+    lines += [
+        f"| {name} | {' | '.join(cells.get(column, '') for column in columns)} |" for name, cells in filled.items()
+    ]
+    return "\n".join(lines) if filled else ""
 
 
 def noop(rounds: Sequence[Row]) -> dict[str, str]:

@@ -69,6 +69,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--idle", type=float, default=0, help="seconds of idling a round")
     parser.add_argument("--out", type=Path, help="append a line of JSON for each round of each system")
     parser.add_argument("--tables", type=Path, nargs="*", help="no rounds: tables from such files")
+    parser.add_argument("--loaded", action="store_true", help="with --tables: other work was done meanwhile; no rates")
     return parser.parse_args()
 
 
@@ -80,7 +81,7 @@ def main() -> None:
         return
     if given.tables:
         rows = [json.loads(line) for file in given.tables for line in file.read_text().splitlines()]
-        print(tables(rows))
+        print(tables(rows, loaded=given.loaded))
         return
     rows = list(rounds([each for each in chosen(given.pattern) if ready(each)], given))
     print(tables(rows))

@@ -69,9 +69,10 @@ class Peer(ABC):
 
     def stop(self) -> None:
         """End what ``start`` started."""
-        for worker in self.workers:
+        workers, self.workers = self.workers, []
+        for worker in workers:
             worker.send_signal(signal.SIGTERM)
-        for worker in self.workers:
+        for worker in workers:
             end(worker)
 
     def run(self, *command: str, **environment: str) -> None:
@@ -171,4 +172,6 @@ def serve(peer: Peer) -> NoReturn:
         except Exception:  # noqa: BLE001 - whoever measures is told
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), file=answers)
+    for worker in peer.workers:  # whoever measured is gone
+        worker.kill()
     sys.exit()

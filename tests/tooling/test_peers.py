@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench._comparison import tables
+from bench._comparison import settings, tables
 from bench._contest import Failed, check_stamps
 from bench._lineup import PEERS, Contestant, lineup
+from tests.tooling.repository import ROOT
 
 PIN = re.compile(r"[a-z0-9.-]+==[0-9][\w.]*( ; .+)?")
 EVERYONE = list(lineup())
@@ -30,6 +31,10 @@ def test_everyone_says_its_settings_and_where_they_are_documented(contestant: Co
     assert contestant.docs
     assert (contestant.folder / "peer.py").exists()
     assert contestant.is_leasehold or contestant.versions()
+
+
+def test_the_documentation_has_everyones_settings() -> None:
+    assert settings(EVERYONE) in (ROOT / "docs" / "performance.md").read_text()
 
 
 def test_a_round_in_which_a_task_ran_twice_or_never_counts_as_failed(tmp_path: Path) -> None:
