@@ -8,7 +8,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
+from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import NullPool
 
 from leasehold.adapters.database.migrating import MIGRATIONS, check, migrate
 from leasehold.adapters.database.open import open_database
@@ -155,3 +159,35 @@ def test_a_file_that_is_no_ledger_is_told(path: Path) -> None:
     path.write_text("a song of ice and fire\n" * 100)
     with pytest.raises(LedgerUnavailable, match="no SQLite database"):
         migrate(f"sqlite:///{path}")
+
+
+def at_version(url: str, version: str) -> Engine:
+    """A ledger as an older Leasehold made it."""
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    return engine
+
+
+@pytest.mark.parametrize("where", ["file", "server"])
+def test_what_an_older_ledger_has_counted_is_kept_and_added_up(where: str, path: Path, empty_url: str) -> None:
+    """0003: counters by batch, and their sums without the batches."""
+    url = f"sqlite:///{path}" if where == "file" else empty_url
+    engine = at_version(url, "0002")
+    counted = [
+        ("q", "completed", "h", "b1", "", 3),
+        ("q", "completed", "h", "b2", "", 4),
+        ("q", "+started", "", "", "", 9),
+    ]
+    with engine.begin() as connection:
+        for row in counted:
+            connection.exec_driver_sql(f"INSERT INTO counters VALUES {row}")  # noqa: S608 - rows of this test
+    migrate(url)
+    with engine.begin() as connection:
+        assert sorted(map(tuple, connection.exec_driver_sql("SELECT * FROM counters"))) == sorted(counted)
+        totals = connection.exec_driver_sql("SELECT state, queue, name, error_group, tasks FROM totals").fetchall()
+    assert sorted(map(tuple, totals)) == [("+started", "q", "", "", 9), ("completed", "q", "h", "", 7)]
+    engine.dispose()

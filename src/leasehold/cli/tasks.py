@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import click
@@ -13,8 +13,10 @@ from leasehold.cli.commands import Group
 from leasehold.cli.find import find_task
 from leasehold.cli.options import with_json, with_ledger, with_limit
 from leasehold.cli.output import Column, emit, emit_lines, note, plural, short, show_table, status_style
-from leasehold.cli.story import tell
+from leasehold.cli.story import tell, trail_columns
 from leasehold.cli.tools import Tools, pass_tools
+from leasehold.core.errors import NoSuchTask
+from leasehold.core.model import Audit
 from leasehold.core.transitions import state_name
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
@@ -133,18 +135,34 @@ def done(view: TaskView) -> str:
 def show(tools: Tools, id: str, ledger: str | None, *, as_json: bool) -> None:
     """Show one task: where it stands, arguments, result, every run, its whole story.
 
-    TASK is its id, the beginning or end of that, or its key.
+    TASK is its id, the beginning or end of that, or its key. Of a task that is not kept any more the trail is shown,
+    by its whole id, as long as that is kept.
 
     Example:
       leasehold tasks show 8f3a02c1
     """
     with tools.system(ledger) as system:
-        view = find_task(system.views, id)
+        try:
+            view = find_task(system.views, id)
+        except NoSuchTask:
+            if not show_forgotten(id, system.views.audit(id.strip()), tools, as_json=as_json):
+                raise
+            return
         runs, trail = system.views.runs(view.task.id), system.views.audit(view.task.id)
         if as_json:
             emit(shapes.whole_task(view, runs, trail))
         else:
             tell(view, runs, trail, tools)
+
+
+def show_forgotten(id: str, trail: Sequence[Audit], tools: Tools, *, as_json: bool) -> bool:
+    """All that is left of a task that ended long ago; whether there is anything."""
+    if trail and as_json:
+        emit({"id": id, "forgotten": True, "trail": [shapes.line(one) for one in trail]})
+    elif trail:
+        click.echo(f"Task {id} is not kept any more; this is its trail.\n")
+        show_table(trail, trail_columns(tools), "")
+    return bool(trail)
 
 
 @tasks.command("logs")

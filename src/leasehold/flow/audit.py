@@ -28,6 +28,7 @@ from leasehold.flow.auditing.verdict import (
     StatusLevel,
     Verdict,
     said_of,
+    said_of_forgotten,
 )
 from leasehold.flow.auditing.verdict import tasks as count_of
 from leasehold.ports.inspection import Inspection, LineCount, Oddity, Quarantined
@@ -99,7 +100,13 @@ def audit(
         states=dict(sorted(census.states.items())),
         standings=census.listed(),
         problems=[*wrong, *reading.problems, *overlaps.problems(), *levels.problems()],
-        notes=[*held_back(held), *levels.notes(), *overlaps.notes(), *said_of(reading.quarantined)],
+        notes=[
+            *held_back(held),
+            *levels.notes(),
+            *overlaps.notes(),
+            *said_of(reading.quarantined),
+            *said_of_forgotten(reading.forgotten),
+        ],
         trails=trails.tasks,
         overlaps=overlaps.tasks,
         overlapping=overlaps.listed,
@@ -125,6 +132,8 @@ class Reading(NamedTuple):
     quarantined: Quarantined
     unreadable: int
     """Tasks whose row cannot be read."""
+    forgotten: int
+    """Tasks that are not kept any more."""
 
 
 def read(views: Views, look: Callable[[], Look], terms: Terms, now: int | None) -> Reading:
@@ -144,9 +153,9 @@ def read(views: Views, look: Callable[[], Look], terms: Terms, now: int | None) 
         levels.reckon(census)
         odd = inspection.oddities()
         problems = [*map(oddity, odd), *trails.problems(), *lines_of(inspection), *counters_of(inspection)]
-        refusals, quarantined = refusals_of(inspection), inspection.quarantined()
+        told = (refusals_of(inspection), inspection.quarantined())
         unreadable = sum(each.tasks for each in odd if each.check == "row")
-        return Reading(census, trails, overlaps, levels, problems, refusals, quarantined, unreadable)
+        return Reading(census, trails, overlaps, levels, problems, *told, unreadable, forgotten_in(inspection))
 
 
 def settle(levels: Levels, views: Views, look: Callable[[], Look], pause: Callable[[float], object]) -> None:
@@ -224,6 +233,11 @@ def refusals_of(inspection: Inspection) -> Refusals:
         claims=reasons(happened, "refused: "),
         story={kind: kinds[kind] for kind in STORY},
     )
+
+
+def forgotten_in(inspection: Inspection) -> int:
+    """How many tasks ended so long ago that they are not kept any more."""
+    return sum(count for what, count in inspection.happened().items() if what.startswith("forgotten"))
 
 
 def reasons(happened: Mapping[str, int], kind: str) -> dict[str, int]:

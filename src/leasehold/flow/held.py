@@ -12,6 +12,10 @@ from leasehold.core.wire import TaskMessage, WireTask
 from leasehold.flow.lease import Hold
 from leasehold.ports.queue import Delivery, Queue
 
+RECALLABLE = frozenset({UpdateKind.STARTED, UpdateKind.PROGRESSED})
+"""Reports of a run that goes on. Only these need the receipt, by which a recall gives its message back (R13): with any
+other report the run is over or draining, the ledger forgets the receipt, and on SQS it would be half of the report."""
+
 
 class Held:
     """One run of one task, from its receive to its last report. Instants are ``boot`` milliseconds."""
@@ -107,7 +111,7 @@ class Held:
             lease=self.hold.span,
             received_boot=self.hold.since,
             began_boot=self.began,
-            receipt=self.delivery.receipt,
+            receipt=self.delivery.receipt if kind in RECALLABLE else None,
         )
 
 

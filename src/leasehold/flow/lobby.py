@@ -56,14 +56,17 @@ class Lobby:
             if fetching.again is not None and now >= fetching.again:
                 self._fetch(fetching._replace(again=None))
 
-    def overdue(self) -> list[tuple[Held, str]]:
-        """Whatever has waited here for too long leaves (R2): each with the reason."""
+    def overdue(self, *, asking: bool) -> list[tuple[Held, str]]:
+        """Whatever has waited here for too long leaves (R2): each with the reason.
+
+        ``asking``: it is not a slot that they wait for but the ledger's word; elsewhere they would wait for it too.
+        """
         now = self._clock.boot()
         leaving: list[tuple[Held, str]] = []
-        while self.ready and outwaited(self.ready[0], now):
+        while self.ready and now - self.ready[0].arrived > bound(self.ready[0], asking=asking):
             leaving.append((self.ready.popleft(), TOO_LATE))
         for run_id, fetching in list(self._fetching.items()):
-            if outwaited(fetching.held, now):
+            if now - fetching.held.arrived > fetching.held.hold.patience():
                 del self._fetching[run_id]
                 leaving.append((fetching.held, fetching.trouble))
         return leaving
@@ -95,6 +98,6 @@ class Lobby:
         self.ready.append(held)
 
 
-def outwaited(held: Held, now: int) -> bool:
-    """Whether its message is better off elsewhere."""
-    return now - held.arrived > held.hold.patience()
+def bound(held: Held, *, asking: bool) -> int:
+    """How long (ms) a message that is ready may wait here."""
+    return held.hold.patience() if asking else held.hold.turn()

@@ -13,6 +13,7 @@ from leasehold.core.reports import Update, UpdateKind
 from leasehold.flow.desk import CANCELLED, Desk, missing_arguments, too_short
 from leasehold.flow.gate import Gate
 from leasehold.flow.held import Fate, Held, entry
+from leasehold.flow.lease import soon
 from leasehold.flow.lobby import TOO_LATE, Lobby
 from leasehold.flow.pace import Pace
 from leasehold.flow.reporter import Reporter
@@ -146,6 +147,7 @@ class Worker:
                 self._say_draining(held, reason)
         self._slots.interrupt(reason)
         self._slots.wake()
+        self._reporter.hurry()
 
     @property
     def drained(self) -> bool:
@@ -366,13 +368,13 @@ class Worker:
 
         Never what has begun, even if its word is still on its way: it was late, and stopping it would be later.
         """
-        for held, why in self._lobby.overdue():
+        for held, why in self._lobby.overdue(asking=self._gate.shut):
             self._turn_away(held, why)
         now = self._clock.boot()
         late = [
             run_id
             for run_id, held in self._running.items()
-            if held.began is None and now - held.arrived > 2 * held.hold.patience()
+            if held.began is None and now - held.arrived > 2 * held.hold.turn()
         ]
         if late:
             self._slots.take_back(late, TOO_LATE)
@@ -380,7 +382,9 @@ class Worker:
     def _make_room(self) -> None:
         """Say how much may be received: for free slots, and ahead only in bites worth a request."""
         free = self._slots.free() - len(self._lobby) - max(0, self._desk.load - AT_STORE * self._size)
-        ahead = self._pace.ahead(self._size, self._fetch_ahead)
+        now = self._clock.boot()
+        busy = sum(lasts(held, now) for held in self._running.values())
+        ahead = self._pace.ahead(max(0, self._size - busy), self._fetch_ahead)
         in_line = sum(held.began is None for held in self._running.values())
         room = ahead - in_line - max(0, -free)
         if free <= 0 and room < ahead / 2:
@@ -389,3 +393,8 @@ class Worker:
             self._room = max(0, free) + max(0, room) - len(self._inbox)
             if self._room > 0:
                 self._changed.notify_all()
+
+
+def lasts(held: Held, now: int) -> bool:
+    """Whether a run has begun so long ago that nobody should wait for its slot (R2)."""
+    return held.began is not None and now - held.began > soon(held.hold.span) // 2

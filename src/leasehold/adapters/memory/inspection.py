@@ -54,7 +54,8 @@ class MemoryInspection:
         counts: Counter[str] = Counter()
         for (_, what), times in self._book.happened.items():
             counts[what] += times
-        return counts
+        counts["forgotten"] = self._book.gone_from.total()
+        return +counts
 
     def quarantined(self) -> Quarantined:
         """What could not be understood or trusted."""

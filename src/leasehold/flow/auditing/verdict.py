@@ -163,6 +163,12 @@ def said_of(quarantined: Quarantined) -> Iterator[str]:
         yield f"{forged:,} {what} of tasks that the sender was not given: they were refused, and are {where}"
 
 
+def said_of_forgotten(count: int) -> Iterator[str]:
+    """What there is to say of tasks that are gone."""
+    if count:
+        yield f"{tasks(count)} that ended long ago {'is' if count == 1 else 'are'} not kept any more"
+
+
 def tasks(count: int) -> str:
     """``1 task``, ``2,000 tasks``."""
     return f"{count:,} {'task' if count == 1 else 'tasks'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import (
     BigInteger,
@@ -10,12 +10,14 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     Integer,
+    Select,
+    Table,
     Text,
     and_,
     bindparam,
     case,
+    exists,
     func,
-    literal,
     or_,
     select,
     union_all,
@@ -25,16 +27,18 @@ from leasehold.adapters.database.elements import each_number, total
 from leasehold.adapters.database.oddities import RUN_COLUMNS
 from leasehold.adapters.database.rows import TASK_COLUMNS
 from leasehold.adapters.database.schema import (
-    CELL,
+    SUM,
     audit,
     counter_deltas,
     counters,
+    forgotten,
     quarantine,
     runs,
     status_ids,
     tasks,
+    totals,
 )
-from leasehold.adapters.database.tally import HAPPENED
+from leasehold.adapters.database.tally import CELL, HAPPENED
 
 LIMIT = bindparam("limit", type_=Integer)
 ABOVE, UP_TO = bindparam("above", type_=BigInteger), bindparam("up_to", type_=BigInteger)
@@ -55,6 +59,8 @@ def before(column: Column[object], nothing: object) -> ColumnElement[object]:
     return func.lag(column, 1, nothing).over(partition_by=audit.c.task, order_by=audit.c.seq)
 
 
+outlived = exists().where(forgotten.c.task == audit.c.task, in_range(forgotten.c.task))
+"""A trail that is kept longer than its task: it has no row on purpose."""
 line = (
     select(
         audit.c.task,
@@ -67,32 +73,27 @@ line = (
         before(audit.c.at, 0).label("came_at"),
         func.count().over(partition_by=audit.c.task).label("lines"),
     )
-    .where(in_range(audit.c.task))
+    .where(in_range(audit.c.task), ~outlived)
     .subquery()
 )
 jumps = or_(line.c.before != line.c.came_to, line.c.at < line.c.came_at)
 
-cells = union_all(
-    *(
-        select(*(each.c[name] for name in CELL), each.c.tasks).where(func.substr(each.c.state, 1, 1) != HAPPENED)
-        for each in (counters, counter_deltas)
-    ),
-    select(
-        tasks.c.queue,
-        tasks.c.state,
-        tasks.c.name,
-        func.coalesce(tasks.c.batch, ""),
-        func.coalesce(tasks.c.error_group, ""),
-        literal(-1, BigInteger),
-    ),
-).subquery()
-cell = [cells.c[name] for name in CELL]
-gap = total(cells.c.tasks)
+
+def counted(names: Sequence[str], kept: Table) -> Select[object]:
+    """What is counted under these columns, with what is to be added."""
+    parts = [
+        select(*(each.c[name] for name in names), each.c.tasks).where(func.substr(each.c.state, 1, 1) != HAPPENED)
+        for each in (kept, counter_deltas)
+    ]
+    both = union_all(*parts).subquery()
+    key = [both.c[name] for name in names]
+    return select(*key, total(both.c.tasks)).group_by(*key).having(total(both.c.tasks) != 0)
+
 
 happened = union_all(
     *(
         select(each.c.state, each.c.tasks).where(func.substr(each.c.state, 1, 1) == HAPPENED)
-        for each in (counters, counter_deltas)
+        for each in (totals, counter_deltas)
     )
 ).subquery()
 
@@ -120,7 +121,8 @@ STATEMENTS: Mapping[str, Executable] = {
     .where(runs.c.task.in_(each_number("numbers")))
     .order_by(runs.c.task, runs.c.n, runs.c.r, runs.c.started_at, runs.c.run_id),
     "id of": select(tasks.c.id).where(tasks.c.number == bindparam("number", type_=BigInteger)),
-    "miscounts": select(*cell, gap).group_by(*cell).having(gap != 0).order_by(*cell).limit(LIMIT),
+    "counted cells": counted(CELL, counters),
+    "counted sums": counted(SUM, totals),
     "happened": select(happened.c.state, total(happened.c.tasks)).group_by(happened.c.state),
     "quarantined": select(func.count(), how_many(quarantine.c.reason.startswith(bindparam("forged", type_=Text)))),
     "last report": select(func.max(status_ids.c.at)),
