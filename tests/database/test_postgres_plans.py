@@ -16,7 +16,10 @@ from tests.servers.clusters import Cluster
 
 BOOKS = ("chores", "inspection", "ledger", "pages", "queue", "recall", "retention", "views")
 TASKS = 100_000
-LARGE = {"tasks", "bodies", "task_keys", "results", "runs", "run_outputs", "audit", "status_ids", "queue_messages"}
+LARGE = {
+    *("tasks", "bodies", "task_keys", "results", "runs", "run_outputs", "audit", "status_ids", "queue_messages"),
+    "forgotten",
+}
 """Tables that grow with the tasks."""
 ENDS = {"last", "newest task", "newest number", "newest from", "last report", "hold"}
 """They look at the last row of an index, for themselves or for a bound."""
@@ -35,6 +38,8 @@ SORTS = {
     "runs of": "the runs of some tasks",
     "bodies of": "the rows of one batch",
     "trails of": "the trails of one batch",
+    "hold": "the rows of one batch",
+    "lines": "the trails of one chunk",
 }
 FILL = """
 INSERT INTO tasks (id, name, queue, lease, max_attempts, max_losses, backoff_base, backoff_cap, created_at, priority,
@@ -53,6 +58,7 @@ INSERT INTO runs (task, n, r, run_id, failure) SELECT number, 1, 1, '', error_gr
 INSERT INTO audit (task, seq, at, kind, before, after) SELECT number, 1, 1, '', '', '' FROM tasks;
 INSERT INTO status_ids (task, id, at) SELECT number, id, number FROM tasks;
 INSERT INTO queue_messages (queue, body, sent_at, visible_at, receives) SELECT queue, '', 1, number, 0 FROM tasks;
+INSERT INTO forgotten (task, id, state, ended_at) SELECT number + 100000, number::text, state, number FROM tasks;
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from sqlalchemy import (
@@ -101,6 +101,30 @@ def one_range_postgresql(element: OneRange, compiler: SQLCompiler, **kw: object)
     columns, values, (number, above, below) = parts_of(element, compiler, kw)
     row, start = ", ".join([*columns, number]), ", ".join(values)
     return f"{columns[0]} IS NOT NULL AND ({row}) > ({start}, {above}) AND ({row}) < ({start}, {below})"
+
+
+class InOrder(FunctionElement[int]):
+    """The order of ``OneRange``: by the columns of one value each, and the number behind them."""
+
+    name = "in_order"
+    inherit_cache = False
+
+    def __init__(self, columns: Iterable[ColumnElement[str]], number: ColumnElement[int], way: str) -> None:
+        self.way = way
+        super().__init__(*columns, number)
+
+
+@compiles(InOrder, "sqlite")
+def in_order_sqlite(element: InOrder, compiler: SQLCompiler, **kw: object) -> str:
+    """SQLite knows that a column of one value orders nothing, but not that of an expression."""
+    *_, number = element.clauses
+    return f"{compiler.process(number, **kw)} {element.way}"
+
+
+@compiles(InOrder, "postgresql")
+def in_order_postgresql(element: InOrder, compiler: SQLCompiler, **kw: object) -> str:
+    """PostgreSQL does not know that the range holds one value of each."""
+    return ", ".join(f"{compiler.process(clause, **kw)} {element.way}" for clause in element.clauses)
 
 
 class Catalog(TableClause):

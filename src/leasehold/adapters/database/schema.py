@@ -27,6 +27,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     false,
+    func,
     not_,
     or_,
     text,
@@ -142,6 +143,10 @@ failed_in_silence = and_(tasks.c.state == "failed", tasks.c.error_group.is_(None
 """Given up because its machines went away: few among many failures, and a group of their own."""
 
 
+of_batch = func.coalesce(tasks.c.batch, "")
+"""The batch, as no other index has it: where two begin alike, PostgreSQL may take the one that it then has to sort."""
+
+
 def index(name: str, *columns: ColumnElement[Any], where: ColumnElement[bool] | None = None) -> None:
     """An index over the tasks for which ``where`` holds."""
     Index(name, *columns, sqlite_where=where, postgresql_where=where)
@@ -151,7 +156,7 @@ def index(name: str, *columns: ColumnElement[Any], where: ColumnElement[bool] | 
 index("tasks_by_state", tasks.c.state, tasks.c.number)
 index("tasks_by_name", tasks.c.name, tasks.c.queue, tasks.c.number)
 index("tasks_by_batch", tasks.c.batch, tasks.c.number, where=tasks.c.batch.is_not(None))
-index("tasks_by_trouble", tasks.c.state, tasks.c.batch, tasks.c.number, where=in_trouble)
+index("tasks_by_trouble", of_batch, tasks.c.state, tasks.c.number, where=in_trouble)
 index("tasks_by_group", tasks.c.error_group, tasks.c.state, tasks.c.number, where=tasks.c.error_group.is_not(None))
 index("tasks_by_silence", tasks.c.name, tasks.c.number, where=failed_in_silence)
 # What the roles take.

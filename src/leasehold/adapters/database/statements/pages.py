@@ -28,7 +28,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from leasehold.adapters.database.elements import Beside, OneRange, each, each_number, each_row, total
+from leasehold.adapters.database.elements import Beside, InOrder, OneRange, each, each_number, each_row, total
 from leasehold.adapters.database.schema import (
     IN_TROUBLE,
     SUM,
@@ -36,6 +36,8 @@ from leasehold.adapters.database.schema import (
     counters,
     error_groups,
     failed_in_silence,
+    in_trouble,
+    of_batch,
     task_keys,
     tasks,
     totals,
@@ -107,18 +109,17 @@ def walks() -> Iterator[tuple[str, Executable]]:
     one = OneRange(silent, (tasks.c.number, instant("above"), instant("below")))
     yield from both_ways("silence", silent, failed_in_silence, one, Beside(matches()))
     for state in IN_TROUBLE:
-        # the state as a literal: only then does the index over the states in trouble serve the query
-        # and before the batch: else the index over batches alone would seem as good
-        lead: Lead = {tasks.c.state: literal(state), tasks.c.batch: ONE}
+        # the state as a literal: only then does SQLite take the index over the states in trouble
+        lead: Lead = {of_batch: ONE, tasks.c.state: literal(state)}
         one = OneRange(lead, (tasks.c.number, instant("above"), instant("below")))
-        yield from both_ways(f"batch {state}", lead, tasks.c.state == state, one, Beside(matches()))
+        yield from both_ways(f"batch {state}", lead, in_trouble, one, Beside(matches()))
 
 
 def both_ways(name: str, lead: Lead, *where: ColumnElement[bool]) -> Iterator[tuple[str, Executable]]:
     """In the order of the index, and against it."""
     found = select(tasks.c.number, tasks.c.id).where(*where).limit(LIMIT)
-    yield f"down {name}", found.order_by(*(column.desc() for column in lead), tasks.c.number.desc())
-    yield f"up {name}", found.order_by(*lead, tasks.c.number)
+    yield f"down {name}", found.order_by(InOrder(lead, tasks.c.number, "DESC"))
+    yield f"up {name}", found.order_by(InOrder(lead, tasks.c.number, "ASC"))
 
 
 def either(names: Sequence[str], kept: Table) -> Subquery:

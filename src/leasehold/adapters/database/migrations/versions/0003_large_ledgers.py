@@ -69,7 +69,7 @@ def upgrade() -> None:
     op.create_index(
         "tasks_by_trouble",
         "tasks",
-        [sa.text("state"), sa.text("batch"), sa.text("number")],
+        [sa.text("coalesce(batch, '')"), sa.text("state"), sa.text("number")],
         sqlite_where=sa.text(IN_TROUBLE),
         postgresql_where=sa.text(IN_TROUBLE),
     )
