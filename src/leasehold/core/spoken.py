@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from leasehold.core.events import Completed, Draining, Failed, Progressed, Refused, Released, Started
 from leasehold.core.grouping import error_group
-from leasehold.core.model import VOID_SLACK, Decision, Ignored, Run, RunFact, Status, Why
+from leasehold.core.model import VOID_SLACK, Decision, FailureKind, Ignored, Run, RunFact, Status, Why
 from leasehold.core.retry import backoff
-from leasehold.core.step import Step, lease_ahead, mark_seen, move_to, refund
+from leasehold.core.step import Step, awaits_turn, lease_ahead, leave_bundle, mark_seen, move_to, refund
 
 KNOWN = "this run is known already"
 ENDED = "an end of this run is recorded already"
 CLOSED = "its dispatch is closed"
 SUCCEEDED = "the task is completed; nothing undoes a success"
+UNBEGUN = "it waits for its turn in its bundle"
+PROCESS = frozenset({FailureKind.EXIT, FailureKind.SIGNAL, FailureKind.MEMORY, FailureKind.LEASE})
+"""Failures that end a run's process, or keep it for a whole lease: they cost the others of a bundle time."""
 HELD = "another run holds the task, and this one never began"
 
 
@@ -30,6 +33,8 @@ def on_progressed(step: Step, event: Progressed) -> Decision | Ignored:
 def on_draining(step: Step, event: Draining) -> Decision | Ignored:
     """From here on the worker gives it back itself: a recall with the old receipt would take it from another."""
     run = event.run
+    if awaits_turn(step.task) and step.task.run_id == run.run_id:
+        return step.ignored(UNBEGUN)
     step.facts = (begun(run),)
     ignored = heard(step, run)
     task = step.task
@@ -105,6 +110,8 @@ def charge_attempt(step: Step, event: Failed, *, was_open: bool) -> None:
     said = event.failure.message or event.failure.type
     story = {"reason": said, "error_group": error_group(task.name, event.failure), "inferred": False}
     attempts = task.attempts + 1
+    if event.deleted and event.failure.kind in PROCESS:
+        leave_bundle(step)
     if task.status is Status.CANCELLED:
         step.stay("late", of=run, detail=f"it failed after the cancellation: {said}")
     elif task.status is Status.FAILED:
@@ -192,8 +199,9 @@ def heard(step: Step, run: Run) -> Decision | Ignored:
 
 
 def begin(step: Step, run: Run) -> None:
-    """Move to a newer run; where the task has no outcome yet, that starts it."""
-    if run.r <= step.task.r:
+    """Move to a newer run, or to one whose turn in its bundle has come; where there is no outcome yet, it starts."""
+    turn = awaits_turn(step.task) and step.task.run_id == run.run_id
+    if run.r <= step.task.r and not turn:
         return
     move_to(step, run)
     if not step.task.terminal:
