@@ -56,7 +56,7 @@ def bundled(due: Iterable[Due]) -> list[list[int]]:
             messages.append([place])
             continue
         alike = task.name, task.policy.lease, most, tenant
-        members, used = filling.get(alike, ([], 0))
+        members, used = filling.get(alike, (list[int](), 0))
         if not members or len(members) >= most or used + size > BYTES:
             members, used = [], 0
             messages.append(members)

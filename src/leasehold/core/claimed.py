@@ -62,7 +62,7 @@ def grant(step: Step, event: Claimed) -> Decision | Ignored:
         receipt=event.receipt,
     )
     if step.task.members > 1:
-        take_over(step, run)
+        take_over(step, run._replace(receipt=None))
     else:
         begin(step, run)
     step.facts = (*step.facts, RunFact(run.n, run.r, run.run_id, run.worker, lease_until=run.lease_until))

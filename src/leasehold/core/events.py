@@ -33,8 +33,7 @@ class ParentEnded(NamedTuple):
 
 
 class Dispatched(NamedTuple):
-    """The task is about to be put on the task queue, in a message of so many; nobody may start it after ``not_after``.
-    """
+    """The task is about to be put on the task queue, in a message of so many; none may start after ``not_after``."""
 
     not_after: int
     members: int = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from leasehold.core.events import DeadLettered, Expired, Lapsed, Recalled, Unsendable, Voided
 from leasehold.core.model import VOID_SLACK, Decision, Ignored, Status, Why
 from leasehold.core.retry import ceiling
-from leasehold.core.step import Step, charge, give_up, leave_bundle, lease_ahead, losses_spent, unheard
+from leasehold.core.step import Step, charge, give_up, lease_ahead, leave_bundle, losses_spent, unheard
 
 CLOSED = "its dispatch is closed"
 

@@ -12,7 +12,6 @@ KNOWN = "this run is known already"
 ENDED = "an end of this run is recorded already"
 CLOSED = "its dispatch is closed"
 SUCCEEDED = "the task is completed; nothing undoes a success"
-UNBEGUN = "it waits for its turn in its bundle"
 PROCESS = frozenset({FailureKind.EXIT, FailureKind.SIGNAL, FailureKind.MEMORY, FailureKind.LEASE})
 """Failures that end a run's process, or keep it for a whole lease: they cost the others of a bundle time."""
 HELD = "another run holds the task, and this one never began"
@@ -33,8 +32,6 @@ def on_progressed(step: Step, event: Progressed) -> Decision | Ignored:
 def on_draining(step: Step, event: Draining) -> Decision | Ignored:
     """From here on the worker gives it back itself: a recall with the old receipt would take it from another."""
     run = event.run
-    if awaits_turn(step.task) and step.task.run_id == run.run_id:
-        return step.ignored(UNBEGUN)
     step.facts = (begun(run),)
     ignored = heard(step, run)
     task = step.task
@@ -204,6 +201,8 @@ def begin(step: Step, run: Run) -> None:
     if run.r <= step.task.r and not turn:
         return
     move_to(step, run)
+    if turn:
+        step.quietly(receipt=run.receipt)
     if not step.task.terminal:
         first = run.started_at if step.task.started_at is None else step.task.started_at
         step.to("started", Status.IN_PROGRESS, None, of=run, started_at=first)

@@ -112,7 +112,7 @@ def resume(task: Task, now: int) -> tuple[Status, Why | None]:
     """Where a task stands that is taken up again: on its open dispatch if there is one, so that two never run it."""
     if not task.open:
         return Status.PENDING, Why.DUE
-    if not task.run_open:
+    if not task.run_open or (task.members > 1 and task.receipt is None):  # of a bundle, and perhaps not begun
         return Status.PENDING, Why.QUEUED
     if task.lease_until > now:
         return Status.IN_PROGRESS, None

@@ -62,6 +62,12 @@ class Reporter:
             elif len(self._waiting) >= ENOUGH:
                 self._changed.notify_all()
 
+    def delete(self, reported: Entry) -> None:
+        """Delete a message of which everything is acknowledged as reported."""
+        with self._changed:
+            self._undeleted.append(reported)
+            self._changed.notify_all()
+
     @property
     def backlog(self) -> int:
         """How much is not yet reported, or not yet deleted."""
@@ -105,7 +111,8 @@ class Reporter:
 
     def _take(self) -> list[Entry]:
         with self._changed:
-            batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+            end = bite(self._waiting)
+            batch, self._waiting = self._waiting[:end], self._waiting[end:]
             self._since = self._clock.boot() if self._waiting else None
             self._busy = len(batch)
         return needed(batch)
@@ -156,6 +163,7 @@ class Reporter:
         for queue, theirs in entries.items():
             now = self._clock.boot()
             named = [each.receipt for each in theirs if spare is None or now < each.ends - spare]
+            named = list(dict.fromkeys(named))  # the members of a bundle have one message
             if not named:
                 continue
             try:
@@ -188,13 +196,24 @@ class Reporter:
 
     def _delete_reported(self) -> None:
         """Delete what is acknowledged as reported; try again until it is deleted or its lease is over."""
-        batch = self._undeleted
+        with self._changed:
+            batch = list(self._undeleted)
         gone = self._each_queue(batch, Fate.DELETE_AFTER, deleted_from)
         now = self._clock.boot()
         for each in batch:
             if key(each) in gone and each.done is not None:
                 each.done()
-        self._undeleted = [each for each in batch if key(each) not in gone and now < each.ends]
+        left = [each for each in batch if key(each) not in gone and now < each.ends]
+        with self._changed:
+            self._undeleted[: len(batch)] = left
+
+
+def bite(waiting: Sequence[Entry]) -> int:
+    """How much of it a step takes: what is said of one deleted message is not torn apart, or it was deleted twice."""
+    end = min(AT_ONCE, len(waiting))
+    while 0 < end < len(waiting) and waiting[end].receipt and key(waiting[end]) == key(waiting[end - 1]):
+        end += 1
+    return end
 
 
 def key(each: Entry) -> Key:
