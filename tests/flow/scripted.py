@@ -52,7 +52,7 @@ def a_message(number: int = 1, **fields: object) -> TaskMessage:
 
 def a_bundle(*numbers: int, **fields: object) -> TaskMessage:
     """A message of several tasks."""
-    return a_message(**fields)._replace(tasks=tuple(a_message(number).tasks[0] for number in numbers))
+    return a_message()._replace(tasks=tuple(a_message(number).tasks[0] for number in numbers))._replace(**fields)
 
 
 class ScriptedSlots:

@@ -36,6 +36,7 @@ class Going(Protocol):
 
 
 G = TypeVar("G", bound=Going)
+NOBODY: tuple[list[int], int] = [], 0
 
 
 def size_of(*texts: str | None) -> int:
@@ -52,16 +53,14 @@ def bundled(due: Iterable[Due]) -> list[list[int]]:
     filling: dict[tuple[object, ...], tuple[list[int], int]] = {}
     for place, (task, tenant, size) in enumerate(due):
         most = task.policy.bundle
-        if most <= 1 or not task.members:
-            messages.append([place])
-            continue
         alike = task.name, task.policy.lease, most, tenant
-        members, used = filling.get(alike, (list[int](), 0))
+        members, used = filling.get(alike, NOBODY) if task.members else NOBODY
         if not members or len(members) >= most or used + size > BYTES:
-            members, used = [], 0
+            members, used = list[int](), 0
             messages.append(members)
         members.append(place)
-        filling[alike] = members, used + size
+        if most > 1 and task.members:
+            filling[alike] = members, used + size
     return messages
 
 
