@@ -1,7 +1,7 @@
 """No-op tasks end to end, durable at every step: from the first submit to the last completed row.
 
 ``python -m bench.noop [--tasks 10000] [--runs 5] [--at file|postgres|postgres+sqs|file+sqs] [--topology single-queue]
-[--huey]``: with ``--huey`` interleaved with Huey on SQLite (fsync on,
+[--bundle 100] [--huey]``: with ``--bundle`` up to so many tasks share a message, with ``--huey`` interleaved with Huey on SQLite (fsync on,
 results stored), which runs in an environment of its own under ``.bench/huey``.
 """
 
@@ -57,8 +57,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--at", choices=PLACES, default="file")
     parser.add_argument("--topology", choices=("two-queue", "single-queue"), default="two-queue")
+    parser.add_argument("--bundle", type=int, default=1)
     parser.add_argument("--huey", action="store_true")
     given = parser.parse_args()
+    noop.handler.policy = noop.handler.policy._replace(bundle=given.bundle)  # what @app.task(bundle=...) sets
     ours: list[dict[str, float]] = []
     theirs: list[dict[str, float]] = []
     if given.huey:
@@ -81,7 +83,8 @@ def main() -> None:
         }
         for name, runs, parts in [("leasehold", ours, ("client", "orchestrator", "workers", "all"))]
     ]
-    show(f"{given.tasks:,} no-op tasks, 2 workers of 2 slots, {given.at}, {given.topology}", rows, {"runs": ours})
+    what = f"{given.tasks:,} no-op tasks in bundles of {given.bundle}, 2 workers of 2 slots"
+    show(f"{what}, {given.at}, {given.topology}", rows, {"runs": ours})
     if theirs:
         rows = [
             {

@@ -15,7 +15,7 @@ from leasehold.ports.clock import Clock
 from leasehold.ports.ledger import Flight, Ledger, Outgoing, Terms, unsendable
 from leasehold.ports.queue import Message, NotSent, Queue
 
-CHUNK = 500
+CHUNK = 1_000
 """Tasks per dispatching transaction: enough to pay for its commit, few enough that other writers need not wait long."""
 
 FAILING = 10

@@ -13,7 +13,7 @@ from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Queue
 from leasehold.ports.reports import Outbox
 
-ENOUGH = 200
+ENOUGH = 1_000
 """Reports for which a step does not wait any longer."""
 
 AT_ONCE = 1_000
@@ -29,6 +29,12 @@ a request that arrives late, it would be taken out of the hands of whoever runs 
 
 AGAIN = 1_000
 """ms between two tries of a delete that comes after its report: nobody waits for it."""
+
+TOGETHER = 10
+"""Messages whose deletes ride in one request."""
+
+DELETE_LINGER = 5
+"""Lingers that the delete of a bundle may wait for others: it is never run again, whatever becomes of its worker."""
 
 NOT_GONE = "it expired here, and its delete was not confirmed"
 
@@ -50,6 +56,9 @@ class Reporter:
         self._busy = 0
         self._changed = Condition()
         self._undeleted: list[Entry] = []
+        self._bundles: list[Entry] = []
+        """Of whose messages all is reported, and that need not be deleted at once."""
+        self._bundles_since = 0
         self._trouble: Unavailable | None = None
 
     def add(self, *entries: Entry) -> None:
@@ -63,16 +72,18 @@ class Reporter:
                 self._changed.notify_all()
 
     def delete(self, reported: Entry) -> None:
-        """Delete a message of which everything is acknowledged as reported."""
+        """Delete the message of a bundle, of which everything is acknowledged as reported."""
         with self._changed:
-            self._undeleted.append(reported)
+            if not self._bundles:
+                self._bundles_since = self._clock.boot()
+            self._bundles.append(reported)
             self._changed.notify_all()
 
     @property
     def backlog(self) -> int:
         """How much is not yet reported, or not yet deleted."""
         with self._changed:  # counted between two moves: what is on its way from one to another would be missed
-            return len(self._waiting) + self._busy + len(self._undeleted)
+            return len(self._waiting) + self._busy + len(self._undeleted) + len(self._bundles)
 
     def wake(self) -> None:
         """End a pause under way."""
@@ -83,7 +94,9 @@ class Reporter:
         """Wait until a step would have something to do, at most ``timeout`` ms."""
         with self._changed:
             if self._since is None:
-                self._changed.wait(min(timeout, AGAIN if self._undeleted else timeout) / 1000)
+                again = AGAIN if self._undeleted else timeout
+                bundles = DELETE_LINGER * self._linger if self._bundles else timeout
+                self._changed.wait(min(timeout, again, bundles) / 1000)
             if self._since is not None and len(self._waiting) < ENOUGH:
                 left = self._since + self._linger - self._clock.boot()
                 if left > 0:
@@ -197,6 +210,10 @@ class Reporter:
     def _delete_reported(self) -> None:
         """Delete what is acknowledged as reported; try again until it is deleted or its lease is over."""
         with self._changed:
+            waited = self._clock.boot() - self._bundles_since
+            if len(self._bundles) >= TOGETHER or waited >= DELETE_LINGER * self._linger:
+                self._undeleted += self._bundles
+                self._bundles = []
             batch = list(self._undeleted)
         gone = self._each_queue(batch, Fate.DELETE_AFTER, deleted_from)
         now = self._clock.boot()
