@@ -1,8 +1,8 @@
 """No-op tasks end to end, durable at every step: from the first submit to the last completed row.
 
 ``python -m bench.noop [--tasks 10000] [--runs 5] [--at file|postgres|postgres+sqs|file+sqs] [--topology single-queue]
-[--bundle 100] [--huey]``: with ``--bundle`` up to so many tasks share a message, with ``--huey`` interleaved with Huey on SQLite (fsync on,
-results stored), which runs in an environment of its own under ``.bench/huey``.
+[--bundle 100] [--huey]``: with ``--bundle`` up to so many tasks share a message; with ``--huey`` interleaved with Huey
+on SQLite (fsync on, results stored), which runs in an environment of its own under ``.bench/huey``.
 """
 
 from __future__ import annotations
