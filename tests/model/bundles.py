@@ -48,10 +48,6 @@ class Hand(NamedTuple):
     ends: int
     members: tuple[int, ...]
     claimed: bool = False
-    told: tuple[int, ...] = ()
-    """Whose beginning was reported."""
-    deleted: int = 0
-    """0: not yet; 1: confirmed; 2: tried in vain."""
 
 
 class State(NamedTuple):
@@ -249,7 +245,8 @@ class Pair:
             if (hand.ends and message.valid) or self.lacks("R2"):
                 begun = state._replace(begun=state.begun | {task})
                 again = "B1" if message.r > 1 else ""
-                yield Step(f"{name} begins", moved(begun, hand, place, RUNNING), again)
+                told = self._said(begun, task, report(hand, "started", ends=hand.ends))
+                yield Step(f"{name} begins, and that is reported", moved(told, hand, place, RUNNING), again)
             late = hand.ends <= 1 or not message.valid
             leaves = moved(state, hand, place, RELEASED)
             yield Step(f"{name} does not begin any more", leaves, cost="" if late else "drain")
@@ -260,10 +257,6 @@ class Pair:
             told = self._said(state, task, report(hand, "completed"))
             yield Step(f"{name} is reported as completed", moved(told, hand, place, ACKNOWLEDGED))
             yield Step(f"{name} is reported as completed, and the reply is lost", told, cost="lose")
-        if member in (RUNNING, SUCCEEDED) and place not in hand.told:
-            told = self._said(state, task, report(hand, "started", ends=hand.ends))
-            heard = hand._replace(told=tuple(sorted((*hand.told, place))))
-            yield Step(f"{name} is reported as started", changed(told, hand, heard))
 
     def _end(self, state: State, hand: Hand) -> Iterator[Step]:
         """B2: the one delete when all have ended, and what was kept is told after it."""
