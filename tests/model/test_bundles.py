@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.model.bundles import BROKEN, SAYS, SOUND, Bundled, search
+from tests.model.bundle_search import search
+from tests.model.bundles import BROKEN, SAYS, SOUND, Bundled
 
 SHORT = 24
 """Lines that a reader follows."""

@@ -93,6 +93,13 @@ def hand_in(reporter: Reporter, held: Held, said: Update, fate: Fate, done: Call
         bundle.keep(held, said)
 
 
+def begin(held: Held, at_boot: int) -> None:
+    """Its code runs from here on."""
+    held.began = at_boot
+    if held.bundle is not None and held.bundle.began is None:
+        held.bundle.began = at_boot
+
+
 def line_of(held: Held) -> str:
     """What stands in line for a slot: the run, or its whole bundle."""
     return held.run_id if held.bundle is None else held.bundle.name

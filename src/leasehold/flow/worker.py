@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from leasehold.core.errors import StoreDamaged
 from leasehold.core.reports import Update, UpdateKind
-from leasehold.flow.bundle import Unit, hand_in, line_of, units_of
+from leasehold.flow.bundle import Unit, begin, hand_in, line_of, units_of
 from leasehold.flow.desk import CANCELLED, Desk, missing_arguments, too_short
 from leasehold.flow.gate import Gate
 from leasehold.flow.held import Fate, Held
@@ -259,10 +259,8 @@ class Worker:
                 self._stopped(held, event)
 
     def _begin(self, held: Held, at_boot: int) -> None:
-        held.began = at_boot
         self._in_line.pop(line_of(held), None)
-        if held.bundle is not None and held.bundle.began is None:
-            held.bundle.began = at_boot
+        begin(held, at_boot)
 
     def _end(self, held: Held, at_boot: int | None) -> None:
         del self._running[held.run_id]
