@@ -37,31 +37,34 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def place(name: str, folder: Path, topology: str = "two-queue") -> Generator[Place]:
-    """Servers for one run; the environment says where SQS is, for this process and its children."""
+def place(name: str, folder: Path, topology: str = "two-queue", *, connections: int = 200) -> Generator[Place]:
+    """Servers for one run; the environment says where SQS is, for this process and its children.
+
+    ``connections``: what PostgreSQL takes at most.
+    """
     if name not in PLACES:
         raise ValueError(f"there is no place {name!r}; there are {', '.join(PLACES)}")
     given = {"ledger": str(folder / "bench.db"), "store": str(folder / "bench.store"), "topology": topology}
     if name == "file":
         yield Place(given, {})
     elif name == "postgres":
-        with postgres() as (ledger, servers):
+        with postgres(connections) as (ledger, servers):
             yield Place(given | {"ledger": ledger}, servers)
     elif name == "file+sqs":
         with sqs() as server:
             yield Place(given | {"queues": "sqs://bench"}, {"sqs": server.pid}, server)
     else:
-        with postgres() as (ledger, servers), sqs() as server:
+        with postgres(connections) as (ledger, servers), sqs() as server:
             yield Place(given | {"ledger": ledger, "queues": "sqs://bench"}, {**servers, "sqs": server.pid}, server)
 
 
 @contextmanager
-def postgres() -> Generator[tuple[str, dict[str, int]]]:
+def postgres(connections: int = 200) -> Generator[tuple[str, dict[str, int]]]:
     """A private PostgreSQL, fsync on, with the ledger's schema."""
     from leasehold.adapters.database.open import create_schema  # noqa: PLC0415 - psycopg is not needed elsewhere
     from leasehold.testing.postgres import PostgresServer  # noqa: PLC0415 - as above
 
-    with PostgresServer() as server:
+    with PostgresServer(settings={"max_connections": str(connections)}) as server:
         url = server.url(server.create("bench"))
         create_schema(url)
         yield url, {"postgres": server.pid}

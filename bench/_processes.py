@@ -35,3 +35,12 @@ def own_cpu_seconds(pid: int, *, waited: bool = False) -> float:
 def resident_mebibytes(pid: int) -> float:
     """Resident memory of one process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / (1 << 20)
+
+
+def proportional_mebibytes(pid: int) -> float:
+    """Memory of one process: its own pages, and of each page that it shares its share (PSS)."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)

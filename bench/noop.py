@@ -1,8 +1,8 @@
 """No-op tasks end to end, durable at every step: from the first submit to the last completed row.
 
-``python -m bench.noop [--tasks 10000] [--runs 5] [--at file|postgres|postgres+sqs|file+sqs] [--topology single-queue]
-[--bundle 100] [--huey]``: with ``--bundle`` up to so many tasks share a message; with ``--huey`` interleaved with Huey
-on SQLite (fsync on, results stored), which runs in an environment of its own under ``.bench/huey``.
+``python -m bench.noop [--tasks 10000] [--runs 5] [--at file|postgres|postgres+sqs|file+sqs]
+[--topology single-queue] [--bundle 100]``: with ``--bundle`` up to so many tasks share a message. Beside other systems:
+``bench.compare``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import time
 
 from bench._jobs import noop
-from bench._peers import huey_rate, huey_ready
 from bench._places import PLACES
 from bench._processes import cpu_seconds, own_cpu_seconds
 from bench._system import Bench, bench_system
@@ -19,6 +18,8 @@ from bench._tables import show, spread
 
 SERVERS = ("postgres", "sqs")
 """Not ours: counted apart."""
+
+OURS = ("client", "orchestrator", "workers", "all")
 
 
 def one_run(tasks: int, at: str = "file", topology: str = "two-queue") -> dict[str, float]:
@@ -58,43 +59,17 @@ def main() -> None:
     parser.add_argument("--at", choices=PLACES, default="file")
     parser.add_argument("--topology", choices=("two-queue", "single-queue"), default="two-queue")
     parser.add_argument("--bundle", type=int, default=1)
-    parser.add_argument("--huey", action="store_true")
     given = parser.parse_args()
     noop.handler.policy = noop.handler.policy._replace(bundle=given.bundle)  # what @app.task(bundle=...) sets
-    ours: list[dict[str, float]] = []
-    theirs: list[dict[str, float]] = []
-    if given.huey:
-        huey_ready()
-    for _ in range(given.runs):
-        ours.append(one_run(given.tasks, given.at, given.topology))
-        if given.huey:
-            theirs.append(huey_rate(given.tasks))
-    rows = [
-        {
-            "system": name,
-            "tasks/s": spread([run["rate"] for run in runs]),
-            **{f"CPU s/1000 {part}": spread([run.get(part, 0.0) for run in runs], 3) for part in parts},
-            **{
-                f"CPU s/1000 {part}": spread([run[part] for run in runs], 3)
-                for part in SERVERS
-                if all(part in run for run in runs)
-            },
-            "requests/task": spread([run["requests/task"] for run in runs], 3),
-        }
-        for name, runs, parts in [("leasehold", ours, ("client", "orchestrator", "workers", "all"))]
-    ]
+    ours = [one_run(given.tasks, given.at, given.topology) for _ in range(given.runs)]
+    servers = [name for name in SERVERS if name in ours[0]]
+    row = {
+        "tasks/s": spread([run["rate"] for run in ours]),
+        **{f"CPU s/1000 {part}": spread([run[part] for run in ours], 3) for part in (*OURS, *servers)},
+        "requests/task": spread([run["requests/task"] for run in ours], 3),
+    }
     what = f"{given.tasks:,} no-op tasks in bundles of {given.bundle}, 2 workers of 2 slots"
-    show(f"{what}, {given.at}, {given.topology}", rows, {"runs": ours})
-    if theirs:
-        rows = [
-            {
-                "system": "huey",
-                "tasks/s": spread([run["rate"] for run in theirs]),
-                "CPU s/1000 all": spread([run["all"] for run in theirs], 3),
-                "leasehold / huey": spread([a["rate"] / b["rate"] for a, b in zip(ours, theirs, strict=True)], 2),
-            }
-        ]
-        show("the same with Huey, in turn", rows, {"runs": theirs})
+    show(f"{what}, {given.at}, {given.topology}", [row], {"runs": ours})
 
 
 if __name__ == "__main__":

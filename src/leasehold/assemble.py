@@ -18,6 +18,7 @@ from leasehold.adapters.slots.pool import Recycling, SlotPool
 from leasehold.adapters.spot import Metadata, SpotNotices, machine, metadata_of
 from leasehold.backends import Backends, worker_grants
 from leasehold.core.errors import BadSettings
+from leasehold.core.retention import Keep
 from leasehold.core.wire import PACK_CEILING
 from leasehold.flow.claims import LedgerClaims, LedgerOutbox
 from leasehold.flow.client import Client
@@ -34,6 +35,8 @@ from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
 from leasehold.flow.recall import PlatformEvents, Recall, all_heard
 from leasehold.flow.recorder import RECORDING, Recorder
 from leasehold.flow.reporter import Reporter
+from leasehold.flow.retention import Pruner
+from leasehold.flow.retention import Terms as Retaining
 from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.service import Stop
 from leasehold.flow.sweeper import Sweeper
@@ -124,8 +127,20 @@ class Parts(Backends):
             margin=self.settings.lease_margin,
             claims_before_run=self._claiming,
         )
-        poll = self.settings.long_poll
-        return Orchestrator(dispatcher, sweeper, scheduler, readers, self.bell, self.clock, poll=poll, recall=recall)
+        roles = (dispatcher, sweeper, scheduler, readers, self.bell, self.clock)
+        return Orchestrator(*roles, poll=self.settings.long_poll, recall=recall, pruner=self._pruner())
+
+    def _pruner(self) -> Pruner | None:
+        """Who forgets what the settings do not keep; nobody, where they keep everything."""
+        settings = self.settings
+        keep = Keep(settings.keep_completed, settings.keep_failed, settings.keep_keys)
+        if keep.completed is None and keep.failed is None and settings.keep_audit is None:
+            return None
+        return self.pruner(Retaining(keep, settings.archive == "store", settings.keep_audit))
+
+    def pruner(self, terms: Retaining) -> Pruner:
+        """Forgets what is older than these terms."""
+        return Pruner(self.retention, self.store, self.clock, terms)
 
     def _readers(self, key: bytes) -> tuple[dict[str, Reader], Callable[[], int], Callable[[], int]]:
         """What takes messages from queues, how far (ms) the recorder among them is behind, what it has surely heard."""

@@ -16,6 +16,7 @@ from leasehold.adapters.database import worker_role
 from leasehold.adapters.database.ledger import DatabaseLedger
 from leasehold.adapters.database.open import open_database
 from leasehold.adapters.database.queue import DatabaseQueue
+from leasehold.adapters.database.retention import DatabaseRetention
 from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.presence import Elsewhere, Presence
 from leasehold.core.errors import BadSettings
@@ -23,6 +24,7 @@ from leasehold.core.redaction import Redaction
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Ledger
 from leasehold.ports.queue import Queue
+from leasehold.ports.retention import Retention
 from leasehold.ports.store import Store
 from leasehold.ports.views import Views
 from leasehold.settings import Settings
@@ -118,6 +120,11 @@ class Backends:
     def views(self) -> Views:
         """The read side of the ledger."""
         return DatabaseViews(self.database, self.redaction)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """The part of the ledger that forgets."""
+        return DatabaseRetention(self.database, self.redaction)
 
     @cached_property
     def redaction(self) -> Redaction:

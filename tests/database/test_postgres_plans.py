@@ -14,12 +14,12 @@ from leasehold.adapters.database.connection import Sql
 from leasehold.adapters.database.postgres import PostgresDatabase
 from tests.servers.clusters import Cluster
 
-BOOKS = ("chores", "ledger", "pages", "queue", "recall", "views")
+BOOKS = ("chores", "inspection", "ledger", "pages", "queue", "recall", "retention", "views")
 TASKS = 100_000
 LARGE = {"tasks", "bodies", "task_keys", "results", "runs", "run_outputs", "audit", "status_ids", "queue_messages"}
 """Tables that grow with the tasks."""
-ENDS = {"last", "newest task", "newest number"}
-"""They look at the last row of an index."""
+ENDS = {"last", "newest task", "newest number", "newest from", "last report", "hold"}
+"""They look at the last row of an index, for themselves or for a bound."""
 LOOKS_AT_ALL = {
     "true counts": "that is its purpose",
     "ids ending": "of the ids alone, for a person who pasted the end of one",
@@ -32,6 +32,9 @@ SORTS = {
     "runs": "the runs of one task",
     "workers": "what runs now",
     "failures of": "the runs of some tasks",
+    "runs of": "the runs of some tasks",
+    "bodies of": "the rows of one batch",
+    "trails of": "the trails of one batch",
 }
 FILL = """
 INSERT INTO tasks (id, name, queue, lease, max_attempts, max_losses, backoff_base, backoff_cap, created_at, priority,
@@ -167,6 +170,10 @@ def is_range(step: Step) -> bool:
         ("pages", "down batch failed", "tasks_by_trouble"),
         ("pages", "down name", "tasks_by_name"),
         ("pages", "down group", "tasks_by_group"),
+        ("pages", "down silence", "tasks_by_silence"),
+        ("retention", "aged", "tasks_by_state"),
+        ("retention", "hold", "tasks_id_key"),
+        ("retention", "drop trails", "audit_pkey"),
         ("pages", "down numbers", "tasks_pkey"),
         ("pages", "down all", "tasks_pkey"),
         ("queue", "delete", "queue_messages_pkey"),

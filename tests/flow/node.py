@@ -35,6 +35,7 @@ class Node:
         outbox: Outbox | None = None,
         store: ScriptedStore | None = None,
         execute: Executor = at_once,
+        linger: int = 0,
     ) -> None:
         self.clock = clock or ManualClock()
         self.journal: list[str] = []
@@ -43,7 +44,7 @@ class Node:
         self.queue = self.queues[0]
         self.store = store or ScriptedStore()
         self.slots = slots or ScriptedSlots(self.clock, places)
-        self.reporter = Reporter(outbox or self.outbox, self.clock, linger=0)
+        self.reporter = Reporter(outbox or self.outbox, self.clock, linger=linger)
         self.desk = Desk(self.store, self.clock, Errands(execute, self.slots.wake), limit=LIMIT)
         self.worker = Worker(
             self.slots,

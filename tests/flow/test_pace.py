@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.flow.pace import REMEMBERED, Pace
+from leasehold.flow.lease import SOON
+from leasehold.flow.pace import LATELY, REMEMBERED, Pace
 from tests.flow.node import Node
 from tests.flow.scripted import MINUTE, a_message, task_id
 
@@ -20,7 +21,7 @@ def test_nothing_is_known_of_what_never_ran() -> None:
 def test_short_runs_are_fetched_ahead_as_far_as_the_lease_allows() -> None:
     pace = Pace()
     pace.ran("work", 1_000, MINUTE)
-    assert pace.ahead(slots=4, ceiling=100) == 24  # 4 slots, 6 s of waiting, 1 s each
+    assert pace.ahead(slots=4, ceiling=100) == 20  # 4 slots, 5 s of waiting, 1 s each
 
 
 def test_one_slow_run_raises_the_estimate_at_once_and_fast_ones_lower_it_slowly() -> None:
@@ -63,6 +64,30 @@ def test_handlers_long_unseen_are_forgotten() -> None:
     assert pace.ahead(slots=4, ceiling=100) == 100
 
 
+def test_a_slow_handler_that_comes_no_more_decides_nothing() -> None:
+    """One run of half an hour must not keep a worker from fetching ahead until it is restarted."""
+    pace = Pace()
+    pace.ran("slow", 30 * MINUTE, 40 * MINUTE)
+    for _ in range(LATELY - 1):
+        pace.ran("fast", 10, MINUTE)
+    assert pace.ahead(slots=4, ceiling=100) == 0
+    pace.ran("fast", 10, MINUTE)
+    assert pace.ahead(slots=4, ceiling=100) == 100
+
+
+def test_nothing_waits_longer_than_seconds_however_long_the_lease() -> None:
+    pace = Pace()
+    pace.ran("work", 1_000, 12 * 60 * MINUTE)
+    assert pace.ahead(slots=4, ceiling=100) == 20
+
+
+def test_slots_that_cannot_be_counted_on_fetch_nothing() -> None:
+    pace = Pace()
+    pace.ran("work", 1_000, MINUTE)
+    assert pace.ahead(slots=1, ceiling=100) == 5
+    assert pace.ahead(slots=0, ceiling=100) == 0
+
+
 @given(st.lists(st.integers(0, 100_000), min_size=1, max_size=50), st.integers(1, 16))
 def test_the_estimate_is_never_below_the_last_run(durations: list[int], slots: int) -> None:
     pace = Pace()
@@ -91,7 +116,7 @@ def test_an_unmeasured_worker_receives_for_its_free_slots_only() -> None:
 
 def test_a_measured_one_fetches_ahead() -> None:
     node = measured(Node(places=2))
-    assert node.worker.room() == 2 + 12
+    assert node.worker.room() == 2 + 10
 
 
 def test_but_never_beyond_its_ceiling() -> None:
@@ -104,7 +129,7 @@ def test_what_waits_ready_takes_room() -> None:
     node.queue.put(*(a_message(number) for number in range(1, 8)))
     node.turn()
     assert len(node.slots.jobs) == 2
-    assert node.worker.room() == 12 - 5
+    assert node.worker.room() == 10 - 5
 
 
 def test_less_than_half_the_room_is_not_worth_a_request_while_all_slots_are_busy() -> None:
@@ -137,6 +162,40 @@ def test_a_suddenly_slow_handler_gives_back_what_waits_behind_it() -> None:
     assert node.queue.depth().visible == 2
     assert (node.outbox.kinds(2), node.outbox.kinds(3)) == (["released"], ["released"])
     assert len(node.slots.jobs) == 1
+
+
+def test_what_waits_behind_a_slow_run_under_a_long_lease_waits_for_seconds_not_for_minutes() -> None:
+    node = measured(Node(places=1))
+    node.queue.put(*(a_message(number, lease=40 * MINUTE) for number in range(1, 4)))
+    node.turn()
+    node.clock.advance(2 * SOON)
+    node.work()
+    assert node.queue.depth().visible == 0
+    node.clock.advance(1)
+    node.work()
+    assert node.queue.depth().visible == 2
+
+
+def test_and_is_not_fetched_again_while_that_run_is_under_way() -> None:
+    """Its measure is still that of before: given back and received again, a message would be worn out in a minute."""
+    node = measured(Node(places=2), duration=10)
+    node.queue.put(*(a_message(number) for number in range(1, 9)))
+    node.turn()
+    assert node.worker.room() > 0
+    node.clock.advance(SOON // 2 + 1)
+    node.work()
+    assert node.worker.room() == 0
+
+
+def test_a_slot_that_goes_on_as_measured_still_fetches_ahead() -> None:
+    node = measured(Node(places=2))
+    node.queue.put(a_message(1))
+    node.turn()
+    node.clock.advance(SOON)
+    node.queue.put(a_message(2))
+    node.turn()
+    assert len(node.slots.jobs) == 2
+    assert node.worker.room() == 5
 
 
 def test_and_fetches_nothing_more_while_it_is_slow() -> None:

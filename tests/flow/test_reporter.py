@@ -11,7 +11,17 @@ from leasehold.flow.held import Entry, Fate
 from leasehold.flow.outbox import StatusQueueOutbox
 from leasehold.flow.reporter import AT_ONCE, DELETES, IN_TRANSIT, NOT_GONE
 from leasehold.testing.clock import ManualClock
-from tests.flow.reporter_desk import COMPLETED, DRAINING, EXPIRED, FAILED, PROGRESSED, RELEASED, STARTED, Desk
+from tests.flow.reporter_desk import (
+    COMPLETED,
+    DRAINING,
+    EXPIRED,
+    FAILED,
+    LINGER,
+    PROGRESSED,
+    RELEASED,
+    STARTED,
+    Desk,
+)
 from tests.flow.scripted import MINUTE, JournalQueue
 
 
@@ -57,9 +67,9 @@ def test_what_is_given_back_is_shown_first_and_claims_no_delete(desk: Desk) -> N
 
 def test_reports_of_updates_go_before_what_could_not_be_read(desk: Desk) -> None:
     desk.reporter.add(Entry(quarantined("tasks", "?", "no JSON"), Fate.STAY))
-    desk.say(STARTED)
+    desk.say(DRAINING)
     assert desk.reporter.step() == 2
-    assert desk.journal == ["say started", "say malformed"]
+    assert desk.journal == ["say draining", "say malformed"]
 
 
 # ------------------------------------------------------------ deletes that are not confirmed
@@ -243,6 +253,7 @@ def test_what_is_not_accepted_is_posted_again_as_the_same_report(desk: Desk) -> 
 def test_a_start_is_folded_into_what_the_same_run_says_later(desk: Desk) -> None:
     desk.say(STARTED, PROGRESSED, number=1)
     desk.say(STARTED, number=2)
+    desk.clock.advance(LINGER)
     desk.say(COMPLETED, number=1)
     desk.reporter.step()
     assert [(update.kind, update.run_id) for update in desk.outbox.said] == [(STARTED, "run2"), (COMPLETED, "run1")]
@@ -254,12 +265,45 @@ def test_nothing_else_is_folded(desk: Desk) -> None:
     assert desk.outbox.kinds() == ["draining", "failed"]
 
 
-def test_a_start_alone_is_reported(desk: Desk) -> None:
+def test_a_start_alone_is_reported_once_the_run_is_longer_than_the_linger(desk: Desk) -> None:
     desk.say(STARTED)
+    desk.clock.advance(LINGER)
     desk.reporter.step()
     desk.say(COMPLETED)
     desk.reporter.step()
     assert desk.outbox.kinds() == ["started", "completed"]
+
+
+def test_a_run_shorter_than_the_linger_is_told_in_one_report_whenever_it_began(desk: Desk) -> None:
+    desk.say(STARTED, number=1)
+    desk.clock.advance(LINGER - 1)
+    desk.say(STARTED, number=2)
+    desk.clock.advance(1)
+    assert desk.reporter.step() == 1
+    desk.clock.advance(LINGER - 2)
+    desk.say(COMPLETED, number=2)
+    desk.clock.advance(2)
+    desk.reporter.step()
+    assert desk.outbox.kinds(1) == ["started"]
+    assert desk.outbox.kinds(2) == ["completed"]
+    assert desk.reporter.backlog == 0
+
+
+def test_a_beginning_is_told_after_two_lingers_at_the_latest(desk: Desk) -> None:
+    desk.say(STARTED)
+    desk.clock.advance(LINGER - 1)
+    assert desk.reporter.step() == 0
+    desk.clock.advance(LINGER)
+    assert desk.reporter.step() == 1
+
+
+def test_a_beginning_that_was_not_taken_is_not_kept_back_again(desk: Desk) -> None:
+    desk.outbox.refuses = frozenset({STARTED})
+    desk.say(STARTED)
+    desk.clock.advance(LINGER)
+    desk.reporter.step()
+    desk.outbox.refuses = frozenset()
+    assert desk.reporter.step() == 1
 
 
 def test_after_an_outage_reports_go_out_in_bites_and_in_order(desk: Desk) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from leasehold.flow.held import Fate
 from leasehold.flow.reporter import AGAIN, ENOUGH
-from tests.flow.reporter_desk import COMPLETED, LINGER, STARTED, Desk
+from tests.flow.reporter_desk import COMPLETED, DRAINING, LINGER, STARTED, Desk
 
 
 @pytest.fixture
@@ -59,9 +59,16 @@ def test_when_the_linger_is_over_they_go(desk: Desk, waits: list[float]) -> None
 
 def test_and_so_they_do_when_there_are_enough(desk: Desk, waits: list[float]) -> None:
     for number in range(ENOUGH):
-        desk.say(STARTED, number=number)
+        desk.say(DRAINING, number=number)
     desk.reporter.pause(1_000)
     assert waits == []
+
+
+def test_but_beginnings_are_no_reason_to_hurry(desk: Desk, waits: list[float]) -> None:
+    for number in range(ENOUGH):
+        desk.say(STARTED, number=number)
+    desk.reporter.pause(1_000)
+    assert waits == [LINGER / 1_000]
 
 
 def test_without_reports_it_waits_as_long_as_it_may(desk: Desk, waits: list[float]) -> None:

@@ -237,6 +237,47 @@ def test_short_tasks_ramp_up_within_seconds(slots: int, duration: int) -> None:
     assert fleet.expired == 0
 
 
+@pytest.mark.parametrize(("slots", "duration"), [(200, 1_000), (2_000, 60_000)])
+def test_when_nobody_was_there_for_a_while_it_is_its_old_size_again_within_a_minute(slots: int, duration: int) -> None:
+    """A deployment stops every worker for a quarter of an hour: all that waited on the queue has expired then."""
+    fleet = Fleet(slots, around(duration), look=500)
+    fleet.go_on(3 * MINUTE)
+    before = fleet.started
+    fleet.go_on(MINUTE)
+    rate = fleet.started - before
+    waiting = len(fleet.queue)
+    fleet.now += 15 * MINUTE
+    fleet.ends.clear()
+    fleet.free = slots
+    fleet.go_on(MINUTE)
+    assert fleet.expired >= waiting // 2 > 100
+    before = fleet.started
+    fleet.go_on(MINUTE)
+    assert fleet.started - before > 0.9 * rate
+
+
+def test_starts_that_are_rare_do_not_make_it_grow_sooner() -> None:
+    """Seven within a minute may be chance: a window of one that is started each time says nothing about two."""
+    window = Window(LARGEST)
+    slow = a_flight(started=160, in_progress=160)
+    window.room(slow, 0)
+    slow = slow._replace(expired=1)
+    assert window.room(slow, HOUR) == 20
+    for minute in range(1, 20):
+        slow = slow._replace(started=slow.started + 19)
+        assert window.room(slow, HOUR + minute * (MINUTE + 1)) == 20
+
+
+def test_a_window_turned_over_within_a_minute_doubles_at_once() -> None:
+    window = Window(LARGEST)
+    slow = a_flight(started=160, in_progress=160)
+    window.room(slow, 0)
+    slow = slow._replace(expired=1)
+    assert window.room(slow, HOUR) == 20
+    assert window.room(slow._replace(started=160 + 19), HOUR + MINUTE) == 20
+    assert window.room(slow._replace(started=160 + 20), HOUR + MINUTE) == 40
+
+
 def test_it_recovers_when_long_tasks_give_way_to_short_ones() -> None:
     fleet = Fleet(8, around(40 * MINUTE))
     fleet.go_on(12 * HOUR)

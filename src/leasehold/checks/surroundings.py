@@ -35,7 +35,7 @@ def settings_told(settings: Settings) -> Iterator[Said]:
 def ledger_works(system: Parts, settings: Settings) -> Iterator[Said]:
     """It opens, its schema fits, and it can be written."""
     system.ledger.fold_counters()
-    total = sum(cell.tasks for cell in system.views.counts())
+    total = sum(sum(queue.counts.values()) for queue in system.views.queues())
     where = settings.ledger_path or settings.ledger_shown
     tasks = f"{total:,} task{'' if total == 1 else 's'}"
     yield Said(OK, f"{where} opens and can be written; it holds {tasks}")

@@ -45,6 +45,7 @@ class Program(LazyGroup):
             "migrate": Lazy("keep:migrate", "Bring the ledger to this version's schema."),
             "keys": Lazy("keys:keys", "Keys that sign task messages: make a pair, list those in use."),
             "doctor": Lazy("doctor:doctor", "Check that everything is set up and works."),
+            "prune": Lazy("prune:prune", "Forget tasks that ended long ago; archive them first, if asked."),
             "audit": Lazy("audit:audit", "Prove that nothing is lost."),
             "chaos": Lazy("chaos:chaos", "Try whether a handler is safe to run at least once."),
             "simulate": Lazy(

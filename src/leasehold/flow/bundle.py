@@ -8,6 +8,7 @@ from threading import Lock
 
 from leasehold.core.reports import Update
 from leasehold.flow.held import Entry, Fate, Held, entry
+from leasehold.flow.lease import soon
 from leasehold.flow.reporter import Reporter
 
 Unit = list[Held]
@@ -108,3 +109,8 @@ def line_of(held: Held) -> str:
 def units_of(helds: Iterable[Held]) -> list[Unit]:
     """Runs put together by the messages that brought them; those of one message follow each other."""
     return [list(members) for _, members in groupby(helds, line_of)]
+
+
+def lasts(held: Held, now: int) -> bool:
+    """Whether a run has begun so long ago that nobody should wait for its slot (R2)."""
+    return held.began is not None and now - held.began > soon(held.hold.span) // 2

@@ -118,6 +118,10 @@ class Dispatcher:
         if not flight.due or not room:
             return 0
         queue = self._queues(name)
+        if queue.traits.billed and flight.due > room:
+            room = full(room, queue.traits.batch, flight.queued)
+            if not room:
+                return 0
         into = queue if queue.traits.shares_ledger else None
         outgoing = self._ledger.dispatch(name, min(room, CHUNK), terms, self._compose, into)
         window.sent([each.task for each in outgoing])
@@ -199,6 +203,17 @@ class Dispatcher:
 def tasks_in(unsent: Sequence[Unsent]) -> int:
     """How many tasks these messages hold."""
     return sum(len(each.tasks) for each in unsent)
+
+
+def full(room: int, batch: int, queued: int) -> int:
+    """How many of a backlog to send now where requests are billed: as many as fill requests of ``batch``.
+
+    Else, where tasks end one by one, each would make room for one more, and for a request of its own. Fewer than one
+    request takes are sent only where less is out than there is room for.
+    """
+    if room >= batch:
+        return room - room % batch
+    return 0 if queued >= room else room
 
 
 def hopeless(unsent: Unsent, said: NotSent) -> bool:

@@ -15,6 +15,10 @@ from leasehold.ports.queue import Delivery, Queue
 if TYPE_CHECKING:
     from leasehold.flow.bundle import Bundle
 
+RECALLABLE = frozenset({UpdateKind.STARTED, UpdateKind.PROGRESSED})
+"""Reports of a run that goes on. Only these need the receipt, by which a recall gives its message back (R13): with any
+other report the run is over or draining, the ledger forgets the receipt, and on SQS it would be half of the report."""
+
 
 class Held:
     """One run of one task, from its receive to its last report. Instants are ``boot`` milliseconds."""
@@ -117,7 +121,7 @@ class Held:
             lease=self.hold.span,
             received_boot=self.hold.since,
             began_boot=self.began,
-            receipt=self.delivery.receipt,
+            receipt=self.delivery.receipt if kind in RECALLABLE else None,
         )
 
 

@@ -16,6 +16,10 @@ USEFUL = 0.25
 SHORT_WAIT = 0.1
 """Share of a lease that a prefetched message may wait for a free slot (R2)."""
 
+SOON = 5_000
+"""ms that it should wait at most, however long its lease: what it waits here, it might run elsewhere. Enough for a full
+receive of whatever is so short that receives cost anything beside it."""
+
 DRIFT = 1_000
 """A machine's clock may lose one part in so many: NTP slews by half of that at most."""
 
@@ -45,8 +49,12 @@ class Hold(NamedTuple):
         return self.deadline(margin) - int(USEFUL * (lease - margin))
 
     def patience(self) -> int:
-        """How long (ms) its message may wait here for a free slot before it is better off elsewhere (R2)."""
+        """How long (ms) its message may wait here for its arguments before it is better off elsewhere (R2)."""
         return int(SHORT_WAIT * self.span)
+
+    def turn(self) -> int:
+        """How long (ms) it may wait here for a free slot: twice what was expected when it was fetched (R2)."""
+        return min(self.patience(), 2 * SOON)
 
 
 def held(request_began: int, visibility: int) -> Hold:
@@ -74,12 +82,17 @@ def valid_until(not_after: int, server_time: int, request_began: int) -> int:
     return request_began + not_after - server_time - CLOCK_STEP
 
 
+def soon(lease: int) -> int:
+    """Within how many ms what is fetched ahead has to be able to begin."""
+    return min(int(SHORT_WAIT * lease), SOON)
+
+
 def prefetch(slots: int, longest: int | None, lease: int, ceiling: int) -> int:
     """How many messages beyond the free slots may be received (R2).
 
     ``longest``: the measured duration (ms, a high estimate) of the slowest handler seen lately; ``None``: not measured,
-    so nothing is fetched ahead. What is fetched must be able to start within ``SHORT_WAIT`` of the lease.
+    so nothing is fetched ahead. What is fetched must be able to start within ``SHORT_WAIT`` of the lease, and ``SOON``.
     """
     if longest is None:
         return 0
-    return min(ceiling, int(slots * SHORT_WAIT * lease / max(longest, 1)))
+    return min(ceiling, slots * soon(lease) // max(longest, 1))

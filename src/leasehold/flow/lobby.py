@@ -64,14 +64,18 @@ class Lobby:
             if fetching.again is not None and now >= fetching.again:
                 self._fetch(fetching._replace(again=None))
 
-    def overdue(self) -> list[tuple[Held, str]]:
-        """Whatever has waited here for too long leaves (R2): each with the reason."""
+    def overdue(self, *, asking: bool) -> list[tuple[Held, str]]:
+        """Whatever has waited here for too long leaves (R2): each with the reason.
+
+        ``asking``: it is not a slot that they wait for but the ledger's word; elsewhere they would wait for it too.
+        """
         now = self._clock.boot()
         leaving: list[tuple[Held, str]] = []
-        while self.ready and outwaited(self.ready[0][0], now):
+        while self.ready and now - self.ready[0][0].arrived > bound(self.ready[0][0], asking=asking):
             leaving += [(held, TOO_LATE) for held in self.ready.popleft()]
         for fetching in list(self._fetching.values()) if self._fetching else ():
-            if fetching.held.run_id in self._fetching and outwaited(fetching.held, now):
+            late = now - fetching.held.arrived > fetching.held.hold.patience()
+            if late and fetching.held.run_id in self._fetching:
                 for held in fetching.unit:
                     self._fetching.pop(held.run_id, None)
                     leaving.append((held, fetching.trouble))
@@ -113,6 +117,6 @@ class Lobby:
         self._look_at(unit)
 
 
-def outwaited(held: Held, now: int) -> bool:
-    """Whether its message is better off elsewhere."""
-    return now - held.arrived > held.hold.patience()
+def bound(held: Held, *, asking: bool) -> int:
+    """How long (ms) a message that is ready may wait here."""
+    return held.hold.patience() if asking else held.hold.turn()

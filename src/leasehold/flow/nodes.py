@@ -12,6 +12,7 @@ from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.intake import Intake
 from leasehold.flow.recall import Recall
 from leasehold.flow.reporter import Reporter
+from leasehold.flow.retention import Pruner
 from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.service import Loop, Service, Stop
 from leasehold.flow.sweeper import Sweeper
@@ -72,7 +73,7 @@ class Reader(Protocol):
 
 
 class Orchestrator:
-    """Dispatcher, sweeper, scheduler, recall, readers of queues. Any number of them serve one ledger, without a leader.
+    """Dispatcher, sweeper, scheduler, recall, retention, readers of queues. Any number of them serve one ledger.
 
     ``readers`` are the roles that take messages from a queue, by name; each is given ``poll``, the ms that one look
     may wait for the first message.
@@ -89,8 +90,10 @@ class Orchestrator:
         *,
         poll: int,
         recall: Recall | None = None,
+        pruner: Pruner | None = None,
     ) -> None:
         self._recall = recall
+        self._pruner = pruner
         self._dispatcher = dispatcher
         self._sweeper = sweeper
         self._scheduler = scheduler
@@ -109,6 +112,7 @@ class Orchestrator:
                 Loop("sweeper", self._sweeper.step, lambda: stop.wait(CLOCKWORK)),
                 Loop("scheduler", self._scheduler.step, lambda: stop.wait(CLOCKWORK)),
                 *(Loop("recall", each.step, lambda: stop.wait(CLOCKWORK)) for each in [self._recall] if each),
+                *(Loop("retention", each.step, partial(rest_of, each, stop)) for each in [self._pruner] if each),
             ],
             stop,
             random,
@@ -118,6 +122,11 @@ class Orchestrator:
             stop.on_ask(closing.close)
         service.start()
         service.join()
+
+
+def rest_of(pruner: Pruner, stop: Stop) -> bool:
+    """Let others have the ledger for a while."""
+    return stop.wait(pruner.pause)
 
 
 class WorkerNode:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from threading import Condition
+from typing import NamedTuple
 
 from leasehold.core.errors import Unavailable
 from leasehold.core.reports import Malformed, Update, UpdateKind
-from leasehold.flow.held import Entry, Fate
+from leasehold.flow.held import RECALLABLE, Entry, Fate
 from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Queue
 from leasehold.ports.reports import Outbox
 
 ENOUGH = 1_000
-"""Reports for which a step does not wait any longer."""
+"""Ends for which a step does not wait any longer. Beginnings are no reason to hurry: most end before they are told."""
 
 AT_ONCE = 1_000
 """Reports per step at most, so that a backlog after an outage goes out in bites."""
@@ -28,20 +29,22 @@ IN_TRANSIT = 5_000
 a request that arrives late, it would be taken out of the hands of whoever runs it by then."""
 
 AGAIN = 1_000
-"""ms between two tries of a delete that comes after its report: nobody waits for it."""
-
-TOGETHER = 10
-"""Messages whose deletes ride in one request."""
-
-DELETE_LINGER = 5
-"""Lingers that the delete of a bundle may wait for others: it is never run again, whatever becomes of its worker."""
+"""ms between two tries of a delete that comes after its report: nobody waits for it. Where requests are billed, it also
+waits so long at most for others to share one with; a worker that dies leaves what it has not deleted to run again."""
 
 NOT_GONE = "it expired here, and its delete was not confirmed"
 
-TRANSIENT = frozenset({UpdateKind.STARTED, UpdateKind.PROGRESSED})
+TRANSIENT = RECALLABLE
 """Reports that a later report of the same run makes needless: every report says all that a Started says."""
 
 Key = tuple[Queue | None, str]
+
+
+class Stamped(NamedTuple):
+    """An entry, and since when (``boot`` ms) it waits for what is next."""
+
+    entry: Entry
+    since: int
 
 
 class Reporter:
@@ -51,39 +54,45 @@ class Reporter:
         self._outbox = outbox
         self._clock = clock
         self._linger = linger
-        self._waiting: list[Entry] = []
+        self._waiting: list[Stamped] = []
         self._since: int | None = None
+        self._ends = 0
+        """How many of those that wait do not get needless by waiting."""
         self._busy = 0
         self._changed = Condition()
-        self._undeleted: list[Entry] = []
-        self._bundles: list[Entry] = []
-        """Of whose messages all is reported, and that need not be deleted at once."""
-        self._bundles_since = 0
+        self._undeleted: list[Stamped] = []
+        self._leaving = False
         self._trouble: Unavailable | None = None
 
     def add(self, *entries: Entry) -> None:
         """Report this soon."""
         with self._changed:
-            self._waiting.extend(entries)
+            now = self._clock.boot()
+            self._waiting.extend(Stamped(each, now) for each in entries)
+            self._ends += sum(not transient(each) for each in entries)
             if self._since is None:
-                self._since = self._clock.boot()
+                self._since = now
                 self._changed.notify_all()
-            elif len(self._waiting) >= ENOUGH:
+            elif self._ends >= ENOUGH:
                 self._changed.notify_all()
 
     def delete(self, reported: Entry) -> None:
         """Delete the message of a bundle, of which everything is acknowledged as reported."""
         with self._changed:
-            if not self._bundles:
-                self._bundles_since = self._clock.boot()
-            self._bundles.append(reported)
+            self._undeleted.append(Stamped(reported, self._clock.boot()))
+            self._changed.notify_all()
+
+    def hurry(self) -> None:
+        """From now on keep nothing back to fill a request: the worker leaves."""
+        with self._changed:
+            self._leaving = True
             self._changed.notify_all()
 
     @property
     def backlog(self) -> int:
         """How much is not yet reported, or not yet deleted."""
         with self._changed:  # counted between two moves: what is on its way from one to another would be missed
-            return len(self._waiting) + self._busy + len(self._undeleted) + len(self._bundles)
+            return len(self._waiting) + self._busy + len(self._undeleted)
 
     def wake(self) -> None:
         """End a pause under way."""
@@ -94,13 +103,11 @@ class Reporter:
         """Wait until a step would have something to do, at most ``timeout`` ms."""
         with self._changed:
             if self._since is None:
-                again = AGAIN if self._undeleted else timeout
-                bundles = DELETE_LINGER * self._linger if self._bundles else timeout
-                self._changed.wait(min(timeout, again, bundles) / 1000)
-            if self._since is not None and len(self._waiting) < ENOUGH:
+                self._changed.wait(min(timeout, AGAIN if self._undeleted else timeout) / 1000)
+            if self._since is not None and self._ends < ENOUGH:
                 left = self._since + self._linger - self._clock.boot()
                 if left > 0:
-                    self._changed.wait_for(lambda: len(self._waiting) >= ENOUGH, left / 1000)
+                    self._changed.wait_for(lambda: self._ends >= ENOUGH, left / 1000)
 
     def step(self) -> int:
         """Report what is waiting; how many reports were accepted. What was not stays for the next step.
@@ -123,20 +130,29 @@ class Reporter:
         return len(accepted)
 
     def _take(self) -> list[Entry]:
+        """What is to be said now. A run that began just now may be over before anybody has to hear that it began."""
         with self._changed:
-            end = bite(self._waiting)
-            batch, self._waiting = self._waiting[:end], self._waiting[end:]
-            self._since = self._clock.boot() if self._waiting else None
+            now, end = self._clock.boot(), bite(self._waiting)
+            first, rest = needed(self._waiting[:end]), self._waiting[end:]
+            young = [each for each in first if transient(each.entry) and now - each.since < self._linger]
+            self._keep([*young, *rest], now)
+            kept = {id(each) for each in young}
+            batch = [each.entry for each in first if id(each) not in kept]
             self._busy = len(batch)
-        return needed(batch)
+        return batch
+
+    def _keep(self, waiting: list[Stamped], now: int) -> None:
+        self._waiting = waiting
+        self._since = now if waiting else None
+        self._ends = sum(not transient(each.entry) for each in waiting)
 
     def _put_back(self, left: Sequence[Entry], undeleted: Sequence[Entry]) -> None:
         with self._changed:  # in one move: what is neither here nor there would look as if all were done
+            now = self._clock.boot()
             self._busy = 0
-            self._undeleted.extend(undeleted)
+            self._undeleted.extend(Stamped(each, now) for each in undeleted)
             if left:
-                self._waiting[:0] = left
-                self._since = self._clock.boot()
+                self._keep([*(Stamped(each, now - self._linger) for each in left), *self._waiting], now)
 
     def _settle(self, batch: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
         """Delete or show again what must be gone before it is reported: (to be reported, to be tried again) (R5).
@@ -210,27 +226,48 @@ class Reporter:
     def _delete_reported(self) -> None:
         """Delete what is acknowledged as reported; try again until it is deleted or its lease is over."""
         with self._changed:
-            waited = self._clock.boot() - self._bundles_since
-            if len(self._bundles) >= TOGETHER or waited >= DELETE_LINGER * self._linger:
-                self._undeleted += self._bundles
-                self._bundles = []
-            batch = list(self._undeleted)
-        gone = self._each_queue(batch, Fate.DELETE_AFTER, deleted_from)
+            looked_at = len(self._undeleted)
+            batch, kept = self._to_delete()
+        gone = self._each_queue([each.entry for each in batch], Fate.DELETE_AFTER, deleted_from)
         now = self._clock.boot()
+        left = [Stamped(e, now) for e, _ in batch if key(e) not in gone and now < e.ends]
         for each in batch:
-            if key(each) in gone and each.done is not None:
-                each.done()
-        left = [each for each in batch if key(each) not in gone and now < each.ends]
-        with self._changed:
-            self._undeleted[: len(batch)] = left
+            if key(each.entry) in gone and each.entry.done is not None:
+                each.entry.done()
+        with self._changed:  # more may have come meanwhile
+            self._undeleted[:looked_at] = [*left, *kept]
+
+    def _to_delete(self) -> tuple[list[Stamped], list[Stamped]]:
+        """(to be deleted now, kept until more of its queue are there to fill a request that is billed)."""
+        now = self._clock.boot()
+        by_queue: defaultdict[Queue, list[Stamped]] = defaultdict(list)
+        for each in self._undeleted:
+            if each.entry.queue is not None:
+                by_queue[each.entry.queue].append(each)
+        batch: list[Stamped] = []
+        kept: list[Stamped] = []
+        for queue, theirs in by_queue.items():
+            full = len(theirs)
+            if queue.traits.billed and not self._leaving and all(patient(each, now) for each in theirs):
+                full -= full % queue.traits.batch
+            batch += theirs[:full]
+            kept += theirs[full:]
+        return batch, kept
 
 
-def bite(waiting: Sequence[Entry]) -> int:
+def bite(waiting: Sequence[Stamped]) -> int:
     """How much of it a step takes: what is said of one deleted message is not torn apart, or it was deleted twice."""
     end = min(AT_ONCE, len(waiting))
-    while 0 < end < len(waiting) and waiting[end].receipt and key(waiting[end]) == key(waiting[end - 1]):
+    while 0 < end < len(waiting) and waiting[end].entry.receipt:
+        if key(waiting[end].entry) != key(waiting[end - 1].entry):
+            break
         end += 1
     return end
+
+
+def patient(each: Stamped, now: int) -> bool:
+    """Whether its delete may wait for others."""
+    return now - each.since < AGAIN and now + 2 * AGAIN < each.entry.ends
 
 
 def key(each: Entry) -> Key:
@@ -248,14 +285,24 @@ def shown_again(queue: Queue, receipts: Sequence[str]) -> Sequence[bool]:
     return queue.change_visibility([(receipt, 0) for receipt in receipts])
 
 
-def needed(batch: Sequence[Entry]) -> list[Entry]:
+def transient(each: Entry) -> bool:
+    """Whether a later report of its run would make it needless."""
+    return isinstance(each.said, Update) and each.said.kind in TRANSIENT
+
+
+def needed(batch: Sequence[Stamped]) -> list[Stamped]:
     """Without the reports that a later one of the same run makes needless."""
-    last = {each.said.run_id: index for index, each in enumerate(batch) if isinstance(each.said, Update)}
+    last = {each.said.run_id: index for index, (each, _) in enumerate(batch) if isinstance(each.said, Update)}
     return [
-        each
-        for index, each in enumerate(batch)
-        if not (isinstance(each.said, Update) and each.said.kind in TRANSIENT and last[each.said.run_id] > index)
+        stamped
+        for index, stamped in enumerate(batch)
+        if not (transient(stamped.entry) and last[run_of(stamped.entry)] > index)
     ]
+
+
+def run_of(each: Entry) -> str:
+    """Which run said it; nothing where a message could not be read."""
+    return each.said.run_id if isinstance(each.said, Update) else ""
 
 
 def stated(each: Entry, *, deleted: bool) -> Entry:

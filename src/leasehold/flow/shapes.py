@@ -145,8 +145,9 @@ def failure_group(group: FailureGroup) -> Shape:
 
 
 def batch(view: BatchView) -> Shape:
-    """One batch; ``counts`` by status."""
-    return {"batch": view.name, "created_at": instant(view.created_at), "counts": dict(view.counts)}
+    """One batch; ``counts`` by status, ``forgotten`` beside them: tasks that ended and are not kept any more."""
+    shape = {"batch": view.name, "created_at": instant(view.created_at), "counts": dict(view.counts)}
+    return {**shape, "forgotten": view.forgotten}
 
 
 def queue(view: QueueView) -> Shape:

@@ -27,12 +27,15 @@ MEASURE = 1_000
 SURE = 32
 """Windows that must be started without a message expiring before one of twice the size is tried."""
 
+BRISK = 8
+"""Messages that must be started within ``AHEAD``, and a whole window of them, to try twice the size at once."""
+
 
 class Reading(NamedTuple):
-    """How many runs had ended by then (``boot`` ms)."""
+    """How many runs had ended, or started, by then (``boot`` ms)."""
 
     at: int
-    ended: int
+    so_far: int
 
 
 class Window:
@@ -41,6 +44,9 @@ class Window:
     It goes by ends, not by starts. Starts come in bursts that nothing follows: a fleet that comes up begins a thousand
     runs of half an hour each within seconds, and a thousand messages sent after them would all expire. While runs are
     short and slots hungry, the window doubles each time that it is turned over.
+
+    Messages that expire make it smaller; but many may have expired because nobody was there for a while. So it grows
+    again slowly where each start is rare news, and at each turn-over where it is turned over within a minute.
 
     One message may always wait, so that a worker which joins finds something to do at once. Where slots become free
     less often than messages expire, it is that one that expires now and then: three requests, and no run.
@@ -58,12 +64,14 @@ class Window:
         """How many tasks a message may hold, as far as the last dispatch told."""
         self._trusted_from = 0
         """How many runs had started when the share last changed."""
+        self._brisk_from = Reading(0, 0)
+        """When it was last looked how fast runs start, and how many had started by then."""
 
     def room(self, flight: Flight, now_boot: int) -> int:
         """How many tasks may be dispatched now."""
         smallest = SMALLEST if self._bundle == 1 else max(SMALLEST, BUNDLES * self._bundle)
         size = min(self._largest, max(smallest, self._ended_lately(flight, now_boot), WAITING * flight.in_progress))
-        self._judge(flight, size)
+        self._judge(flight, size, now_boot)
         allowed = max(1, int(size * self._share))
         guard = IN_FLIGHT - flight.queued - flight.lapsed - flight.in_progress
         room = max(0, min(allowed - flight.queued, guard))
@@ -74,18 +82,29 @@ class Window:
         if tasks:
             self._bundle = max(task.policy.bundle if task.members else 1 for task in tasks)
 
-    def _judge(self, flight: Flight, size: float) -> None:
-        """Send half as much when messages have expired, or fewer by those; twice as much after long without one."""
+    def _judge(self, flight: Flight, size: float, now: int) -> None:
+        """Send half as much when messages expired, or fewer by those; twice as much when that proved too little."""
         lost = 0 if self._expired is None else flight.expired - self._expired
         if lost > 0:
-            self._change(max(1 / size, min(self._share / 2, self._share - lost / size)), flight)
-        elif self._share < 1 and flight.started - self._trusted_from >= SURE * size * self._share:
-            self._change(min(1.0, self._share * 2), flight)
+            self._change(max(1 / size, min(self._share / 2, self._share - lost / size)), flight, now)
+        elif self._share < 1 and (self._sure(flight, size) or self._brisk(flight, size, now)):
+            self._change(min(1.0, self._share * 2), flight, now)
         self._expired = flight.expired
 
-    def _change(self, share: float, flight: Flight) -> None:
+    def _sure(self, flight: Flight, size: float) -> bool:
+        """Whether long nothing expired."""
+        return flight.started - self._trusted_from >= SURE * size * self._share
+
+    def _brisk(self, flight: Flight, size: float, now: int) -> bool:
+        """Whether as much as may wait was started within a minute: twice as much would be started in good time too."""
+        if now - self._brisk_from.at > AHEAD:
+            self._brisk_from = Reading(now, flight.started)
+        return flight.started - self._brisk_from.so_far >= max(BRISK, size * self._share)
+
+    def _change(self, share: float, flight: Flight, now: int) -> None:
         self._share = share
         self._trusted_from = flight.started
+        self._brisk_from = Reading(now, flight.started)
 
     def _ended_lately(self, flight: Flight, now: int) -> float:
         """How many runs ended in the last ``AHEAD`` ms; a guess by proportion where nobody looked for longer."""
@@ -96,4 +115,4 @@ class Window:
         while len(readings) > 1 and now - readings[1].at >= AHEAD:
             readings.popleft()
         first = readings[0]
-        return (fresh.ended - first.ended) * min(1.0, AHEAD / max(1, now - first.at))
+        return (fresh.so_far - first.so_far) * min(1.0, AHEAD / max(1, now - first.at))

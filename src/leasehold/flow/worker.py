@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from leasehold.core.errors import StoreDamaged
 from leasehold.core.reports import Update, UpdateKind
-from leasehold.flow.bundle import Unit, begin, hand_in, line_of, units_of
+from leasehold.flow.bundle import Unit, begin, hand_in, lasts, line_of, units_of
 from leasehold.flow.desk import CANCELLED, Desk, missing_arguments, too_short
 from leasehold.flow.gate import Gate
 from leasehold.flow.held import Fate, Held
@@ -85,6 +85,8 @@ class Worker:
         self._lobby = Lobby(desk, clock, self._arguments_gone)
         self._ready = self._lobby.ready
         self._running: dict[str, Held] = {}
+        self._begun: dict[str, Held] = {}
+        """Of those, the ones that began."""
         self._in_line: dict[str, Held] = {}
         """Of what was handed over, what has not begun: a run, or the first one of a bundle."""
         self._stopping: set[str] = set()
@@ -150,6 +152,7 @@ class Worker:
                 self._say_draining(held, reason)
         self._slots.interrupt(reason)
         self._slots.wake()
+        self._reporter.hurry()
 
     @property
     def drained(self) -> bool:
@@ -260,10 +263,12 @@ class Worker:
 
     def _begin(self, held: Held, at_boot: int) -> None:
         self._in_line.pop(line_of(held), None)
+        self._begun[held.run_id] = held
         begin(held, at_boot)
 
     def _end(self, held: Held, at_boot: int | None) -> None:
         del self._running[held.run_id]
+        self._begun.pop(held.run_id, None)
         self._in_line.pop(line_of(held), None)
         self._stopping.discard(held.run_id)
         self._alone.discard(held.task.id)
@@ -378,17 +383,19 @@ class Worker:
 
     def _give_back_waiting(self) -> None:
         """Whatever waits behind a run that turned out to be long goes to another worker (R2)."""
-        for held, why in self._lobby.overdue():
+        for held, why in self._lobby.overdue(asking=self._gate.shut):
             self._turn_away(held, why)
         now = self._clock.boot()
-        late = {line for line, held in self._in_line.items() if now - held.arrived > 2 * held.hold.patience()}
+        late = {line for line, held in self._in_line.items() if now - held.arrived > 2 * held.hold.turn()}
         if late:
             self._stop([run_id for run_id, held in self._running.items() if line_of(held) in late], TOO_LATE)
 
     def _make_room(self) -> None:
         """Say how much may be received: for free slots, and ahead only in bites worth a request."""
         free = self._slots.free() - len(self._lobby) - max(0, self._desk.load - AT_STORE * self._size)
-        ahead = self._pace.ahead(self._size, self._fetch_ahead)
+        now = self._clock.boot()
+        busy = sum(lasts(held, now) for held in self._begun.values())
+        ahead = self._pace.ahead(max(0, self._size - busy), self._fetch_ahead)
         room = ahead - len(self._in_line) - max(0, -free)
         if free <= 0 and room < ahead / 2:
             room = 0

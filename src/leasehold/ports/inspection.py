@@ -81,7 +81,7 @@ class Inspection(Protocol):
         ...
 
     def miscounts(self, limit: int) -> Sequence[Miscount]:
-        """Counters that differ from the tasks that they count."""
+        """Counters that differ from the tasks that they count, once all chunks have been read."""
         ...
 
     def happened(self) -> Mapping[str, int]:

@@ -90,6 +90,8 @@ class BatchView(NamedTuple):
     name: str
     created_at: int
     counts: Mapping[str, int]
+    forgotten: int = 0
+    """Tasks that ended, and are not kept any more."""
 
 
 class QueueView(NamedTuple):
@@ -157,7 +159,7 @@ class Views(Protocol):
         ...
 
     def audit(self, task_id: str) -> list[Audit]:
-        """The audit trail, oldest first."""
+        """The audit trail, oldest first; that of a forgotten task too, as long as it is kept."""
         ...
 
     def counts(self, *, queue: str | None = None, batch: str | None = None) -> list[Count]:

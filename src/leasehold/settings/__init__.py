@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 from leasehold.core.addresses import without_secrets
 from leasehold.core.errors import BadSettings
 from leasehold.core.suggest import did_you_mean
-from leasehold.core.units import MIB, MINUTE, SECOND, say_duration
+from leasehold.core.units import DAY, MIB, MINUTE, SECOND, say_duration
 from leasehold.settings.values import (
     EMBEDDED,
     KEYS,
@@ -83,6 +83,16 @@ class Settings:
     """``None``: the one kept in the ledger."""
     signing_key: bytes | None = field(default=None, repr=False)
     verify_keys: tuple[bytes, ...] = ()
+    keep_completed: int | None = None
+    """How long a completed task is kept after its end; ``None``: for ever."""
+    keep_failed: int | None = None
+    """The same of failed and cancelled tasks."""
+    keep_keys: int = 30 * DAY
+    """How long after its submit a key finds its task, which is kept as long as that."""
+    keep_audit: int | None = None
+    """How long after its end a task's audit trail is kept; ``None``: as long as the task."""
+    archive: str = "off"
+    """``store``: what is not kept any more is written to the store first."""
     recycle_runs: int = 10_000
     """A child is replaced after so many runs; 0: never."""
     recycle_mib: int = 512

@@ -90,6 +90,19 @@ def _duration(low: int, high: int, example: str) -> tuple[Parse, str]:
     return parse, f"a duration from {say_duration(low)} to {say_duration(high)}, such as {example}"
 
 
+YEARS = 3_650 * DAY
+
+
+def _keeping(example: str, otherwise: str = "forever") -> tuple[Parse, str]:
+    """A time, or the word for none."""
+    parse, takes = _duration(HOUR, YEARS, example)
+
+    def kept(written: object) -> object:
+        return None if written == otherwise else parse(written)
+
+    return kept, f"{otherwise!r} or {takes}"
+
+
 def _size(written: str | int) -> int:
     size = byte_count(written)
     if not KIB <= size <= GIB:
@@ -218,6 +231,11 @@ KEYS: Mapping[str, tuple[Parse, str]] = {
     "term_grace": _duration(0, HOUR, "5s"),
     "validity": _duration(SECOND, DAY // 2, "10m"),
     "window": _whole(1, WINDOW_CEILING, ""),
+    "keep_completed": _keeping("30d"),
+    "keep_failed": _keeping("90d"),
+    "keep_keys": _duration(0, YEARS, "30d"),
+    "keep_audit": _keeping("365d", "task"),
+    "archive": _one_of("off", "store"),
     "payload_limit": (_size, "a size from 1KiB to 1GiB, such as 64MiB"),
     "dashboard_address": (_address, "HOST:PORT, such as 127.0.0.1:8300"),
     "capability_key": (_key, _HEX),

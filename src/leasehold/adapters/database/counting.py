@@ -25,8 +25,20 @@ def fold(tx: Transaction, sql: Mapping[str, Sql]) -> int:
         rows = sorted(cells.items())  # in one order, so that two who fold at once cannot lock each other out
         tx.run_many(sql["fold cell"], [(*cell, tasks) for cell, tasks in rows])
         tx.run_many(sql["drop empty cell"], [cell for cell, _ in rows])
+        fold_sums(tx, sql, cells)
         tx.run(sql["drop deltas"], {"numbers": tx.array(numbers)})
     return len(numbers)
+
+
+def fold_sums(tx: Transaction, sql: Mapping[str, Sql], cells: Mapping[Cell, int]) -> None:
+    """The same without the batches."""
+    sums: dict[tuple[str, str, str, str], int] = {}
+    for (queue, state, name, _, group), tasks in cells.items():
+        key = (state, queue, name, group)
+        sums[key] = sums.get(key, 0) + tasks
+    rows = sorted(sums.items())
+    tx.run_many(sql["fold sum"], [(*key, tasks) for key, tasks in rows])
+    tx.run_many(sql["drop empty sum"], [key for key, _ in rows])
 
 
 def flights(tx: Transaction, sql: Mapping[str, Sql]) -> dict[str, Flight]:

@@ -6,6 +6,7 @@ of its id, and rows of tasks that were submitted together lie together. Instants
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -33,12 +34,23 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
+from leasehold.adapters.database.tally import CELL
+
 METADATA = MetaData()
 NUMBER = BigInteger().with_variant(Integer, "sqlite")
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 """Compared byte by byte in both databases: ranges of texts mean the same in each, and no update of a library moves an
 index's order."""
 ZERO = text("0")
+LASTING: Mapping[str, object] = {
+    "autovacuum_vacuum_scale_factor": 0.05,
+    "autovacuum_vacuum_insert_scale_factor": 0.05,
+    "autovacuum_analyze_scale_factor": 0.05,
+    "vacuum_truncate": "false",
+}
+"""For PostgreSQL, of tables that grow with the tasks: by its own defaults a fifth of ten million rows would have to be
+dead before any is cleared away, and pages of what is under way would walk past them. The file is never cut: whoever
+cuts it locks everybody out."""
 
 
 def number(name: str = "number") -> Column[int]:
@@ -66,9 +78,9 @@ def no(name: str) -> Column[bool]:
     return Column(name, Boolean, nullable=False, server_default=false())
 
 
-def table(name: str, *items: SchemaItem) -> Table:
-    """A table of small rows that lie in the order of their primary key."""
-    return Table(name, METADATA, *items, sqlite_with_rowid=False)
+def table(name: str, *items: SchemaItem, lasting: bool = False) -> Table:
+    """A table of small rows that lie in the order of their primary key. ``lasting``: it grows with the tasks."""
+    return Table(name, METADATA, *items, sqlite_with_rowid=False, postgresql_with=LASTING if lasting else {})
 
 
 tasks = Table(
@@ -118,7 +130,7 @@ tasks = Table(
     # what only the ledger needs to know
     Column("alarm", BigInteger),
     Column("ended_no", BigInteger),
-    postgresql_with={"fillfactor": 85},  # room for a task's next version beside it
+    postgresql_with={"fillfactor": 85, **LASTING},  # room for a task's next version beside it
 )
 
 IN_TROUBLE = ("failed", "cancelled", "pending/scheduled", "pending/lapsed", "pending/blocked")
@@ -128,6 +140,8 @@ is_due = tasks.c.state == "pending/due"
 sleeps = tasks.c.state == "pending/scheduled"
 runs_now = tasks.c.state == "in_progress"
 in_trouble = or_(*(tasks.c.state == state for state in IN_TROUBLE))
+failed_in_silence = and_(tasks.c.state == "failed", tasks.c.error_group.is_(None))
+"""Given up because its machines went away: few among many failures, and a group of their own."""
 
 
 def index(name: str, *columns: ColumnElement[Any], where: ColumnElement[bool] | None = None) -> None:
@@ -139,8 +153,9 @@ def index(name: str, *columns: ColumnElement[Any], where: ColumnElement[bool] | 
 index("tasks_by_state", tasks.c.state, tasks.c.number)
 index("tasks_by_name", tasks.c.name, tasks.c.queue, tasks.c.number)
 index("tasks_by_batch", tasks.c.batch, tasks.c.number, where=tasks.c.batch.is_not(None))
-index("tasks_by_trouble", tasks.c.batch, tasks.c.state, tasks.c.number, where=in_trouble)
+index("tasks_by_trouble", tasks.c.state, tasks.c.batch, tasks.c.number, where=in_trouble)
 index("tasks_by_group", tasks.c.error_group, tasks.c.state, tasks.c.number, where=tasks.c.error_group.is_not(None))
+index("tasks_by_silence", tasks.c.name, tasks.c.number, where=failed_in_silence)
 # What the roles take.
 index("tasks_due", tasks.c.queue, tasks.c.priority.desc(), tasks.c.due_at, tasks.c.number, where=is_due)
 index("tasks_asleep", tasks.c.state, tasks.c.alarm, where=sleeps)  # the state, or SQLite prefers tasks_by_state
@@ -157,6 +172,7 @@ bodies = Table(
     Column("key", TEXT),
     Column("tenant", TEXT),
     Column("trace", TEXT),
+    postgresql_with=LASTING,
 )
 
 task_keys = table(
@@ -167,9 +183,12 @@ task_keys = table(
     Column("batch", TEXT, primary_key=True),
     some("task", NUMBER),
     some("fingerprint", TEXT),
+    lasting=True,
 )
 
-results = Table("results", METADATA, task_key(), Column("result", TEXT), Column("result_ref", TEXT))
+results = Table(
+    "results", METADATA, task_key(), Column("result", TEXT), Column("result_ref", TEXT), postgresql_with=LASTING
+)
 
 runs = table(
     "runs",
@@ -186,6 +205,7 @@ runs = table(
     Column("fraction", Float),
     Column("note", TEXT),
     Column("failure", TEXT),
+    lasting=True,
 )
 
 run_outputs = Table(
@@ -201,6 +221,7 @@ run_outputs = Table(
     # a result that came too late to be the task's
     Column("result", TEXT),
     Column("result_ref", TEXT),
+    postgresql_with=LASTING,
 )
 
 audit = table(
@@ -215,6 +236,7 @@ audit = table(
     zero("r"),
     Column("run_id", TEXT),
     Column("detail", TEXT),
+    lasting=True,
 )
 
 status_ids = table(
@@ -222,6 +244,7 @@ status_ids = table(
     task_key(),
     Column("id", TEXT, primary_key=True),
     some("at", BigInteger),
+    lasting=True,
 )
 Index("status_ids_by_age", status_ids.c.at)
 
@@ -239,14 +262,22 @@ error_groups = table(
 # Counts of tasks by cell, and under a state that begins with "+" how often something happened in a queue so far. A
 # transaction appends its deltas, since several recorders must not wait for one cell; the sweeper folds them.
 # In these two tables '' stands for "none".
-CELL = ("queue", "state", "name", "batch", "error_group")
 
 counters = table(
     "counters",
-    *(Column(name, TEXT, primary_key=True) for name in CELL),
+    *(some(name, TEXT) for name in CELL),
+    some("tasks", BigInteger),
+    PrimaryKeyConstraint("batch", "state", "queue", "name", "error_group"),
+)
+
+# The same without the batches, of which there may be thousands: what most readers ask for.
+SUM = ("state", "queue", "name", "error_group")
+
+totals = table(
+    "totals",
+    *(Column(name, TEXT, primary_key=True) for name in SUM),
     some("tasks", BigInteger),
 )
-Index("counters_by_batch", counters.c.batch, counters.c.state)
 
 counter_deltas = Table(
     "counter_deltas",
@@ -293,6 +324,21 @@ operations = Table(
 
 gone = table("gone", Column("name", TEXT, primary_key=True), some("at", BigInteger), some("source", TEXT))
 """Machines and workers that will never be heard of again (R13)."""
+
+forgotten = Table(
+    "forgotten",
+    METADATA,
+    task_key(),
+    Column("id", TEXT, nullable=False, unique=True),
+    some("state", TEXT),
+    some("ended_at", BigInteger),
+    postgresql_with=LASTING,
+)
+"""Tasks that are gone, but for their trails."""
+Index("forgotten_by_age", forgotten.c.ended_at)
+
+leftovers = Table("leftovers", METADATA, number(), some("key", TEXT))
+"""What forgotten tasks have left in the store."""
 
 quarantine = Table(
     "quarantine",

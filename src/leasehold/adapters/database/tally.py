@@ -16,11 +16,15 @@ STARTED = HAPPENED + "started"
 EXPIRED = HAPPENED + "expired"
 REPEATED = HAPPENED + "repeated"
 """A report that was recorded before came once more."""
+FORGOTTEN = tuple(f"{HAPPENED}forgotten {status}" for status in ("completed", "failed", "cancelled"))
+"""Tasks that ended so and are gone, by handler and batch: what a batch's tasks add up to stays known."""
 COUNTED = {"started": STARTED, "expired": EXPIRED}
 """The audit lines that are counted, and under which state."""
 
 NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
+CELL = ("queue", "state", "name", "batch", "error_group")
+"""The columns of a cell."""
 Cell = tuple[str, str, str, str, str]
 """Queue, state, name, batch, error group; '' for none."""
 

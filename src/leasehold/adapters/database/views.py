@@ -33,6 +33,12 @@ HOT = len(TASK_COLUMNS)
 """How many values of a row belong to ``task_of``."""
 FEW = 10
 """Ids that ``find_id`` answers."""
+AMBIGUOUS = 8
+"""Characters of an id that may be its beginning or its end; after the first hyphen they can be only one of them."""
+UNSHARED = 12
+"""Characters at the end of an id that another one of ten million has with a chance of one in 28 million."""
+RECENT = 200_000
+"""Ids among which an end is looked for first."""
 NO_ERROR = "no error was reported: the machine went away each time"
 """What is said of failures that were concluded from silence; of these only the newest is dated."""
 _PART_OF_ID = re.compile(r"[0-9A-Za-z-]+")
@@ -70,9 +76,19 @@ class DatabaseViews:
             return []
         with self.database.read() as tx:
             found = tx.rows(self._sql["ids from"], {**beginning_with(part), "limit": FEW})
-            if len(found) < FEW:
-                found += tx.rows(self._sql["ids ending"], {"ending": f"%{part}", "limit": FEW})
+            if not found or (len(found) < FEW and len(part) <= AMBIGUOUS):
+                found += self._ending(tx, part)
         return list(dict.fromkeys(task_id for (task_id,) in found))[:FEW]
+
+    def _ending(self, tx: Transaction, part: str) -> list[Row]:
+        """Ids that end so. No index has them: where no two ids share such an end, the newest are looked at first."""
+        newest = tx.rows(self._sql["newest from"], {"nth": RECENT})
+        asked = {"ending": f"%{part}", "limit": FEW}
+        if newest and len(part) >= UNSHARED:
+            found = tx.rows(self._sql["ids ending"], {**asked, "low": newest[0][0]})
+            if found:
+                return found
+        return tx.rows(self._sql["ids ending"], {**asked, "low": ""})
 
     def tasks(self, filter_: str, *, cursor: str | None = None, limit: int = 50) -> Page[TaskView]:
         """Newest first."""
@@ -92,7 +108,7 @@ class DatabaseViews:
         with self.database.read() as tx:
             planned = self._plan(tx, asked)
             if is_counted(asked):
-                ((total,),) = tx.rows(self._sql["counted"], planned.asked)
+                ((total,),) = tx.rows(self._sql[counted_by(asked)], planned.asked)
                 return min(total, ceiling)
             return planned.at_most(tx, self._sql, ceiling)
 
@@ -128,8 +144,9 @@ class DatabaseViews:
         return [run_view(task_id, row) for row in self._rows("runs", id=task_id)]
 
     def audit(self, task_id: str) -> list[Audit]:
-        """The audit trail, oldest first."""
-        return [Audit(*row) for row in self._rows("audit", id=task_id)]
+        """The audit trail, oldest first; that of a forgotten task too, as long as it is kept."""
+        rows = self._rows("audit", id=task_id) or self._rows("audit of forgotten", id=task_id)
+        return [Audit(*row) for row in rows]
 
     # ------------------------------------------------------------ counts
 
@@ -146,8 +163,8 @@ class DatabaseViews:
         """Groups of failed tasks, largest first."""
         with self.database.read() as tx:
             sizes: dict[tuple[str, str], int] = {}
-            for row in tx.rows(self._sql["counts of state"], {"state": Status.FAILED.value}):
-                _, _, name, _, group, tasks = row
+            for row in tx.rows(self._sql["sums of state"], {"state": Status.FAILED.value}):
+                _, _, name, group, tasks = row
                 sizes[name, group] = sizes.get((name, group), 0) + tasks
             largest = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:limit]
             groups = {group for (_, group), _ in largest}
@@ -177,16 +194,19 @@ class DatabaseViews:
     def batches(self, limit: int = 50) -> list[BatchView]:
         """Newest first."""
         with self.database.read() as tx:
-            return [
-                BatchView(name, created_at, by_status(tx.rows(self._sql["counts of batch"], {"batch": name})))
-                for name, created_at in tx.rows(self._sql["batches"], {"limit": limit})
-            ]
+            found = tx.rows(self._sql["batches"], {"limit": limit})
+            return [self._batch(tx, name, created_at) for name, created_at in found]
+
+    def _batch(self, tx: Transaction, name: str, created_at: int) -> BatchView:
+        counts = by_status(tx.rows(self._sql["counts of batch"], {"batch": name}))
+        ((forgotten,),) = tx.rows(self._sql["forgotten of batch"], {"batch": name})
+        return BatchView(name, created_at, counts, forgotten)
 
     def queues(self) -> list[QueueView]:
         """All queues that ever held a task."""
         with self.database.read() as tx:
             counts: dict[str, dict[str, int]] = {}
-            for queue, state, _, _, _, tasks in tx.rows(self._sql["counts"]):
+            for state, queue, _, _, tasks in tx.rows(self._sql["sums"]):
                 of_queue = counts.setdefault(queue, {})
                 of_queue[state] = of_queue.get(state, 0) + tasks
             found = tx.rows(self._sql["queues"])
@@ -257,6 +277,13 @@ def is_counted(asked: Filter) -> bool:
     return asked == Filter(
         states=asked.states, name=asked.name, queue=asked.queue, batch=asked.batch, group=asked.group
     )
+
+
+def counted_by(asked: Filter) -> str:
+    """The statement that counts: few have to look at each batch."""
+    if asked.batch == Choice():
+        return "counted"
+    return "counted in batches" if asked.batch.wanted else "counted beside batches"
 
 
 def ended_after(cursor: str | None) -> int:

@@ -4,6 +4,7 @@ from leasehold.adapters.memory.book import Book
 from leasehold.adapters.memory.faults import FAULTS, Faults, Rates
 from leasehold.adapters.memory.ledger import MemoryLedger
 from leasehold.adapters.memory.queue import MemoryQueue, Peek
+from leasehold.adapters.memory.retention import MemoryRetention
 from leasehold.adapters.memory.shelf import Answer, Copy, MemoryTerms, Shelf
 from leasehold.adapters.memory.store import MemoryStore
 from leasehold.adapters.memory.views import MemoryViews
@@ -16,6 +17,7 @@ __all__ = [
     "Faults",
     "MemoryLedger",
     "MemoryQueue",
+    "MemoryRetention",
     "MemoryStore",
     "MemoryTerms",
     "MemoryViews",

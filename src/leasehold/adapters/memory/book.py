@@ -1,9 +1,9 @@
-"""What a ledger in memory holds. Rows are added, never removed; their order is that of their numbers."""
+"""What a ledger in memory holds. The order of its rows is that of their numbers; the newest is never removed."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any, NamedTuple
@@ -95,6 +95,13 @@ class Holder(NamedTuple):
     task_id: str
 
 
+class Forgotten(NamedTuple):
+    """A task that is gone, but for its trail."""
+
+    ended_at: int
+    trail: Sequence[Audit]
+
+
 class Book:
     """All of one ledger. Whoever reads or writes holds ``lock``."""
 
@@ -114,6 +121,12 @@ class Book:
         self.operations: dict[str, Operation] = {}
         self.gone: dict[str, Gone] = {}
         self.secrets: dict[str, bytes] = {}
+        self.forgotten: dict[str, Forgotten] = {}
+        """Trails of tasks that are gone, by id."""
+        self.gone_from: Counter[str | None] = Counter()
+        """How many tasks of each batch are gone."""
+        self.leftovers: dict[int, str] = {}
+        """What they have left in the store, by number."""
 
     def moved(self, before: Task | None, after: Task) -> None:
         """A task left one cell for another, or came."""

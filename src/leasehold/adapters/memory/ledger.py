@@ -110,7 +110,7 @@ class MemoryLedger:
                 return Existing(holder.task_id, status) if same else KeyConflict(holder.task_id)
         due_at = task.due_at if task.due_at > task.created_at else now
         decided = decide(task._replace(created_at=now, due_at=due_at), Submitted(), now)
-        number = len(book.rows) + 1
+        number = max((newest.number for newest in self._newest()), default=0) + 1
         row = Row(number, decided.task, new.arguments, new.arguments_ref, new.key, new.tenant, new.trace)
         book.rows[task.id] = row
         book.paused.setdefault(task.queue, False)

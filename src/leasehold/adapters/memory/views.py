@@ -107,9 +107,11 @@ class MemoryViews:
             return [] if row is None else sorted(run_views(row), key=in_order)
 
     def audit(self, task_id: str) -> list[Audit]:
-        """The audit trail, oldest first."""
+        """The audit trail, oldest first; that of a forgotten task too, as long as it is kept."""
         with self._book.lock:
             row = self._book.rows.get(task_id)
+            if row is None and (gone := self._book.forgotten.get(task_id)) is not None:
+                return list(gone.trail)
             return [] if row is None else list(row.audit)
 
     # ------------------------------------------------------------ counts
@@ -161,7 +163,10 @@ class MemoryViews:
         """Newest first."""
         with self._book.lock:
             newest = list(reversed(self._book.batches.items()))[:limit]
-            return [BatchView(name, batch.created_at, by_status(self.counts(batch=name))) for name, batch in newest]
+            return [
+                BatchView(name, batch.created_at, by_status(self.counts(batch=name)), self._book.gone_from[name])
+                for name, batch in newest
+            ]
 
     def queues(self) -> list[QueueView]:
         """All queues that ever held a task, or were paused."""

@@ -48,6 +48,10 @@ class SqsServerProcess:
         rows = cast("list[dict[str, Any]]", self._control("GET", "requests"))
         return {(row.pop("action"), row.pop("queue")): Tally(**row) for row in rows}
 
+    def queues(self) -> dict[str, dict[str, int]]:
+        """What is on each queue: ``visible``, ``in_flight``, ``delayed``. Exact, and counted as no request."""
+        return cast("dict[str, dict[str, int]]", self._control("GET", "queues"))
+
     def reset(self) -> None:
         """Count from zero again."""
         self._control("DELETE", "requests")

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Executable, Integer, and_, bindparam, delete,
 from leasehold.adapters.database.elements import added, each_number, each_of, total, unless_there
 from leasehold.adapters.database.rows import STATES
 from leasehold.adapters.database.schema import (
-    CELL,
+    SUM,
     counter_deltas,
     counters,
     operations,
@@ -18,8 +18,9 @@ from leasehold.adapters.database.schema import (
     secrets,
     status_ids,
     tasks,
+    totals,
 )
-from leasehold.adapters.database.tally import EXPIRED, STARTED
+from leasehold.adapters.database.tally import CELL, EXPIRED, STARTED
 
 LIMIT = bindparam("limit", type_=Integer)
 FLOWN = (*(state for state in STATES if state.startswith("pending")), "in_progress", STARTED, EXPIRED)
@@ -27,13 +28,12 @@ OPERATION = [operations.c[name] for name in ("id", "kind", "filter", "ceiling", 
 PROGRESS = [operations.c[name] for name in ("cursor", "matched", "changed", "finished", "finished_at")]
 
 in_flight = union_all(
-    # by way of the queues, so that each is a few ranges of the counters' key: outcomes fill the rest of it
-    select(counters.c.queue, counters.c.state, counters.c.tasks).where(
-        counters.c.queue.in_(select(queues.c.name)), or_(*(counters.c.state == state for state in FLOWN))
-    ),
+    # a few ranges of the key: outcomes fill the rest of it
+    select(totals.c.queue, totals.c.state, totals.c.tasks).where(or_(*(totals.c.state == state for state in FLOWN))),
     select(counter_deltas.c.queue, counter_deltas.c.state, counter_deltas.c.tasks),
 ).subquery()
 fold_cell = added(counters)
+fold_sum = added(totals)
 pause = added(queues)
 unfinished = operations.c.finished == ""
 newest_quarantined = select(func.max(quarantine.c.number)).scalar_subquery()
@@ -55,11 +55,18 @@ STATEMENTS: Mapping[str, Executable] = {
     .limit(LIMIT)
     .with_for_update(skip_locked=True),
     "fold cell": fold_cell.on_conflict_do_update(
-        index_elements=list(CELL), set_={"tasks": counters.c.tasks + fold_cell.excluded.tasks}
+        index_elements=[column.name for column in counters.primary_key],
+        set_={"tasks": counters.c.tasks + fold_cell.excluded.tasks},
     ),
     "drop empty cell": each_of(
         delete(counters).where(and_(*(counters.c[name] == bindparam(name) for name in CELL)), counters.c.tasks == 0),
         *CELL,
+    ),
+    "fold sum": fold_sum.on_conflict_do_update(
+        index_elements=list(SUM), set_={"tasks": totals.c.tasks + fold_sum.excluded.tasks}
+    ),
+    "drop empty sum": each_of(
+        delete(totals).where(and_(*(totals.c[name] == bindparam(name) for name in SUM)), totals.c.tasks == 0), *SUM
     ),
     "drop deltas": delete(counter_deltas).where(counter_deltas.c.number.in_(each_number("numbers"))),
     # queues

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import (
     BigInteger,
@@ -10,12 +10,13 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     Integer,
+    Select,
+    Table,
     Text,
     and_,
     bindparam,
     case,
     func,
-    literal,
     or_,
     select,
     union_all,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from leasehold.adapters.database.elements import each_number, total
 from leasehold.adapters.database.rows import TASK_COLUMNS
 from leasehold.adapters.database.schema import (
-    CELL,
+    SUM,
     audit,
     counter_deltas,
     counters,
@@ -32,8 +33,9 @@ from leasehold.adapters.database.schema import (
     runs,
     status_ids,
     tasks,
+    totals,
 )
-from leasehold.adapters.database.tally import HAPPENED
+from leasehold.adapters.database.tally import CELL, HAPPENED
 
 LIMIT = bindparam("limit", type_=Integer)
 ABOVE, UP_TO = bindparam("above", type_=BigInteger), bindparam("up_to", type_=BigInteger)
@@ -72,27 +74,22 @@ line = (
 )
 jumps = or_(line.c.before != line.c.came_to, line.c.at < line.c.came_at)
 
-cells = union_all(
-    *(
-        select(*(each.c[name] for name in CELL), each.c.tasks).where(func.substr(each.c.state, 1, 1) != HAPPENED)
-        for each in (counters, counter_deltas)
-    ),
-    select(
-        tasks.c.queue,
-        tasks.c.state,
-        tasks.c.name,
-        func.coalesce(tasks.c.batch, ""),
-        func.coalesce(tasks.c.error_group, ""),
-        literal(-1, BigInteger),
-    ),
-).subquery()
-cell = [cells.c[name] for name in CELL]
-gap = total(cells.c.tasks)
+
+def counted(names: Sequence[str], kept: Table) -> Select[object]:
+    """What is counted under these columns, with what is to be added."""
+    parts = [
+        select(*(each.c[name] for name in names), each.c.tasks).where(func.substr(each.c.state, 1, 1) != HAPPENED)
+        for each in (kept, counter_deltas)
+    ]
+    both = union_all(*parts).subquery()
+    key = [both.c[name] for name in names]
+    return select(*key, total(both.c.tasks)).group_by(*key).having(total(both.c.tasks) != 0)
+
 
 happened = union_all(
     *(
         select(each.c.state, each.c.tasks).where(func.substr(each.c.state, 1, 1) == HAPPENED)
-        for each in (counters, counter_deltas)
+        for each in (totals, counter_deltas)
     )
 ).subquery()
 
@@ -120,7 +117,8 @@ STATEMENTS: Mapping[str, Executable] = {
     .where(runs.c.task.in_(each_number("numbers")))
     .order_by(runs.c.task, runs.c.n, runs.c.r, runs.c.started_at, runs.c.run_id),
     "id of": select(tasks.c.id).where(tasks.c.number == bindparam("number", type_=BigInteger)),
-    "miscounts": select(*cell, gap).group_by(*cell).having(gap != 0).order_by(*cell).limit(LIMIT),
+    "counted cells": counted(CELL, counters),
+    "counted sums": counted(SUM, totals),
     "happened": select(happened.c.state, total(happened.c.tasks)).group_by(happened.c.state),
     "quarantined": select(func.count(), how_many(quarantine.c.reason.startswith(bindparam("forged", type_=Text)))),
     "last report": select(func.max(status_ids.c.at)),

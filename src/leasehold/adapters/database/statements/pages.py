@@ -7,17 +7,20 @@ index, so the database has no choice to make.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Executable,
     Integer,
+    Select,
+    Subquery,
+    Table,
     Text,
     and_,
     bindparam,
-    case,
+    cast,
     func,
     literal,
     or_,
@@ -25,17 +28,19 @@ from sqlalchemy import (
     union_all,
 )
 
-from leasehold.adapters.database.elements import Beside, OneRange, each, each_number, total
+from leasehold.adapters.database.elements import Beside, OneRange, each, each_number, each_row, total
 from leasehold.adapters.database.schema import (
-    CELL,
     IN_TROUBLE,
+    SUM,
     counter_deltas,
     counters,
     error_groups,
+    failed_in_silence,
     task_keys,
     tasks,
+    totals,
 )
-from leasehold.adapters.database.tally import HAPPENED
+from leasehold.adapters.database.tally import CELL, HAPPENED
 
 LIMIT = bindparam("limit", type_=Integer)
 
@@ -98,12 +103,15 @@ def walks() -> Iterator[tuple[str, Executable]]:
     for name, lead in LEADS.items():
         one = OneRange(lead, (tasks.c.number, instant("above"), instant("below")))
         yield from both_ways(name, lead, one, Beside(matches()))
+    silent: Lead = {tasks.c.name: ONE}
+    one = OneRange(silent, (tasks.c.number, instant("above"), instant("below")))
+    yield from both_ways("silence", silent, failed_in_silence, one, Beside(matches()))
     for state in IN_TROUBLE:
         # the state as a literal: only then does the index over the states in trouble serve the query
-        here = and_(tasks.c.batch == ONE, tasks.c.state == state)
-        lead: Lead = {tasks.c.batch: ONE, tasks.c.state: literal(state)}
+        # and before the batch: else the index over batches alone would seem as good
+        lead: Lead = {tasks.c.state: literal(state), tasks.c.batch: ONE}
         one = OneRange(lead, (tasks.c.number, instant("above"), instant("below")))
-        yield from both_ways(f"batch {state}", lead, here, one, Beside(matches()))
+        yield from both_ways(f"batch {state}", lead, tasks.c.state == state, one, Beside(matches()))
 
 
 def both_ways(name: str, lead: Lead, *where: ColumnElement[bool]) -> Iterator[tuple[str, Executable]]:
@@ -113,37 +121,67 @@ def both_ways(name: str, lead: Lead, *where: ColumnElement[bool]) -> Iterator[tu
     yield f"up {name}", found.order_by(*lead, tasks.c.number)
 
 
-cells = union_all(
-    *(select(*(each_cell.c[name] for name in (*CELL, "tasks"))) for each_cell in (counters, counter_deltas))
+def either(names: Sequence[str], kept: Table) -> Subquery:
+    """Counts and what is to be added to them, with these columns."""
+    parts = [select(*(each_cell.c[name] for name in (*names, "tasks"))) for each_cell in (kept, counter_deltas)]
+    return union_all(*parts).subquery()
+
+
+cells, sums = either(CELL, counters), either(SUM, totals)
+of_batches = union_all(
+    *(
+        select(*(each_cell.c[name] for name in (*CELL, "tasks"))).where(each_cell.c.batch.in_(each("batches")))
+        for each_cell in (counters, counter_deltas)
+    )
 ).subquery()
-in_cell: Mapping[str, ColumnElement[str]] = {
-    "states": cells.c.state,
-    "names": cells.c.name,
-    "queues": cells.c.queue,
-    "batches": cells.c.batch,
-    "groups": cells.c.error_group,
+COLUMNS: Mapping[str, str] = {
+    "states": "state",
+    "names": "name",
+    "queues": "queue",
+    "batches": "batch",
+    "groups": "error_group",
 }
 
 
-def counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
+def counted(among: Subquery) -> Select[int]:
+    """How many tasks a filter means, if it asks for nothing but what is counted."""
+    columns = {plural: among.c[name] for plural, name in COLUMNS.items() if name in among.c}
+    return select(total(among.c.tasks)).where(
+        func.substr(among.c.state, 1, 1) != HAPPENED,
+        *(one_of(column, plural) for plural, column in columns.items()),
+        *(none_of(column, f"not_{plural}") for plural, column in columns.items() if plural != "states"),
+    )
+
+
+def size(among: Subquery, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
     """How many tasks are in the cells for which this holds."""
-    return total(case((condition, cells.c.tasks), else_=0))
+    return (
+        select(total(among.c.tasks)).where(func.substr(among.c.state, 1, 1) != HAPPENED, *conditions).scalar_subquery()
+    )
+
+
+in_lanes = (one_of(sums.c.name, "names"), one_of(sums.c.queue, "queues"))
+
+places = each_row("places")
+
+
+def at_or_after(column: ColumnElement[int]) -> ColumnElement[int]:
+    """Of the first task from each of some numbers on."""
+    first = select(column).where(tasks.c.number >= cast(places.c.value, BigInteger)).order_by(tasks.c.number).limit(1)
+    return first.correlate(places).scalar_subquery()
 
 
 STATEMENTS: Mapping[str, Executable] = {
     **dict(walks()),
-    "counted": select(total(cells.c.tasks)).where(
-        func.substr(cells.c.state, 1, 1) != HAPPENED,
-        *(one_of(column, plural) for plural, column in in_cell.items()),
-        *(none_of(column, f"not_{plural}") for plural, column in in_cell.items() if plural != "states"),
-    ),
-    "sizes": select(
-        counted(one_of(cells.c.state, "states")),
-        counted(one_of(cells.c.batch, "batches")),
-        counted(and_(one_of(cells.c.name, "names"), one_of(cells.c.queue, "queues"))),
-    ),
-    "lanes": select(cells.c.name, cells.c.queue)
-    .where(one_of(cells.c.name, "names"), one_of(cells.c.queue, "queues"), cells.c.name != "")
+    "counted": counted(sums),
+    "counted in batches": counted(of_batches),
+    "counted beside batches": counted(cells),
+    "sizes": select(size(sums, one_of(sums.c.state, "states")), size(of_batches), size(sums, *in_lanes)),
+    "lanes": select(sums.c.name, sums.c.queue)
+    .where(*in_lanes, func.substr(sums.c.state, 1, 1) != HAPPENED, sums.c.name != "")
+    .distinct(),
+    "names": select(sums.c.name)
+    .where(one_of(sums.c.name, "names"), sums.c.state == "failed", sums.c.error_group == "")
     .distinct(),
     "ids like": select(tasks.c.number)
     .where(tasks.c.id >= bindparam("low"), tasks.c.id < bindparam("high"))
@@ -153,9 +191,6 @@ STATEMENTS: Mapping[str, Executable] = {
     "groups like": select(error_groups.c.id)
     .where(error_groups.c.id >= bindparam("low"), error_groups.c.id < bindparam("high"))
     .limit(LIMIT),
-    "at or after": select(tasks.c.number, tasks.c.created_at)
-    .where(tasks.c.number >= instant("number"))
-    .order_by(tasks.c.number)
-    .limit(1),
+    "at or after": select(at_or_after(tasks.c.number), at_or_after(tasks.c.created_at)).select_from(places),
     "newest number": select(func.coalesce(func.max(tasks.c.number), 0)),
 }

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Executable, Integer, Select, and_, bindparam, func, select, union_all
+from sqlalchemy import BigInteger, Executable, Integer, Select, and_, bindparam, func, or_, select, union_all
 
 from leasehold.adapters.database.elements import each, each_number, total
 from leasehold.adapters.database.rows import TASK_COLUMNS
 from leasehold.adapters.database.schema import (
-    CELL,
+    SUM,
     audit,
     batches,
     bodies,
     counter_deltas,
     counters,
     error_groups,
+    forgotten,
     operations,
     quarantine,
     queues,
@@ -23,14 +24,17 @@ from leasehold.adapters.database.schema import (
     run_outputs,
     runs,
     tasks,
+    totals,
 )
-from leasehold.adapters.database.tally import HAPPENED
+from leasehold.adapters.database.tally import CELL, FORGOTTEN, HAPPENED
 
 LIMIT = bindparam("limit", type_=Integer)
 TASK = [tasks.c[name] for name in TASK_COLUMNS]
 FAILED = "failed"
 
+LINE = [audit.c[name] for name in ("seq", "at", "kind", "before", "after", "n", "r", "run_id", "detail")]
 of_task = select(tasks.c.number).where(tasks.c.id == bindparam("id")).scalar_subquery()
+of_forgotten = select(forgotten.c.task).where(forgotten.c.id == bindparam("id")).scalar_subquery()
 current_run = and_(
     runs.c.task == tasks.c.number, runs.c.n == tasks.c.n, runs.c.r == tasks.c.r, runs.c.run_id == tasks.c.run_id
 )
@@ -62,6 +66,24 @@ OUTCOME = [
 outcomes = select(*OUTCOME).select_from(tasks.outerjoin(results, results.c.task == tasks.c.number))
 same_run = and_(*(run_outputs.c[name] == runs.c[name] for name in ("task", "n", "r", "run_id")))
 
+RUN = [
+    runs.c.n,
+    runs.c.r,
+    runs.c.run_id,
+    runs.c.worker,
+    runs.c.started_at,
+    runs.c.lease_until,
+    runs.c.ended_at,
+    runs.c.outcome,
+    runs.c.lost_at,
+    runs.c.fraction,
+    runs.c.note,
+    runs.c.failure,
+    run_outputs.c.log,
+    run_outputs.c.log_ref,
+    func.coalesce(run_outputs.c.log_bytes, 0),
+]
+
 
 def cells(*conditions: str) -> Select[str, str, str, str, str, int]:
     """Cells that are not zero, deltas included; each condition names a column that must equal the value so named."""
@@ -76,6 +98,27 @@ def cells(*conditions: str) -> Select[str, str, str, str, str, int]:
     return select(*cell, total(both.c.tasks)).group_by(*cell).having(total(both.c.tasks) != 0)
 
 
+def sums(*conditions: str) -> Select[str, str, str, str, int]:
+    """As ``cells``, of all batches together."""
+    parts = [
+        select(*(table.c[name] for name in SUM), table.c.tasks).where(
+            func.substr(table.c.state, 1, 1) != HAPPENED, *(table.c[name] == bindparam(name) for name in conditions)
+        )
+        for table in (totals, counter_deltas)
+    ]
+    both = union_all(*parts).subquery()
+    key = [both.c[name] for name in SUM]
+    return select(*key, total(both.c.tasks)).group_by(*key).having(total(both.c.tasks) != 0)
+
+
+in_batch = union_all(
+    *(
+        select(table.c.tasks).where(
+            table.c.batch == bindparam("batch"), or_(*(table.c.state == state for state in FORGOTTEN))
+        )
+        for table in (counters, counter_deltas)
+    )
+).subquery()
 true_cell = [tasks.c.queue, tasks.c.state, tasks.c.name, tasks.c.batch, tasks.c.error_group]
 
 STATEMENTS: Mapping[str, Executable] = {
@@ -88,8 +131,12 @@ STATEMENTS: Mapping[str, Executable] = {
     .where(tasks.c.id >= bindparam("low"), tasks.c.id < bindparam("high"))
     .order_by(tasks.c.id)
     .limit(LIMIT),
+    "newest from": select(tasks.c.id)
+    .where(tasks.c.number <= select(func.max(tasks.c.number) - bindparam("nth", type_=BigInteger)).scalar_subquery())
+    .order_by(tasks.c.number.desc())
+    .limit(1),
     "ids ending": select(tasks.c.id)
-    .where(tasks.c.id.like(bindparam("ending")))
+    .where(tasks.c.id.like(bindparam("ending")), tasks.c.id >= bindparam("low"))
     .order_by(tasks.c.id.desc())
     .limit(LIMIT),
     "outcomes": outcomes.where(tasks.c.id.in_(each("ids")), tasks.c.ended_at.is_not(None)),
@@ -99,33 +146,18 @@ STATEMENTS: Mapping[str, Executable] = {
     "failures of": select(runs.c.task, runs.c.failure)
     .where(runs.c.task.in_(each_number("numbers")), runs.c.failure.is_not(None))
     .order_by(runs.c.task, runs.c.n, runs.c.r),
-    "runs": select(
-        runs.c.n,
-        runs.c.r,
-        runs.c.run_id,
-        runs.c.worker,
-        runs.c.started_at,
-        runs.c.lease_until,
-        runs.c.ended_at,
-        runs.c.outcome,
-        runs.c.lost_at,
-        runs.c.fraction,
-        runs.c.note,
-        runs.c.failure,
-        run_outputs.c.log,
-        run_outputs.c.log_ref,
-        func.coalesce(run_outputs.c.log_bytes, 0),
-    )
+    "runs": select(*RUN)
     .select_from(runs.outerjoin(run_outputs, same_run))
     .where(runs.c.task == of_task)
     .order_by(runs.c.n, runs.c.r, runs.c.started_at, runs.c.run_id),
-    "audit": select(*(audit.c[c] for c in ("seq", "at", "kind", "before", "after", "n", "r", "run_id", "detail")))
-    .where(audit.c.task == of_task)
-    .order_by(audit.c.seq),
+    "audit": select(*LINE).where(audit.c.task == of_task).order_by(audit.c.seq),
+    "audit of forgotten": select(*LINE).where(audit.c.task == of_forgotten).order_by(audit.c.seq),
     "counts": cells(),
     "counts of queue": cells("queue"),
     "counts of batch": cells("batch"),
-    "counts of state": cells("state"),
+    "forgotten of batch": select(total(in_batch.c.tasks)),
+    "sums": sums(),
+    "sums of state": sums("state"),
     "groups": select(
         error_groups.c.id,
         error_groups.c.type,
