@@ -1,6 +1,8 @@
-"""A received run as a slot needs it."""
+"""A received run as a slot needs it, and the leaving of a worker."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from leasehold.flow.held import Held
 from leasehold.ports.slots import Job
@@ -19,3 +21,10 @@ def job_of(held: Held, margin: int, start_by: int) -> Job:
         start_by_boot=start_by,
         bundle=None if held.bundle is None else held.bundle.name,
     )
+
+
+class Drain(NamedTuple):
+    """The worker is leaving: why, and until when short work may finish."""
+
+    reason: str
+    until: int

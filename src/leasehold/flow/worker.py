@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from threading import Condition
-from typing import NamedTuple
 
 from leasehold.core.errors import StoreDamaged
 from leasehold.core.reports import Update, UpdateKind
@@ -14,7 +13,7 @@ from leasehold.flow.bundle import Unit, begin, hand_in, lasts, line_of, units_of
 from leasehold.flow.desk import CANCELLED, Desk, missing_arguments, too_short
 from leasehold.flow.gate import Gate
 from leasehold.flow.held import Fate, Held
-from leasehold.flow.jobs import job_of
+from leasehold.flow.jobs import Drain, job_of
 from leasehold.flow.lobby import TOO_LATE, Lobby
 from leasehold.flow.pace import Pace
 from leasehold.flow.reporter import Reporter
@@ -45,13 +44,6 @@ SLOW_CLAIM = "its claim was answered too late to start it"
 
 AT_STORE = 4
 """Calls per slot that the store may owe an answer; for each one more, one message less is received."""
-
-
-class Drain(NamedTuple):
-    """The worker is leaving: why, and until when short work may finish."""
-
-    reason: str
-    until: int
 
 
 class Worker:
