@@ -22,6 +22,7 @@ from leasehold.backends import BILLED
 from leasehold.core.model import Policy, Task
 from leasehold.core.reports import Update, UpdateKind
 from leasehold.core.wire import PACK_CEILING
+from leasehold.flow.bundle import Unit
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.errands import Errands, at_once
@@ -186,11 +187,12 @@ class SimulatedNode:
 
     # ------------------------------------------------------------ what is seen
 
-    def _give(self, received: Sequence[Held]) -> None:
+    def _give(self, received: Sequence[Unit]) -> None:
         free = self.slots.free() - len(self.waiting)
-        for place, held in enumerate(received):
-            self.waiting[held.run_id] = held
-            self.world.ahead[held.run_id] = place >= free
+        for place, unit in enumerate(received):
+            for held in unit:
+                self.waiting[held.run_id] = held
+                self.world.ahead[held.run_id] = place >= free
         self.worker.give(received)
 
     def _began(self, job: Job, at: int) -> None:

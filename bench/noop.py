@@ -1,7 +1,8 @@
 """No-op tasks end to end, durable at every step: from the first submit to the last completed row.
 
 ``python -m bench.noop [--tasks 10000] [--runs 5] [--at file|postgres|postgres+sqs|file+sqs]
-[--topology single-queue]``. Beside other systems: ``bench.compare``.
+[--topology single-queue] [--bundle 100]``: with ``--bundle`` up to so many tasks share a message. Beside other systems:
+``bench.compare``.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--at", choices=PLACES, default="file")
     parser.add_argument("--topology", choices=("two-queue", "single-queue"), default="two-queue")
+    parser.add_argument("--bundle", type=int, default=1)
     given = parser.parse_args()
+    noop.handler.policy = noop.handler.policy._replace(bundle=given.bundle)  # what @app.task(bundle=...) sets
     ours = [one_run(given.tasks, given.at, given.topology) for _ in range(given.runs)]
     servers = [name for name in SERVERS if name in ours[0]]
     row = {
@@ -65,7 +68,8 @@ def main() -> None:
         **{f"CPU s/1000 {part}": spread([run[part] for run in ours], 3) for part in (*OURS, *servers)},
         "requests/task": spread([run["requests/task"] for run in ours], 3),
     }
-    show(f"{given.tasks:,} no-op tasks, 2 workers of 2 slots, {given.at}, {given.topology}", [row], {"runs": ours})
+    what = f"{given.tasks:,} no-op tasks in bundles of {given.bundle}, 2 workers of 2 slots"
+    show(f"{what}, {given.at}, {given.topology}", [row], {"runs": ours})
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ PARTS: Final = (
     Part(
         "What silence means",
         "Nobody reports these. The clock, the queue or the platform says so.",
-        ("lapsed", "recalled", "lost", "expired", "dead-lettered", "unsendable", "voided", "refunded"),
+        ("lapsed", "recalled", "lost", "expired", "unbundled", "dead-lettered", "unsendable", "voided", "refunded"),
     ),
     Part(
         "What people and other tasks do",

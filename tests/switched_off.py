@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants import Mutant
+from tests.switched_off_bundles import BUNDLED
 
 DISPATCHER = "tests/flow/test_dispatcher.py"
 DRAIN = "tests/flow/test_drain.py"
@@ -90,17 +91,17 @@ SWITCHED_OFF = [
     Mutant(
         "R3",
         "a run has a day more than its lease",
-        "flow/worker.py",
-        "deadline_boot=held.hold.deadline(self._margin),",
-        "deadline_boot=held.hold.deadline(self._margin) + 86_400_000,",
+        "flow/jobs.py",
+        "deadline_boot=held.hold.deadline(margin),",
+        "deadline_boot=held.hold.deadline(margin) + 86_400_000,",
         (f"{WORKER}::test_a_run_must_be_over_a_margin_before_its_lease_and_begin_while_that_is_useful",),
     ),
     Mutant(
         "R4",
         "the message of a success is deleted before the success is acknowledged",
         "flow/worker.py",
-        "self._reporter.add(entry(held, said, Fate.DELETE_AFTER, done))",
-        "self._reporter.add(entry(held, said, Fate.DELETE_BEFORE, done))",
+        "hand_in(self._reporter, held, said, Fate.DELETE_AFTER, done)",
+        "hand_in(self._reporter, held, said, Fate.DELETE_BEFORE, done)",
         (f"{WORKER}::test_a_success_is_reported_before_its_message_is_deleted",),
     ),
     Mutant(
@@ -220,8 +221,8 @@ SWITCHED_OFF = [
         "R9",
         "what is on the queue takes no room in the window",
         "flow/window.py",
-        "return max(0, min(max(1, int(size * self._share)) - flight.queued, guard))",
-        "return max(0, min(max(1, int(size * self._share)), guard))",
+        "room = max(0, min(allowed - flight.queued, guard))",
+        "room = max(0, min(allowed, guard))",
         (f"{DISPATCHER}::test_no_more_is_sent_than_the_window_has_room_for",),
     ),
     Mutant(
@@ -311,16 +312,16 @@ SWITCHED_OFF = [
         "R12",
         "a message past its validity is told of, and not deleted",
         "flow/intake.py",
-        "return entry(got, got.update(UpdateKind.EXPIRED), Fate.DELETE_BEFORE)",
-        "return entry(got, got.update(UpdateKind.EXPIRED), Fate.STAY)",
+        "return [entry(each, said, Fate.DELETE_BEFORE) for",
+        "return [entry(each, said, Fate.STAY) for",
         (f"{INTAKE}::test_a_message_past_its_validity_is_deleted_then_reported",),
     ),
     Mutant(
         "R12",
         "a message that was received too often is dropped in silence",
         "flow/intake.py",
-        "if delivery.receive_count > message.most_receives:",
-        "if False:",
+        "elif receives > first.message.most_receives:",
+        "elif False:",
         (f"{INTAKE}::test_a_message_received_too_often_is_deleted_then_reported",),
     ),
     Mutant(
@@ -387,4 +388,5 @@ SWITCHED_OFF = [
         'if state in ("terminated", "stopping") else None',
         (f"{RECALL}::test_a_machine_that_may_come_back_or_still_works_is_left_alone",),
     ),
+    *BUNDLED,
 ]

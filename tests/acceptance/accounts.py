@@ -8,7 +8,7 @@ from typing import Any
 
 from leasehold.core.model import Status
 from tests.acceptance.deployment import Deployment, Story
-from tests.acceptance.small_tasks import double, really_twice_at_once, spans
+from tests.acceptance.small_tasks import double, double_together, really_twice_at_once, spans
 
 BATCH = "small"
 
@@ -35,7 +35,8 @@ def audited(deployment: Deployment, tasks: int) -> dict[str, Any]:
 class SmallBatch:
     """Many small tasks, of which every single one must be completed."""
 
-    def __init__(self, deployment: Deployment, tasks: int, seconds: float = 0.0) -> None:
+    def __init__(self, deployment: Deployment, tasks: int, seconds: float = 0.0, *, bundled: bool = False) -> None:
+        self.task = double_together if bundled else double
         self.deployment = deployment
         self.tasks = tasks
         self.seconds = seconds
@@ -43,9 +44,10 @@ class SmallBatch:
 
     def submit(self) -> None:
         """Submit them through the Python client."""
-        with double.app.behind(self.deployment.connection):
+        with self.task.app.behind(self.deployment.connection):
             rows = [{"number": number} for number in range(self.tasks)]
-            batch = double.submit_many(rows, key="number", batch=BATCH, journal=str(self.journal), seconds=self.seconds)
+            common = {"journal": str(self.journal), "seconds": self.seconds}
+            batch = self.task.submit_many(rows, key="number", batch=BATCH, **common)
             assert (batch.submitted, batch.rejected) == (self.tasks, [])
 
     def check(self, *, twice_at_once: bool = False) -> dict[str, Any]:

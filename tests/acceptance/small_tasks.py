@@ -30,6 +30,12 @@ def double(number: int, journal: str, seconds: float = 0.0) -> int:
     return 2 * number
 
 
+@app.task(lease="10s", queue=QUEUE, retry=Retry(attempts=3, backoff="100ms..500ms", losses=20), bundle=100)
+def double_together(number: int, journal: str, seconds: float = 0.0) -> int:
+    """The same, up to a hundred in one message."""
+    return double(number, journal, seconds)
+
+
 def note(journal: str, line: str) -> None:
     """Append a line that no other can come between."""
     file = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

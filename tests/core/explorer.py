@@ -30,6 +30,8 @@ class World:
     instants: Sequence[int]
     dispatches: int = 1
     clock_set_back: bool = False
+    members: int = 1
+    """How many tasks share the message of a dispatch."""
 
     def reports(self) -> Iterator[events.Event]:
         for run in self.runs:
@@ -45,7 +47,7 @@ class World:
         yield from self.reports()
         yield from (CANCELLED, RETRIED, *PARENTS)
         if task.why is Why.DUE and task.n < self.dispatches:
-            yield events.Dispatched(now + VALIDITY)
+            yield events.Dispatched(now + VALIDITY, self.members)
         if task.open:
             yield events.Unsendable(task.n, "too large")
         if task.run_id is not None:

@@ -130,7 +130,7 @@ def where_runs_die(task: Task, now: int) -> Task:
 
 def where_workers_die_unheard(task: Task, now: int) -> Task:
     """Each receive kills its worker before a word gets out, until one finds the message too old."""
-    for _ in range(task.policy.losses + 1):
+    for _ in range(task.policy.losses + 1 + (task.members > 1)):  # a bundle that comes back charges nobody
         if task.terminal:
             break
         task, now = on_the_queue(task, now)

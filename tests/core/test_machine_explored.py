@@ -17,6 +17,7 @@ BETWEEN = NOW + LEASE + 1_000
 """The lease of the first run is over, that of the second is ahead."""
 TIGHT = POLICY._replace(attempts=1, losses=1)
 LOOSE = POLICY._replace(attempts=2, losses=2)
+PAIRS = POLICY._replace(attempts=1, losses=2, bundle=2)
 
 
 def every_way(policy: Policy) -> list[Task]:
@@ -44,6 +45,7 @@ def test_small_worlds_and_that_they_write_every_line_of_the_table() -> None:
         (World([FIRST, TWIN], [NOW, BETWEEN, VOID_AT]), every_way(LOOSE)[:1]),
         (World([FIRST, SECOND], [NOW, BETWEEN]), every_way(LOOSE)[:1]),
         (World([FIRST, SECOND], [NOW, BETWEEN], clock_set_back=True), every_way(TIGHT)),
+        (World([FIRST, SECOND], [NOW, BETWEEN], members=2), every_way(PAIRS)[:1]),
     ):
         explorer = Explorer(world)
         explorer.explore(starts, comes_to_its_end)
@@ -53,12 +55,13 @@ def test_small_worlds_and_that_they_write_every_line_of_the_table() -> None:
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("policy", [TIGHT, LOOSE])
+@pytest.mark.parametrize("policy", [TIGHT, LOOSE, PAIRS])
 @pytest.mark.parametrize(
     "world",
     [
         World([FIRST, SECOND, NEXT], [NOW, BETWEEN, VOID_AT, VOID_AT + VALIDITY], dispatches=2),
         World([FIRST, TWIN, SECOND], [NOW, BETWEEN, VOID_AT], clock_set_back=True),
+        World([FIRST, SECOND, NEXT], [NOW, BETWEEN, VOID_AT, VOID_AT + VALIDITY], dispatches=2, members=2),
     ],
 )
 @pytest.mark.timeout(1_800)

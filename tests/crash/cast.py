@@ -20,17 +20,19 @@ from leasehold.flow.errands import at_once
 from leasehold.ports.slots import Slots
 from leasehold.ports.views import TaskView
 from tests.crash.board import Board, Journal
-from tests.crash.plays import LARGE, PlayedSlots
+from tests.crash.plays import LARGE, PlayedSlots, label
 from tests.crash.watch import Watch, WatchedBell
 
 BATCH = "harbour"
 QUAY = "quay"
 """The queue whose message its queue buries."""
-SLOTS = 8
+SLOTS = 9
 LEASE = 20_000
 HOUR = 3_600_000
 PATIENCE = 1_000
 """ms that a worker which leaves gives to its runs."""
+TOGETHER = 3
+"""Tasks in one bundle."""
 POLICY = Policy(LEASE, attempts=3, losses=5, backoff_base=1_000, backoff_cap=1_000)
 ORDERS = (
     Order("plain", '{"x":1}', POLICY),
@@ -40,10 +42,12 @@ ORDERS = (
     Order("long", '{"x":5}', POLICY),
     Order("dropped", '{"x":6}', POLICY, delay=HOUR),
     Order("buried", '{"x":7}', POLICY, queue=QUAY),
+    *(Order("together", f'{{"x":{number}}}', POLICY._replace(bundle=TOGETHER)) for number in range(1, TOGETHER + 1)),
     Order("saver", '{"x":"' + "a" * LARGE + '"}', POLICY),
 )
 """One completes; one fails once; one fails for good; one is retried by hand; one is cancelled while it runs; one is
-cancelled by a bulk operation; one's message ends on the dead-letter queue; one has checkpoints and large values."""
+cancelled by a bulk operation; one's message ends on the dead-letter queue; three share a message, and the second of
+them fails once; the last one has checkpoints and large values."""
 
 
 class Said(NamedTuple):
@@ -107,18 +111,18 @@ class ClientActor:
         if not self._submitted:
             self._submit()
             return Said(1, resting=False)
-        found = {view.task.name: view for view in self._client.views.tasks(f"batch:{BATCH}").rows}
+        found = {view.key or "": view for view in self._client.views.tasks(f"batch:{BATCH}").rows}
         did = self._cancel(found["long"]) + self._drop(found["dropped"]) + self._retry(found["retried"])
         return Said(did, resting=not did and all(view.task.terminal for view in found.values()))
 
     def _submit(self) -> None:
-        orders = [order._replace(batch=BATCH, key=order.name) for order in ORDERS]
+        orders = [order._replace(batch=BATCH, key=label(order.name, order.arguments)) for order in ORDERS]
         if QUAY not in self._served:  # nothing is buried here
             orders = [order._replace(queue="default") for order in orders]
         answers = [answer for _, answer in self._client.submit_many((None, order) for order in orders[:-1])]
         answers.append(self._client.submit(orders[-1]))
         for order, answer in zip(orders, answers, strict=True):
-            self._journal.note("accepted", name=order.name, task=answer.task_id)
+            self._journal.note("accepted", name=order.key, task=answer.task_id)
         self._submitted = True
 
     def _cancel(self, long: TaskView) -> int:

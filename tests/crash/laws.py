@@ -12,7 +12,7 @@ from leasehold.flow.audit import Terms, audit
 from leasehold.ports.views import RunView, TaskView
 from tests.core.laws import of_state
 from tests.crash.board import Note
-from tests.crash.cast import BATCH, ORDERS
+from tests.crash.cast import BATCH, ORDERS, TOGETHER
 from tests.crash.sites import PostgresSite, SqliteSite
 
 Place = PostgresSite | SqliteSite
@@ -24,6 +24,9 @@ OUTCOMES = {
     "long": Status.CANCELLED,
     "dropped": Status.CANCELLED,
     "buried": Status.COMPLETED,
+    "together 1": Status.COMPLETED,
+    "together 2": Status.COMPLETED,
+    "together 3": Status.COMPLETED,
     "saver": Status.COMPLETED,
 }
 BEGUN, OVER = ("began",), ("returned", "raised", "stopped", "overrun")
@@ -40,6 +43,11 @@ class Story(NamedTuple):
     def task(self) -> Task:
         return self.view.task
 
+    @property
+    def name(self) -> str:
+        """What it is called in the journal."""
+        return self.view.key or ""
+
     def lines(self, *kinds: str) -> int:
         return sum(line.kind in kinds for line in self.trail)
 
@@ -48,7 +56,7 @@ class Ended(NamedTuple):
     """Where a history has led."""
 
     stories: Mapping[str, Story]
-    """By the task's name."""
+    """By the task's label."""
     journal: Sequence[Note]
 
     def begun(self, name: str) -> int:
@@ -63,7 +71,7 @@ def ended(place: Place) -> Ended:
     views = place.views
     rows = views.tasks(f"batch:{BATCH}").rows
     stories = [Story(view, views.audit(view.task.id), views.runs(view.task.id)) for view in rows]
-    return Ended({story.task.name: story for story in stories}, [*place.journal.notes()])
+    return Ended({story.name: story for story in stories}, [*place.journal.notes()])
 
 
 def broken(place: Place, end: Ended, base: Ended, died: Sequence[str]) -> list[str]:
@@ -106,7 +114,7 @@ def of_processes(end: Ended) -> Iterator[str]:
 
 
 def of_task(story: Story, end: Ended) -> Iterator[str]:
-    task, name = story.task, story.task.name
+    task, name = story.task, story.name
     if task.status is not OUTCOMES[name]:
         yield f"it is {state_name(task.status, task.why)}, not {OUTCOMES[name]} (L1)"
     completed = task.status is Status.COMPLETED
@@ -134,7 +142,7 @@ def of_checkpoints(name: str, end: Ended) -> Iterator[str]:
 
 def of_cost(story: Story, end: Ended, base: Ended, died: Sequence[str]) -> Iterator[str]:
     """A kill of a worker costs each task at most one run and one loss; any other kill costs nothing."""
-    name, workers = story.task.name, died.count("worker")
+    name, workers = story.name, died.count("worker")
     runs, usual = end.begun(name), base.begun(name)
     if not usual <= runs <= usual + workers and not (name == "long" and runs <= usual + workers):
         yield f"{runs} runs after the deaths of {Counter(died)}, where {usual} are usual"
@@ -142,6 +150,8 @@ def of_cost(story: Story, end: Ended, base: Ended, died: Sequence[str]) -> Itera
     least = losses if died.count("orchestrator") < 2 else 0  # what is void by then is not charged as buried
     if not least <= story.task.losses <= losses + workers:
         yield f"{story.task.losses} losses after the deaths of {Counter(died)}, where {losses} are usual"
+    if not died and name in ("together 1", "together 3") and story.task.members != TOGETHER:
+        yield f"it shared its message with {story.task.members - 1} others, not with {TOGETHER - 1}"
     raised, charged = len(end.noted("raised", name)), story.lines("failed")
     if not charged <= raised <= charged + workers:
         yield f"{raised} runs failed, and {charged} attempts were charged"

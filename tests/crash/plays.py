@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 
 from leasehold.core.model import Failure, FailureKind
 from leasehold.ports.clock import Clock
 from leasehold.ports.slots import Answer, Began, Job, Loading, Raised, Returned, Saving, SlotEvent, Stopped, Told
+from leasehold.testing.turns import next_turn, places_taken
 from tests.crash.board import Journal
 
 BOOM = Failure(FailureKind.EXCEPTION, "ValueError", "boom", "jobs.py:work")
@@ -19,6 +22,11 @@ LARGE = 60_000
 
 Play = Generator[SlotEvent | None, Answer | None, SlotEvent]
 """Yields what the handler does (``None``: it is at work, until the clock moves on) and returns how it ends."""
+
+
+def label(name: str, arguments: str) -> str:
+    """What a task is called: by its handler, or where several have one, with its number."""
+    return f"{name} {json.loads(arguments)['x']}" if name == "together" else name
 
 
 class Stage:
@@ -44,7 +52,8 @@ class Stage:
 
     def note(self, kind: str, **said: object) -> None:
         job = self.job
-        self._journal.note(kind, task=job.task_id, name=job.name, run=job.run_id, token=(job.n, job.r), **said)
+        name = label(job.name, job.arguments)
+        self._journal.note(kind, task=job.task_id, name=name, run=job.run_id, token=(job.n, job.r), **said)
 
     def heard(self, kind: str) -> int:
         """How often this was noted of the task."""
@@ -98,6 +107,13 @@ def long(stage: Stage) -> Play:
     return stage.returned('"nobody asked"')
 
 
+def together(stage: Stage) -> Play:
+    """Takes a turn; the second of its bundle fails once."""
+    yield None
+    second = label(stage.job.name, stage.job.arguments).endswith("2")
+    return stage.raised() if second and not stage.heard("raised") else stage.returned('"in turn"')
+
+
 PLAYS: Mapping[str, Callable[[Stage], Play]] = {
     "plain": plain,
     "flaky": flaky,
@@ -106,6 +122,7 @@ PLAYS: Mapping[str, Callable[[Stage], Play]] = {
     "saver": saver,
     "long": long,
     "buried": plain,
+    "together": together,
     "dropped": plain,
 }
 
@@ -122,15 +139,23 @@ class PlayedSlots:
         self._asking: set[str] = set()
         self._answers: dict[str, Answer] = {}
         self._happened: list[SlotEvent] = []
+        self._line: deque[Job] = deque()
 
     def free(self) -> int:
-        return self._size - len(self._plays)
+        return max(0, self._size - places_taken(self._line, self._jobs()))
+
+    def _jobs(self) -> list[Job]:
+        return [self._stages[run_id].job for run_id in self._plays]
 
     def knows(self, name: str) -> bool:
         return name in PLAYS
 
     def start(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
+        self._line.extend(jobs)
+        self._feed()
+
+    def _feed(self) -> None:
+        while len(self._plays) < self._size and (job := next_turn(self._line, self._jobs())) is not None:
             if self._clock.boot() > job.start_by_boot:
                 self._happened.append(Stopped(job.run_id, self._clock.boot(), "too late", begun=False))
                 continue
@@ -143,6 +168,7 @@ class PlayedSlots:
         del wait
         for run_id in list(self._plays):
             self._go_on(run_id)
+        self._feed()
         events, self._happened = self._happened, []
         return events
 
@@ -186,6 +212,9 @@ class PlayedSlots:
         pass
 
     def stop(self, run_ids: Sequence[str], cause: str) -> None:
+        for job in [job for job in self._line if job.run_id in run_ids]:
+            self._line.remove(job)
+            self._happened.append(Stopped(job.run_id, self._clock.boot(), cause, begun=False))
         for run_id in run_ids:
             if run_id in self._plays:
                 self._end(self._stages[run_id].stopped(cause))

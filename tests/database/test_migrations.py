@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -31,11 +32,21 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "jobs.db"
 
 
-def schema_of(path: Path) -> dict[str, str]:
-    """What SQLite keeps of every table and index, without its white space."""
+def schema_of(path: Path) -> dict[str, list[str]]:
+    """What SQLite keeps of every table and index, part by part: a column that is added later stands last."""
     with closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_master").fetchall()
-    return {name: " ".join(sql.split()) for name, sql in rows if "sqlite_sequence" not in name}
+    return {name: parts_of(sql) for name, sql in rows if "sqlite_sequence" not in name}
+
+
+def parts_of(sql: str) -> list[str]:
+    """The columns and constraints of a table, without its white space and in no order; an index as it is."""
+    head, _, rest = " ".join(sql.split()).partition("(")
+    if not head.startswith("CREATE TABLE"):
+        return [f"{head}({rest}"]
+    body, _, tail = rest.rpartition(")")
+    parts = re.split(r", (?![^()]*\))", body)
+    return [head, *sorted(part.strip() for part in parts), tail]
 
 
 def test_a_migrated_schema_is_a_fresh_schema(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from leasehold.ports.slots import (
     Told,
 )
 from leasehold.testing.clock import START
+from leasehold.testing.turns import next_turn, places_taken
 
 BOOM = Failure(FailureKind.EXCEPTION, "ValueError", "boom", "jobs.py:work")
 MINUTE = 60_000
@@ -47,6 +48,11 @@ def a_message(number: int = 1, **fields: object) -> TaskMessage:
     task = task._replace(**{name: fields.pop(name) for name in WireTask._fields if name in fields})
     message = TaskMessage("work", MINUTE, START + 10 * MINUTE, (task,), "default")
     return message._replace(**fields)
+
+
+def a_bundle(*numbers: int, **fields: object) -> TaskMessage:
+    """A message of several tasks."""
+    return a_message()._replace(tasks=tuple(a_message(number).tasks[0] for number in numbers))._replace(**fields)
 
 
 class ScriptedSlots:
@@ -75,7 +81,7 @@ class ScriptedSlots:
     # -- the port
 
     def free(self) -> int:
-        return max(0, self.places - len(self.jobs) - len(self.line))
+        return max(0, self.places - places_taken(self.line, self.jobs.values()))
 
     def knows(self, name: str) -> bool:
         return name in self.known
@@ -124,8 +130,9 @@ class ScriptedSlots:
     # -- the script
 
     def _feed(self) -> None:
-        while self.starting and self.line and len(self.jobs) < self.places:
-            job = self.line.popleft()
+        while self.starting and len(self.jobs) < self.places:
+            if (job := next_turn(self.line, self.jobs.values())) is None:
+                return
             now = self.clock.boot()
             if now > job.start_by_boot:
                 self._events.append(Stopped(job.run_id, now, "its turn came too late", begun=False))

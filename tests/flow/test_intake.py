@@ -49,14 +49,6 @@ def test_a_malformed_message_stays_while_nobody_takes_its_report() -> None:
     assert node.journal == ["say malformed", "delete"]
 
 
-def test_a_bundle_is_quarantined_until_this_worker_knows_bundles() -> None:
-    node = a_node()
-    two = a_message(1).tasks + a_message(2).tasks
-    node.queue.put(a_message()._replace(tasks=two))
-    node.turn()
-    assert "2 tasks" in node.outbox.damaged[0].reason
-
-
 def test_a_message_received_too_often_is_deleted_then_reported() -> None:
     node = a_node()
     node.queue.put(a_message(most_receives=2))

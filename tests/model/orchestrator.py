@@ -73,7 +73,8 @@ class Orchestrator:
         if task.why is not Why.DUE or task.n >= self._world.dispatches:
             return
         n = task.n + 1
-        for move in self._told(at, events.Dispatched(self._validity), f"dispatch {n} is committed"):
+        dispatched = events.Dispatched(self._validity, 2 if self._world.bundle else 1)
+        for move in self._told(at, dispatched, f"dispatch {n} is committed"):
             sending = Sending(n, self._world.validity)
             if self._world.one_transaction:
                 yield move._replace(after=sent(move.after, sending), says=f"dispatch {n} is committed with its message")

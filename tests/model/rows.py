@@ -38,7 +38,12 @@ class Rows:
         self.seen: set[str] = set()
         """The kinds of lines that were written, and the reasons for which events were ignored."""
         policy = Policy(
-            configuration.lease * TICK, configuration.attempts, configuration.losses, backoff_base=1, backoff_cap=1
+            configuration.lease * TICK,
+            configuration.attempts,
+            configuration.losses,
+            backoff_base=1,
+            backoff_cap=1,
+            bundle=2 if configuration.bundle else 1,
         )
         entered = decide(Task("task", "transcribe", "media", policy, NOW, NOW), events.Submitted(), NOW)
         self.first = self.number(forgetful(entered.task))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from leasehold.core.events import Lapsed
 from leasehold.core.reports import Update, UpdateKind
+from leasehold.flow.bundle import Unit
 from leasehold.flow.dispatcher import Dispatcher, Unsent
 from leasehold.flow.held import Entry, Fate, Held
 from leasehold.flow.intake import Intake
@@ -68,7 +69,7 @@ class ForgetsTheLease(Worker):
 class StartsAnything(Intake):
     """Against R6: what has expired is started all the same."""
 
-    def _triage(self, queue: Queue, received: Received, hold: Hold) -> list[Held]:
+    def _triage(self, queue: Queue, received: Received, hold: Hold) -> list[Unit]:
         return super()._triage(queue, received._replace(server_time=received.server_time - 900_000), hold)
 
 

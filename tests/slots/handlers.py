@@ -198,6 +198,12 @@ def die_by(number: int) -> None:
 
 
 @task
+def sometimes_die(number: int) -> None:
+    if number:
+        die_by(number)
+
+
+@task
 def segfault() -> None:
     print("about to crash")
     ctypes.string_at(0)

@@ -53,6 +53,7 @@ class App:
         queue: str = DEFAULT_QUEUE,
         priority: int = 0,
         concurrency: int = 1,
+        bundle: int = 1,
         credentials: bool = False,
         env: Sequence[str] = (),
     ) -> Callable[[Callable[P, R]], TaskFunction[P, R]]: ...
@@ -63,9 +64,10 @@ class App:
 
         ``lease``: how long one run may take (``"30m"``, or seconds); ``retry``: what may go wrong before the task is
         given up; ``queue`` and ``priority`` (higher first): where it waits; ``concurrency``: how many runs of an
-        ``async def`` handler share one slot; ``credentials``: its runs get the worker's cloud credentials, which others
-        do not; ``env``: names of further variables that its runs get (``["API_TOKEN", "MODEL_*"]``). Raises
-        ``BadLease``, ``BadApplication``.
+        ``async def`` handler share one slot; ``bundle``: up to how many of its tasks share a message and its lease, and
+        run one after the other, each with its own outcome (for tasks of well under a second); ``credentials``: its runs
+        get the worker's cloud credentials, which others do not; ``env``: names of further variables that its runs get
+        (``["API_TOKEN", "MODEL_*"]``). Raises ``BadLease``, ``BadApplication``.
         """
 
         def register(function: Callable[P, R]) -> TaskFunction[P, R]:

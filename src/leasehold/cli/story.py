@@ -52,6 +52,11 @@ def facts(view: TaskView, tools: Tools) -> Iterator[tuple[str, str]]:
     if task.ended_at is not None:
         yield "ended", say_instant(task.ended_at, tools.now(), tools.zone)
     yield "policy", f"lease {say_duration(task.policy.lease)}, {used(view)}"
+    if task.members > 1:
+        yield "bundle", f"its message holds {task.members} tasks"
+    elif task.policy.bundle > 1:
+        alone = "it goes by itself: its bundle came to grief" if not task.members else "its message holds no other"
+        yield "bundle", f"{alone}; up to {task.policy.bundle} tasks may share one"
     if task.reason:
         yield "reason", task.reason
     if view.fraction is not None or view.note:

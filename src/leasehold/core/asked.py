@@ -43,6 +43,7 @@ def on_dispatched(step: Step, event: Dispatched) -> Decision | Ignored:
         receipt=None,
         lease_until=0,
         seen=0,
+        members=event.members if task.members else 0,
     )
     step.to("dispatched", Status.PENDING, Why.QUEUED)
     return step.decision()

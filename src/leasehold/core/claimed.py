@@ -5,7 +5,7 @@ from __future__ import annotations
 from leasehold.core.events import Claimed
 from leasehold.core.model import Decision, Ignored, Run, RunFact, Status
 from leasehold.core.spoken import CLOSED, KNOWN, begin
-from leasehold.core.step import Step, lease_ahead, mark_seen, skip_to
+from leasehold.core.step import Step, awaits_turn, lease_ahead, mark_seen, skip_to, take_over
 
 OVER = "the lease of this run is over, or its end is recorded"
 
@@ -24,7 +24,7 @@ def on_claimed(step: Step, event: Claimed) -> Decision | Ignored:
         return step.refused(CLOSED)
     mark_seen(step, event.r)
     if event.run_id == task.run_id:
-        holds = task.status is Status.IN_PROGRESS and lease_ahead(step)
+        holds = (task.status is Status.IN_PROGRESS or awaits_turn(task)) and lease_ahead(step)
         return step.ignored(KNOWN) if holds else step.refused(OVER)
     if event.r <= task.r:
         return step.refused(f"run {task.r} of this dispatch was granted to another worker")
@@ -45,7 +45,10 @@ def nothing_to_run(step: Step) -> Decision | Ignored:
 
 
 def grant(step: Step, event: Claimed) -> Decision | Ignored:
-    """The run has the task from here on. A silent run before it may have been the last one that its losses allow."""
+    """The run has the task from here on. A silent run before it may have been the last one that its losses allow.
+
+    In a bundle it has only been promised its turn: it is in progress, and charged if it is lost, once it begins (B3).
+    """
     skip_to(step, event.r)
     if step.task.terminal:
         return nothing_to_run(step)
@@ -58,6 +61,9 @@ def grant(step: Step, event: Claimed) -> Decision | Ignored:
         started_at=step.now,
         receipt=event.receipt,
     )
-    begin(step, run)
+    if step.task.members > 1:
+        take_over(step, run._replace(receipt=None))
+    else:
+        begin(step, run)
     step.facts = (*step.facts, RunFact(run.n, run.r, run.run_id, run.worker, lease_until=run.lease_until))
     return step.decision()

@@ -33,13 +33,16 @@ class ParentEnded(NamedTuple):
 
 
 class Dispatched(NamedTuple):
-    """The task is about to be put on the task queue; nobody may start it after ``not_after``."""
+    """The task is about to be put on the task queue, in a message of so many; none may start after ``not_after``."""
 
     not_after: int
+    members: int = 1
 
 
 class Claimed(NamedTuple):
     """A worker holds a message and asks whether it may run the task. Nothing of the run has begun.
+
+    Where the message is a bundle, it asks for all of them at once, and begins one after the other: each then says so.
 
     ``remaining`` (ms): how long the worker may hold it, as it knew before it asked. An age, not an instant: the lease
     ends by the ledger's clock, and never before the worker believes so.

@@ -57,6 +57,8 @@ class Policy(NamedTuple):
     losses: int = 20
     backoff_base: int = 2_000
     backoff_cap: int = 600_000
+    bundle: int = 1
+    """How many tasks of its handler may share one message with it, itself included."""
 
 
 class Task(NamedTuple):
@@ -105,6 +107,9 @@ class Task(NamedTuple):
     updated_at: int = 0
     started_at: int | None = None
     ended_at: int | None = None
+    members: int = 1
+    """How many tasks share the message of dispatch ``n``. 0: it goes out by itself from now on, for it was in a bundle
+    that was received twice, or was lost with its machine, or took its process along (B1)."""
 
     @property
     def token(self) -> Token:

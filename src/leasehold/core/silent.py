@@ -5,7 +5,7 @@ from __future__ import annotations
 from leasehold.core.events import DeadLettered, Expired, Lapsed, Recalled, Unsendable, Voided
 from leasehold.core.model import VOID_SLACK, Decision, Ignored, Status, Why
 from leasehold.core.retry import ceiling
-from leasehold.core.step import Step, charge, give_up, lease_ahead, losses_spent, unheard
+from leasehold.core.step import Step, charge, give_up, lease_ahead, leave_bundle, losses_spent, unheard
 
 CLOSED = "its dispatch is closed"
 
@@ -60,7 +60,8 @@ def on_taken_off(step: Step, event: Expired | DeadLettered) -> Decision | Ignore
     task = step.task
     if event.n != task.n or not task.open:
         return step.ignored(CLOSED)
-    kind = "expired" if isinstance(event, Expired) else "dead-lettered"
+    again = task.members > 1 and event.r > 1
+    kind = "unbundled" if again else "expired" if isinstance(event, Expired) else "dead-lettered"
     if lease_ahead(step):
         void_at = task.lease_until + VOID_SLACK
         if task.void_at == void_at:
@@ -69,7 +70,10 @@ def on_taken_off(step: Step, event: Expired | DeadLettered) -> Decision | Ignore
         if task.status is not Status.COMPLETED:
             step.stay(kind, detail="no redelivery will come; the run that holds it may still end")
         return step.decision()
-    close(step, kind, receives=event.r - 1)
+    if again:
+        leave_bundle(step)
+    # A receive of a bundle says nothing of those in it that never began: they are not charged (B3).
+    close(step, kind, receives=0 if again else event.r - 1)
     return step.decision()
 
 
@@ -85,6 +89,10 @@ def on_unsendable(step: Step, event: Unsendable) -> Decision | Ignored:
     step.quietly(open=False)
     if task.terminal:
         step.stay("unsendable", detail=event.reason)
+        return step.decision()
+    if task.members > 1:  # nobody knows which of them it was, if any
+        leave_bundle(step)
+        step.to("unsendable", Status.PENDING, Why.DUE, detail=f"{event.reason}; it held {task.members} tasks")
         return step.decision()
     attempts = task.attempts + 1
     spent = attempts >= task.policy.attempts
@@ -104,6 +112,8 @@ def on_unsendable(step: Step, event: Unsendable) -> Decision | Ignored:
 def lapse(step: Step, kind: str) -> None:
     """An in_progress run went silent: one loss, then wait for redelivery (or go out again), or give up."""
     charge(step)
+    if not step.task.open:
+        leave_bundle(step)
     silent = f"nothing was heard of run {step.task.r} on {step.task.worker}"
     if losses_spent(step.task):
         give_up(step, kind, silent)
@@ -120,6 +130,8 @@ def close(step: Step, kind: str, *, receives: int) -> None:
     if step.task.status is Status.IN_PROGRESS:
         lapse(step, "lapsed")
     step.quietly(open=False)
+    if step.task.run_charged or (step.task.members > 1 and step.task.r):
+        leave_bundle(step)
     task = step.task
     if task.status is Status.COMPLETED:
         return

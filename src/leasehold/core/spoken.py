@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from leasehold.core.events import Completed, Draining, Failed, Progressed, Refused, Released, Started
 from leasehold.core.grouping import error_group
-from leasehold.core.model import VOID_SLACK, Decision, Ignored, Run, RunFact, Status, Why
+from leasehold.core.model import VOID_SLACK, Decision, FailureKind, Ignored, Run, RunFact, Status, Why
 from leasehold.core.retry import backoff
-from leasehold.core.step import Step, lease_ahead, mark_seen, move_to, refund
+from leasehold.core.step import Step, awaits_turn, lease_ahead, leave_bundle, mark_seen, move_to, refund
 
 KNOWN = "this run is known already"
 ENDED = "an end of this run is recorded already"
 CLOSED = "its dispatch is closed"
 SUCCEEDED = "the task is completed; nothing undoes a success"
+PROCESS = frozenset({FailureKind.EXIT, FailureKind.SIGNAL, FailureKind.MEMORY, FailureKind.LEASE})
+"""Failures that end a run's process, or keep it for a whole lease: they cost the others of a bundle time."""
 HELD = "another run holds the task, and this one never began"
 
 
@@ -105,6 +107,8 @@ def charge_attempt(step: Step, event: Failed, *, was_open: bool) -> None:
     said = event.failure.message or event.failure.type
     story = {"reason": said, "error_group": error_group(task.name, event.failure), "inferred": False}
     attempts = task.attempts + 1
+    if event.deleted and event.failure.kind in PROCESS:
+        leave_bundle(step)
     if task.status is Status.CANCELLED:
         step.stay("late", of=run, detail=f"it failed after the cancellation: {said}")
     elif task.status is Status.FAILED:
@@ -192,10 +196,13 @@ def heard(step: Step, run: Run) -> Decision | Ignored:
 
 
 def begin(step: Step, run: Run) -> None:
-    """Move to a newer run; where the task has no outcome yet, that starts it."""
-    if run.r <= step.task.r:
+    """Move to a newer run, or to one whose turn in its bundle has come; where there is no outcome yet, it starts."""
+    turn = awaits_turn(step.task) and step.task.run_id == run.run_id
+    if run.r <= step.task.r and not turn:
         return
     move_to(step, run)
+    if turn:
+        step.quietly(receipt=run.receipt)
     if not step.task.terminal:
         first = run.started_at if step.task.started_at is None else step.task.started_at
         step.to("started", Status.IN_PROGRESS, None, of=run, started_at=first)

@@ -112,11 +112,22 @@ def resume(task: Task, now: int) -> tuple[Status, Why | None]:
     """Where a task stands that is taken up again: on its open dispatch if there is one, so that two never run it."""
     if not task.open:
         return Status.PENDING, Why.DUE
-    if not task.run_open:
+    if not task.run_open or (task.members > 1 and task.receipt is None):  # of a bundle, and perhaps not begun
         return Status.PENDING, Why.QUEUED
     if task.lease_until > now:
         return Status.IN_PROGRESS, None
     return Status.PENDING, Why.LAPSED
+
+
+def awaits_turn(task: Task) -> bool:
+    """Whether its run was granted with the others of a bundle and has not begun: nothing is charged for it (B3)."""
+    return task.run_open and task.why is Why.QUEUED
+
+
+def leave_bundle(step: Step) -> None:
+    """From now on it goes out by itself: what came to grief in company must not take others along again."""
+    if step.task.policy.bundle > 1:
+        step.quietly(members=0)
 
 
 def lease_ahead(step: Step) -> bool:
@@ -134,7 +145,7 @@ def move_to(step: Step, run: Run) -> None:
 def skip_to(step: Step, r: int) -> None:
     """A newer run is there: the current one costs one loss, once, if it has not ended."""
     task = step.task
-    if task.open and not task.terminal and task.run_open and not task.run_charged:
+    if task.open and not task.terminal and task.run_open and not (task.run_charged or awaits_turn(task)):
         skipped = f"run {task.r} fell silent before run {r}"
         charge(step)
         if losses_spent(step.task):

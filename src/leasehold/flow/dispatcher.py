@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from leasehold.core.bundles import messages_of
 from leasehold.core.errors import QueueUnavailable
 from leasehold.core.model import Task
 from leasehold.core.wire import TaskMessage, WireTask, capability, encode_task_message
@@ -14,7 +15,7 @@ from leasehold.ports.clock import Clock
 from leasehold.ports.ledger import Flight, Ledger, Outgoing, Terms, unsendable
 from leasehold.ports.queue import Message, NotSent, Queue
 
-CHUNK = 500
+CHUNK = 1_000
 """Tasks per dispatching transaction: enough to pay for its commit, few enough that other writers need not wait long."""
 
 FAILING = 10
@@ -32,7 +33,8 @@ class Unsent(NamedTuple):
     """A committed dispatch that is not known to be on the queue, and may still be sent under the same number."""
 
     message: Message
-    task: Task
+    tasks: Sequence[Task]
+    """Whom it holds: one, or the members of a bundle."""
     tried_boot: int
     """When it was sent first."""
     doubtful: bool = False
@@ -77,7 +79,7 @@ class Dispatcher:
         """Queues that failed while others did not: until when (``boot`` ms) they are left alone."""
 
     def step(self) -> int:
-        """Dispatch what there is room for on every queue; how many messages were sent.
+        """Dispatch what there is room for on every queue; how many tasks were sent.
 
         A queue that fails keeps no other waiting. Raises ``QueueUnavailable`` where nothing at all could be done.
         """
@@ -97,7 +99,7 @@ class Dispatcher:
         return sent
 
     def fill(self, name: str) -> int:
-        """Dispatch what is due on this queue and on no other, even while it is paused; how many messages were sent."""
+        """Dispatch what is due on this queue and on no other, even while it is paused; how many tasks were sent."""
         flight = self._ledger.flights().get(name)
         if flight is None:
             return 0
@@ -111,7 +113,8 @@ class Dispatcher:
     def _fill(self, name: str, flight: Flight, terms: Terms) -> int:
         if flight.paused or len(self._unsent.get(name, ())) >= FAILING:
             return 0
-        room = self._windows.setdefault(name, Window(self._largest)).room(flight, self._clock.boot())
+        window = self._windows.setdefault(name, Window(self._largest))
+        room = window.room(flight, self._clock.boot())
         if not flight.due or not room:
             return 0
         queue = self._queues(name)
@@ -121,17 +124,33 @@ class Dispatcher:
                 return 0
         into = queue if queue.traits.shares_ledger else None
         outgoing = self._ledger.dispatch(name, min(room, CHUNK), terms, self._compose, into)
+        window.sent([each.task for each in outgoing])
         if into is not None:
             return len(outgoing)
         messages, now = self._compose(outgoing), self._clock.boot()
-        return self._send(name, [Unsent(m, o.task, now) for m, o in zip(messages, outgoing, strict=True)])
+        holding = zip(messages, messages_of(outgoing), strict=True)
+        return self._send(name, [Unsent(message, [each.task for each in members], now) for message, members in holding])
 
     def _compose(self, outgoing: Sequence[Outgoing]) -> list[Message]:
-        return [self._message(each) for each in outgoing]
+        return [self._message(members) for members in messages_of(outgoing)]
 
-    def _message(self, outgoing: Outgoing) -> Message:
+    def _message(self, members: Sequence[Outgoing]) -> Message:
+        """What the first of them says of the message holds for all: they have handler, lease and tenant in common."""
+        first = members[0].task
+        body = TaskMessage(
+            name=first.name,
+            lease=first.policy.lease,
+            not_after=first.not_after,
+            tasks=tuple(map(self._item, members)),
+            queue=first.queue,
+            most_receives=self._most_receives,
+        )
+        text = self._sign(encode_task_message(body))
+        return Message(text, group=members[0].tenant, dedup=f"{first.id}.{first.n}")
+
+    def _item(self, outgoing: Outgoing) -> WireTask:
         task = outgoing.task
-        item = WireTask(
+        return WireTask(
             id=task.id,
             n=task.n,
             capability=capability(self._key, task.id, task.n),
@@ -139,20 +158,11 @@ class Dispatcher:
             arguments_ref=outgoing.arguments_ref,
             trace=outgoing.trace,
         )
-        body = TaskMessage(
-            name=task.name,
-            lease=task.policy.lease,
-            not_after=task.not_after,
-            tasks=(item,),
-            queue=task.queue,
-            most_receives=self._most_receives,
-        )
-        return Message(self._sign(encode_task_message(body)), group=outgoing.tenant, dedup=f"{task.id}.{task.n}")
 
     def _send_again(self, name: str) -> int:
         now = self._ledger.now()
         queue, waiting = self._queues(name), self._unsent.pop(name)
-        return self._send(name, [u for u in waiting if u.task.not_after > now and self._harmless(queue, u)])
+        return self._send(name, [u for u in waiting if u.tasks[0].not_after > now and self._harmless(queue, u)])
 
     def _send(self, name: str, batch: Sequence[Unsent]) -> int:
         if not batch:
@@ -166,10 +176,12 @@ class Dispatcher:
         failed = [(unsent, said) for unsent, said in zip(batch, answers, strict=True) if isinstance(said, NotSent)]
         again = [each for unsent, said in failed if (each := self._repeatable(queue, unsent, said)) is not None]
         self._keep(name, again)
-        refused = [unsendable(unsent.task, queue.name, said) for unsent, said in failed if hopeless(unsent, said)]
+        refused = [(unsent, said) for unsent, said in failed if hopeless(unsent, said)]
         if refused:
-            self._ledger.apply(refused)
-        return len(batch) - len(again) - len(refused)
+            self._ledger.apply(
+                [unsendable(task, queue.name, said) for unsent, said in refused for task in unsent.tasks]
+            )
+        return tasks_in(batch) - tasks_in(again) - tasks_in([unsent for unsent, _ in refused])
 
     def _repeatable(self, queue: Queue, unsent: Unsent, said: NotSent) -> Unsent | None:
         """What may be sent again under its number."""
@@ -186,6 +198,11 @@ class Dispatcher:
     def _keep(self, name: str, unsent: Sequence[Unsent]) -> None:
         if unsent:
             self._unsent[name] = [*self._unsent.get(name, ()), *unsent]
+
+
+def tasks_in(unsent: Sequence[Unsent]) -> int:
+    """How many tasks these messages hold."""
+    return sum(len(each.tasks) for each in unsent)
 
 
 def full(room: int, batch: int, queued: int) -> int:

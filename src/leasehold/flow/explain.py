@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from leasehold.core.alarms import silence_ends
 from leasehold.core.model import Audit, Status, Task, Why
+from leasehold.core.step import awaits_turn
 from leasehold.core.transitions import DUE, IN_PROGRESS, QUEUED
 from leasehold.core.units import DAY, SECOND, say_duration
 from leasehold.ports.views import QueueView, RunView, TaskView
@@ -134,7 +135,11 @@ def on_queued(case: Case) -> Explanation:
         lost = f"Its message on queue {queue!r} is lost since {case.at(case.task.void_at)}"
         return _told(f"{lost}, and no orchestrator has sent another", orchestrate())
     running, waiting = case.count(IN_PROGRESS), max(0, case.count(QUEUED) - 1)
-    since = f"It is on queue {queue!r} since {case.at(case.task.updated_at)}"
+    if awaits_turn(case.task):
+        turn = f"Worker {case.task.worker} holds it in a bundle of {case.task.members}, and has not come to it yet"
+        return _told(f"{turn}; its lease ends at {case.at(case.task.lease_until)}", logs(case))
+    shared = f" in a bundle of {case.task.members}" if case.task.members > 1 else ""
+    since = f"It is on queue {queue!r}{shared} since {case.at(case.task.updated_at)}"
     if not running:
         idle = f"{since}, but nothing of that queue is running: perhaps no worker serves it.{given_back}"
         return _told(idle, serve(queue))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from leasehold.core.errors import QueueUnavailable, Unavailable
+from leasehold.core.reports import UpdateKind
 from leasehold.flow.held import Held
 from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Queue
@@ -89,9 +90,12 @@ def turn_away(refused: Sequence[Refused], now: int) -> None:
     """Delete what is stale (R12), hide what must wait. Nothing is reported: none of it ever was a run.
 
     What fails is done by the end of its lease: the message comes back and is refused again. After that end it is left
-    alone, for it may be another's by then.
+    alone, for it may be another's by then. One that shares its message leaves that to the others.
     """
-    ours = [each for each in refused if now < each.held.hold.ends]
+    for held in (each.held for each in refused):
+        if held.bundle is not None:
+            held.bundle.drop(held, held.update(UpdateKind.RELEASED))
+    ours = [each for each in refused if each.held.bundle is None and now < each.held.hold.ends]
     for queue in dict.fromkeys(each.held.queue for each in ours):
         theirs = [each for each in ours if each.held.queue is queue]
         try:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from leasehold.core.model import Token
 from leasehold.core.reports import Malformed, Update, UpdateKind
-from leasehold.core.wire import TaskMessage, WireTask
+from leasehold.core.wire import TaskMessage
 from leasehold.flow.lease import Hold
 from leasehold.ports.queue import Delivery, Queue
+
+if TYPE_CHECKING:
+    from leasehold.flow.bundle import Bundle
 
 RECALLABLE = frozenset({UpdateKind.STARTED, UpdateKind.PROGRESSED})
 """Reports of a run that goes on. Only these need the receipt, by which a recall gives its message back (R13): with any
@@ -24,6 +27,7 @@ class Held:
         "arguments",
         "arrived",
         "began",
+        "bundle",
         "cancelled",
         "delivery",
         "hold",
@@ -33,6 +37,7 @@ class Held:
         "recorded",
         "reported",
         "run_id",
+        "task",
         "touched",
         "valid_until",
         "worker",
@@ -49,10 +54,15 @@ class Held:
         worker: str,
         arrived: int,
         valid_until: int,
+        place: int = 0,
     ) -> None:
         self.queue = queue
         self.delivery = delivery
         self.message = message
+        self.task = message.tasks[place]
+        """The task that it runs: the one at this place of the message."""
+        self.bundle: Bundle | None = None
+        """What it has in common with the other runs of its message, where there are any."""
         self.hold = hold
         self.new_id = new_id
         self.run_id = new_id()
@@ -61,7 +71,7 @@ class Held:
         """When the reply that brought it was here: waiting for a slot counts from then."""
         self.valid_until = valid_until
         """The last instant at which its dispatch may be started (R6)."""
-        self.arguments = message.tasks[0].arguments
+        self.arguments = self.task.arguments
         """JSON text; ``None`` where they are in the store and not fetched yet."""
         self.began: int | None = None
         self.recorded = False
@@ -78,11 +88,6 @@ class Held:
         """Orders this run among all runs of the task."""
         return Token(self.task.n, self.delivery.receive_count)
 
-    @property
-    def task(self) -> WireTask:
-        """The task that this message carries."""
-        return self.message.tasks[0]
-
     def start_by(self, margin: int) -> int:
         """The last instant at which the run may begin: its dispatch is still valid (R6) and its lease useful (R2)."""
         return min(self.valid_until, self.hold.useful_until(self.message.lease, margin))
@@ -95,6 +100,11 @@ class Held:
     def known(self) -> bool:
         """Whether the ledger may hear, or have heard, that this run has the task."""
         return self.recorded or self.began is not None
+
+    @property
+    def draining(self) -> bool:
+        """Whether a worker that leaves announces that it gives this run back; of a bundle, only one that began (B3)."""
+        return self.began is not None or (self.recorded and self.bundle is None)
 
     def update(self, kind: UpdateKind) -> Update:
         """A report of this run; the caller adds what belongs to its kind."""

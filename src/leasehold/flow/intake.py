@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from leasehold.core.errors import MalformedMessage, QueueUnavailable
 from leasehold.core.reports import UpdateKind
-from leasehold.core.wire import TaskMessage, decode_task_message, quarantined
+from leasehold.core.wire import decode_task_message, quarantined
+from leasehold.flow.bundle import Bundle, Unit
 from leasehold.flow.held import Entry, Fate, Held, entry
 from leasehold.flow.lease import Hold, anchored, held, valid_until, wants_anchor
 from leasehold.flow.reporter import Reporter
@@ -30,7 +31,7 @@ class Intake:
         new_id: Callable[[], str],
         knows: Callable[[str], bool],
         room: Callable[[], int],
-        give: Callable[[Sequence[Held]], None],
+        give: Callable[[Sequence[Unit]], None],
         verified: Callable[[object], object] = lambda body: body,
     ) -> None:
         """``verified`` takes a body and gives what was signed in it; raises ``MalformedMessage``."""
@@ -77,63 +78,88 @@ class Intake:
             self._give(welcome)
         return len(received.deliveries)
 
-    def _triage(self, queue: Queue, received: Received, hold: Hold) -> list[Held]:
-        welcome: list[Held] = []
+    def _triage(self, queue: Queue, received: Received, hold: Hold) -> list[Unit]:
+        welcome: list[Unit] = []
         turned_away: list[Entry] = []
         for delivery in received.deliveries:
-            got = self._open(queue, delivery, hold, received.server_time)
-            if isinstance(got, Entry):
-                turned_away.append(got)
+            unit = self._open(queue, delivery, hold, received.server_time)
+            if isinstance(unit, Entry):
+                turned_away.append(unit)
+            elif said := self._unwelcome(unit):
+                turned_away += said
             else:
-                welcome.append(got)
+                welcome.append(unit)
         if turned_away:
             self._reporter.add(*turned_away)
         return welcome
 
-    def _open(self, queue: Queue, delivery: Delivery, hold: Hold, server_time: int) -> Held | Entry:
+    def _open(self, queue: Queue, delivery: Delivery, hold: Hold, server_time: int) -> Unit | Entry:
         try:
-            message = single(decode_task_message(self._verified(delivery.body)))
+            message = decode_task_message(self._verified(delivery.body))
         except MalformedMessage as error:
             what = quarantined(queue.name, delivery.body, str(error))
             return Entry(what, Fate.DELETE_AFTER, queue, delivery.receipt, hold.ends)
         now = self._clock.boot()
-        got = Held(
-            queue,
-            delivery,
-            message,
-            hold,
-            new_id=self._new_id,
-            worker=self._worker,
-            arrived=now,
-            valid_until=valid_until(message.not_after, server_time, hold.since),
-        )
-        if delivery.receive_count > message.most_receives:
-            return entry(got, got.update(UpdateKind.DEAD_LETTERED), Fate.DELETE_BEFORE)
-        if got.expired(now):
-            return entry(got, got.update(UpdateKind.EXPIRED), Fate.DELETE_BEFORE)
-        if not self._knows(message.name):
-            why = f"no worker knows {message.name!r}: worker {self._worker} refused it"
-            said = got.update(UpdateKind.REFUSED)._replace(note=why, ended_boot=now)
-            return entry(got, said, Fate.DELETE_BEFORE)
-        return got
+        until = valid_until(message.not_after, server_time, hold.since)
+        unit = [
+            Held(
+                queue,
+                delivery,
+                message,
+                hold,
+                new_id=self._new_id,
+                worker=self._worker,
+                arrived=now,
+                valid_until=until,
+                place=place,
+            )
+            for place in range(len(message.tasks))
+        ]
+        if len(unit) > 1:
+            bundle = Bundle(f"bundle of {unit[0].run_id}", len(unit), self._reporter)
+            for each in unit:
+                each.bundle = bundle
+        return unit
 
-    def _anchor(self, queue: Queue, welcome: Sequence[Held]) -> None:
+    def _unwelcome(self, unit: Unit) -> list[Entry]:
+        """What is reported of a message that must not run here; nothing of one that may."""
+        first, now = unit[0], unit[0].arrived
+        receives, note = first.delivery.receive_count, None
+        if len(unit) > 1 and receives > 1:  # who had it first may have run any of them (B1)
+            kind = UpdateKind.EXPIRED
+        elif receives > first.message.most_receives:
+            kind = UpdateKind.DEAD_LETTERED
+        elif first.expired(now):
+            kind = UpdateKind.EXPIRED
+        elif not self._knows(first.message.name):
+            kind = UpdateKind.REFUSED
+            note = f"no worker knows {first.message.name!r}: worker {self._worker} refused it"
+        else:
+            return []
+        ended = now if note else None
+        updates = [each.update(kind)._replace(note=note, ended_boot=ended) for each in unit]
+        return [entry(each, said, Fate.DELETE_BEFORE) for each, said in zip(unit, updates, strict=True)]
+
+    def _anchor(self, queue: Queue, welcome: Sequence[Unit]) -> None:
         """Set the visibility once for what was received under another lease, or after a long wait (R1).
 
         Only for what is surely still ours when the reply is here: what an old receipt does to a message that another
         has received since is nowhere promised. If this machine stood still for too long, the run just does not start.
         """
         now = self._clock.boot()  # before the request, as for a receive
-        wanting = [(each, min(each.message.lease, queue.traits.max_visibility)) for each in welcome]
-        wanting = [(each, lease) for each, lease in wanting if wants_anchor(each.hold, lease, now)]
+        wanting = [(unit, min(unit[0].message.lease, queue.traits.max_visibility)) for unit in welcome]
+        wanting = [(unit, lease) for unit, lease in wanting if wants_anchor(unit[0].hold, lease, now)]
         if not wanting:
             return
         self._leases[queue.name] = wanting[-1][1]
-        ours = [(each, lease) for each, lease in wanting if now < each.hold.surely]
-        confirmed = hidden(queue, [(each.delivery.receipt, lease) for each, lease in ours])
+        ours = [(unit, lease) for unit, lease in wanting if now < unit[0].hold.surely]
+        confirmed = hidden(queue, [(unit[0].delivery.receipt, lease) for unit, lease in ours])
         replied = self._clock.boot()
-        for (each, lease), sure in zip(ours, confirmed, strict=True):
-            each.hold = anchored(each.hold, lease, now, confirmed=sure and replied < each.hold.surely)
+        for (unit, lease), sure in zip(ours, confirmed, strict=True):
+            before = unit[0].hold
+            hold = anchored(before, lease, now, confirmed=sure and replied < before.surely)
+            for each in unit:
+                each.hold = hold
 
 
 def hidden(queue: Queue, changes: Sequence[tuple[str, int]]) -> Sequence[bool]:
@@ -142,10 +168,3 @@ def hidden(queue: Queue, changes: Sequence[tuple[str, int]]) -> Sequence[bool]:
         return queue.change_visibility(changes)
     except QueueUnavailable:
         return [False] * len(changes)
-
-
-def single(message: TaskMessage) -> TaskMessage:
-    """The message, if it holds one task."""
-    if len(message.tasks) != 1:
-        raise MalformedMessage(f"it holds {len(message.tasks)} tasks, and this worker takes one per message")
-    return message

@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from leasehold.core.errors import StoreDamaged, StoreUnavailable
+from leasehold.flow.bundle import Unit
 from leasehold.flow.desk import Desk, Fetched
 from leasehold.flow.held import Held
 from leasehold.ports.clock import Clock
@@ -19,9 +20,11 @@ TOO_LATE = "no slot became free soon enough"
 
 
 class Fetching(NamedTuple):
-    """A message whose arguments are not here yet: when to ask for them again (``None``: they are asked for)."""
+    """A run whose arguments are not here yet: when to ask for them again (``None``: they are asked for)."""
 
     held: Held
+    unit: Unit
+    """With whom it starts: none of them before all have their arguments."""
     again: int | None = None
     trouble: str = "its arguments took too long to come from the store"
 
@@ -34,20 +37,25 @@ class Lobby:
         self._clock = clock
         self._missing = missing
         self._fetching: dict[str, Fetching] = {}
-        self.ready: deque[Held] = deque()
+        self.ready: deque[Unit] = deque()
         """In the order in which they may start."""
 
     def __len__(self) -> int:
-        return len(self.ready) + len(self._fetching)
+        return len(self.ready) + (len(self._incomplete()) if self._fetching else 0)
 
-    def admit(self, held: Held) -> None:
+    def admit(self, unit: Unit) -> None:
         """Let it wait here until it is started or turned away."""
-        if held.arguments is not None:
-            self.ready.append(held)
-        elif held.task.arguments_ref is None:
-            self._missing(held, None)
-        else:
-            self._fetch(Fetching(held))
+        absent = [held for held in unit if held.arguments is None]
+        for held in absent:
+            if held.task.arguments_ref is None:
+                unit.remove(held)
+                self._missing(held, None)
+            else:
+                self._fetching[held.run_id] = Fetching(held, unit)  # all, before any is answered
+        self._look_at(unit)
+        for held in absent:
+            if (fetching := self._fetching.get(held.run_id)) is not None:
+                self._fetch(fetching)
 
     def step(self) -> None:
         """Ask again for what the store could not give."""
@@ -63,39 +71,50 @@ class Lobby:
         """
         now = self._clock.boot()
         leaving: list[tuple[Held, str]] = []
-        while self.ready and now - self.ready[0].arrived > bound(self.ready[0], asking=asking):
-            leaving.append((self.ready.popleft(), TOO_LATE))
-        for run_id, fetching in list(self._fetching.items()):
-            if now - fetching.held.arrived > fetching.held.hold.patience():
-                del self._fetching[run_id]
-                leaving.append((fetching.held, fetching.trouble))
+        while self.ready and now - self.ready[0][0].arrived > bound(self.ready[0][0], asking=asking):
+            leaving += [(held, TOO_LATE) for held in self.ready.popleft()]
+        for fetching in list(self._fetching.values()) if self._fetching else ():
+            late = now - fetching.held.arrived > fetching.held.hold.patience()
+            if late and fetching.held.run_id in self._fetching:
+                for held in fetching.unit:
+                    self._fetching.pop(held.run_id, None)
+                    leaving.append((held, fetching.trouble))
         return leaving
 
     def empty(self) -> list[Held]:
         """Everything leaves."""
-        leaving = [*self.ready, *(fetching.held for fetching in self._fetching.values())]
+        leaving = [held for unit in (*self.ready, *self._incomplete()) for held in unit]
         self.ready.clear()
         self._fetching.clear()
         return leaving
 
+    def _incomplete(self) -> list[Unit]:
+        return list({id(fetching.unit): fetching.unit for fetching in self._fetching.values()}.values())
+
+    def _look_at(self, unit: Unit) -> None:
+        """It is ready once all of its runs have their arguments."""
+        if unit and all(held.arguments is not None for held in unit):
+            self.ready.append(unit)
+
     def _fetch(self, fetching: Fetching) -> None:
         held = fetching.held
         self._fetching[held.run_id] = fetching
-        self._desk.fetch(held, partial(self._fetched, held))
+        self._desk.fetch(held, partial(self._fetched, held, fetching.unit))
 
-    def _fetched(self, held: Held, got: Fetched) -> None:
+    def _fetched(self, held: Held, unit: Unit, got: Fetched) -> None:
         if held.run_id not in self._fetching:
             return  # it was turned away meanwhile
         if isinstance(got, StoreUnavailable):  # tried again while it may wait; given back now, it would come back now
             again = self._clock.boot() + FETCH_AGAIN
-            self._fetching[held.run_id] = Fetching(held, again, f"its arguments could not be read: {got}")
+            self._fetching[held.run_id] = Fetching(held, unit, again, f"its arguments could not be read: {got}")
             return
         del self._fetching[held.run_id]
         if got is None or isinstance(got, StoreDamaged):
+            unit.remove(held)
             self._missing(held, got)
-            return
-        held.arguments = got
-        self.ready.append(held)
+        else:
+            held.arguments = got
+        self._look_at(unit)
 
 
 def bound(held: Held, *, asking: bool) -> int:

@@ -23,6 +23,8 @@ DEFAULT_LEASE = "30m"
 DEFAULT_QUEUE = "default"
 DEFAULT_PRIORITY = 0
 NAME_LENGTH = 200
+LARGEST_BUNDLE = 500
+"""Tasks that one dispatch takes from the ledger at a time."""
 CLOUD = "AWS_*"
 """Where credentials of the cloud are, and where they are found: keys, profiles, a container's and a pod's role."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
@@ -94,9 +96,9 @@ class Retry:
         self.backoff = parse_backoff(backoff)
         self.losses = losses
 
-    def policy(self, lease: int) -> Policy:
+    def policy(self, lease: int, bundle: int = 1) -> Policy:
         """The policy that is stored with each task."""
-        return Policy(lease, self.attempts, self.losses, *self.backoff)
+        return Policy(lease, self.attempts, self.losses, *self.backoff, bundle)
 
 
 def parse_backoff(written: str) -> tuple[int, int]:
@@ -188,6 +190,17 @@ def asked_for(name: str, env: Sequence[str], *, credentials: bool) -> tuple[str,
     return (*((CLOUD,) if credentials else ()), *env)
 
 
+def checked_bundle(name: str, bundle: int) -> int:
+    """How many tasks of a handler may share a message.
+
+    Raises:
+        BadApplication: so many may not.
+    """
+    if not 1 <= bundle <= LARGEST_BUNDLE:
+        raise BadApplication(f"handler {name!r} has bundle={bundle}: give a number from 1 to {LARGEST_BUNDLE}")
+    return bundle
+
+
 class Registry:
     """The handlers of an application, by name."""
 
@@ -205,6 +218,7 @@ class Registry:
         queue: str | None = None,
         priority: int = DEFAULT_PRIORITY,
         concurrency: int = 1,
+        bundle: int = 1,
         credentials: bool = False,
         env: Sequence[str] = (),
     ) -> Handler:
@@ -218,7 +232,7 @@ class Registry:
         handler = Handler(
             found,
             function,
-            policy=(retry or Retry()).policy(parse_lease(lease)),
+            policy=(retry or Retry()).policy(parse_lease(lease), checked_bundle(found, bundle)),
             queue=queue or self._queue,
             priority=priority,
             concurrency=concurrency,

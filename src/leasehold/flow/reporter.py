@@ -14,7 +14,7 @@ from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Queue
 from leasehold.ports.reports import Outbox
 
-ENOUGH = 200
+ENOUGH = 1_000
 """Ends for which a step does not wait any longer. Beginnings are no reason to hurry: most end before they are told."""
 
 AT_ONCE = 1_000
@@ -76,6 +76,12 @@ class Reporter:
             elif self._ends >= ENOUGH:
                 self._changed.notify_all()
 
+    def delete(self, reported: Entry) -> None:
+        """Delete the message of a bundle, of which everything is acknowledged as reported."""
+        with self._changed:
+            self._undeleted.append(Stamped(reported, self._clock.boot()))
+            self._changed.notify_all()
+
     def hurry(self) -> None:
         """From now on keep nothing back to fill a request: the worker leaves."""
         with self._changed:
@@ -126,8 +132,8 @@ class Reporter:
     def _take(self) -> list[Entry]:
         """What is to be said now. A run that began just now may be over before anybody has to hear that it began."""
         with self._changed:
-            now = self._clock.boot()
-            first, rest = needed(self._waiting[:AT_ONCE]), self._waiting[AT_ONCE:]
+            now, end = self._clock.boot(), bite(self._waiting)
+            first, rest = needed(self._waiting[:end]), self._waiting[end:]
             young = [each for each in first if transient(each.entry) and now - each.since < self._linger]
             self._keep([*young, *rest], now)
             kept = {id(each) for each in young}
@@ -186,6 +192,7 @@ class Reporter:
         for queue, theirs in entries.items():
             now = self._clock.boot()
             named = [each.receipt for each in theirs if spare is None or now < each.ends - spare]
+            named = list(dict.fromkeys(named))  # the members of a bundle have one message
             if not named:
                 continue
             try:
@@ -218,14 +225,17 @@ class Reporter:
 
     def _delete_reported(self) -> None:
         """Delete what is acknowledged as reported; try again until it is deleted or its lease is over."""
-        batch, kept = self._to_delete()
+        with self._changed:
+            looked_at = len(self._undeleted)
+            batch, kept = self._to_delete()
         gone = self._each_queue([each.entry for each in batch], Fate.DELETE_AFTER, deleted_from)
         now = self._clock.boot()
         left = [Stamped(e, now) for e, _ in batch if key(e) not in gone and now < e.ends]
         for each in batch:
             if key(each.entry) in gone and each.entry.done is not None:
                 each.entry.done()
-        self._undeleted = [*left, *kept]
+        with self._changed:  # more may have come meanwhile
+            self._undeleted[:looked_at] = [*left, *kept]
 
     def _to_delete(self) -> tuple[list[Stamped], list[Stamped]]:
         """(to be deleted now, kept until more of its queue are there to fill a request that is billed)."""
@@ -243,6 +253,16 @@ class Reporter:
             batch += theirs[:full]
             kept += theirs[full:]
         return batch, kept
+
+
+def bite(waiting: Sequence[Stamped]) -> int:
+    """How much of it a step takes: what is said of one deleted message is not torn apart, or it was deleted twice."""
+    end = min(AT_ONCE, len(waiting))
+    while 0 < end < len(waiting) and waiting[end].entry.receipt:
+        if key(waiting[end].entry) != key(waiting[end - 1].entry):
+            break
+        end += 1
+    return end
 
 
 def patient(each: Stamped, now: int) -> bool:

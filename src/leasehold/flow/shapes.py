@@ -71,6 +71,8 @@ def whole_task(view: TaskView, runs: Sequence[RunView], trail: Sequence[Audit]) 
     return {
         **task(view),
         "lease_ms": row.policy.lease,
+        "bundle": row.policy.bundle,
+        "members": row.members,
         "cancelled_by": row.cancelled_by,
         "dispatch": row.n,
         "receive": row.r,

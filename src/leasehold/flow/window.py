@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from leasehold.core.model import Task
 from leasehold.ports.ledger import Flight
 
 AHEAD = 60_000
 """ms of work, at the rate at which runs end, that may wait on the queue."""
 
 SMALLEST = 10
+BUNDLES = 2
+"""Messages that may always wait, where they are bundles."""
 WAITING = 0.25
 """Share of what is in progress that may wait on the queue, however slowly it ends."""
 
@@ -46,6 +50,9 @@ class Window:
 
     One message may always wait, so that a worker which joins finds something to do at once. Where slots become free
     less often than messages expire, it is that one that expires now and then: three requests, and no run.
+
+    Where tasks go out in bundles, two of those may always wait; and while half of the window still waits on the queue,
+    nothing less than a whole one goes out: as one task after the other begins, they would go out one by one.
     """
 
     def __init__(self, largest: int) -> None:
@@ -53,6 +60,8 @@ class Window:
         self._share = 1.0
         self._readings: deque[Reading] = deque()
         self._expired: int | None = None
+        self._bundle = 1
+        """How many tasks a message may hold, as far as the last dispatch told."""
         self._trusted_from = 0
         """How many runs had started when the share last changed."""
         self._brisk_from = Reading(0, 0)
@@ -60,10 +69,18 @@ class Window:
 
     def room(self, flight: Flight, now_boot: int) -> int:
         """How many tasks may be dispatched now."""
-        size = min(self._largest, max(SMALLEST, self._ended_lately(flight, now_boot), WAITING * flight.in_progress))
+        smallest = SMALLEST if self._bundle == 1 else max(SMALLEST, BUNDLES * self._bundle)
+        size = min(self._largest, max(smallest, self._ended_lately(flight, now_boot), WAITING * flight.in_progress))
         self._judge(flight, size, now_boot)
+        allowed = max(1, int(size * self._share))
         guard = IN_FLIGHT - flight.queued - flight.lapsed - flight.in_progress
-        return max(0, min(max(1, int(size * self._share)) - flight.queued, guard))
+        room = max(0, min(allowed - flight.queued, guard))
+        return 0 if room < self._bundle and 2 * flight.queued > allowed else room
+
+    def sent(self, tasks: Sequence[Task]) -> None:
+        """Hear what was dispatched."""
+        if tasks:
+            self._bundle = max(task.policy.bundle if task.members else 1 for task in tasks)
 
     def _judge(self, flight: Flight, size: float, now: int) -> None:
         """Send half as much when messages expired, or fewer by those; twice as much when that proved too little."""

@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from threading import Condition
-from typing import NamedTuple
 
 from leasehold.core.errors import StoreDamaged
 from leasehold.core.reports import Update, UpdateKind
+from leasehold.flow.bundle import Unit, begin, hand_in, lasts, line_of, units_of
 from leasehold.flow.desk import CANCELLED, Desk, missing_arguments, too_short
 from leasehold.flow.gate import Gate
-from leasehold.flow.held import Fate, Held, entry
-from leasehold.flow.lease import soon
+from leasehold.flow.held import Fate, Held
+from leasehold.flow.jobs import Drain, job_of
 from leasehold.flow.lobby import TOO_LATE, Lobby
 from leasehold.flow.pace import Pace
 from leasehold.flow.reporter import Reporter
@@ -46,13 +46,6 @@ AT_STORE = 4
 """Calls per slot that the store may owe an answer; for each one more, one message less is received."""
 
 
-class Drain(NamedTuple):
-    """The worker is leaving: why, and until when short work may finish."""
-
-    reason: str
-    until: int
-
-
 class Worker:
     """One node: keeps its slots busy inside their leases, and never holds more than it will start soon.
 
@@ -80,10 +73,14 @@ class Worker:
         self._margin = margin
         self._fetch_ahead = fetch_ahead
         self._pace = Pace()
-        self._inbox: deque[Held] = deque()
+        self._inbox: deque[Unit] = deque()
         self._lobby = Lobby(desk, clock, self._arguments_gone)
         self._ready = self._lobby.ready
         self._running: dict[str, Held] = {}
+        self._begun: dict[str, Held] = {}
+        """Of those, the ones that began."""
+        self._in_line: dict[str, Held] = {}
+        """Of what was handed over, what has not begun: a run, or the first one of a bundle."""
         self._stopping: set[str] = set()
         self._alone: set[str] = set()
         self._drain: Drain | None = None
@@ -107,7 +104,7 @@ class Worker:
         with self._changed:
             self._changed.wait_for(lambda: self._drain is not None or self.room() > 0, timeout / 1000)
 
-    def give(self, received: Sequence[Held]) -> None:
+    def give(self, received: Sequence[Unit]) -> None:
         """Take over what was received."""
         with self._changed:
             self._inbox.extend(received)
@@ -142,8 +139,8 @@ class Worker:
             self._drain = Drain(reason, self._clock.boot() + patience)
             self._desk.give_up_by = self._drain.until
             self._changed.notify_all()
-        for held in (*self._running.values(), *self._ready):
-            if held.known:
+        for held in (*self._running.values(), *(held for unit in self._ready for held in unit)):
+            if held.draining:
                 self._say_draining(held, reason)
         self._slots.interrupt(reason)
         self._slots.wake()
@@ -171,34 +168,47 @@ class Worker:
     def _start(self) -> int:
         if self._gate.shut:
             return 0
-        prepared = [(held, job) for held in self._next_batch() if (job := self._job(held)) is not None]
+        batch = [held for unit in self._next_batch() for held in unit]
+        prepared = [(held, job) for held in batch if (job := self._job(held)) is not None]
         granted, unanswered = self._gate.ask(prepared)
-        self._ready.extendleft(held for held, _ in reversed(unanswered))
+        self._ready.extendleft(reversed(units_of(held for held, _ in unanswered)))
         now = self._clock.boot()
         for held, _ in (late := [each for each in granted if now > each[1].start_by_boot]):
             self._turn_away(held, SLOW_CLAIM)
         begun = [each for each in granted if each not in late] if late else granted
         self._running.update((held.run_id, held) for held, _ in begun)
+        for held, _ in begun:
+            self._in_line.setdefault(line_of(held), held)
         if begun:
             self._slots.start([job for _, job in begun])
         return len(begun)
 
-    def _next_batch(self) -> list[Held]:
+    def _next_batch(self) -> list[Unit]:
         """What may begin now, or stand in line behind runs known to be short."""
         free = self._slots.free()
-        line = self._size * IN_LINE - len(self._running)
-        batch: list[Held] = []
+        batch: list[Unit] = []
         while self._ready and not self._must_wait_alone(batch):
-            if free <= len(batch) and not (line > len(batch) and self._pace.short(self._ready[0].message.name)):
+            if free <= len(batch) and not self._may_line_up(self._ready[0][0], len(batch), free):
                 break
             batch.append(self._ready.popleft())
         return batch
 
-    def _must_wait_alone(self, batch: Sequence[Held]) -> bool:
+    def _may_line_up(self, held: Held, before: int, free: int) -> bool:
+        """Whether it is worth handing over all the same, behind so many more: of bundles one per slot."""
+        if not self._pace.short(held.message.name):
+            return False
+        if held.bundle is not None:
+            return len(self._in_line) + before - free < self._size
+        return self._size * IN_LINE - len(self._running) > before
+
+    def _must_wait_alone(self, batch: Sequence[Unit]) -> bool:
         """Whether a run that has to be alone (or already is) forbids starting the next one."""
+        if not self._alone:
+            return False
         busy = bool(batch or self._running)
-        lonely = any(held.task.id in self._alone for held in (*batch, *self._running.values()))
-        return lonely or (busy and self._ready[0].task.id in self._alone)
+        under_way = (*(held for unit in batch for held in unit), *self._running.values())
+        lonely = any(held.task.id in self._alone for held in under_way)
+        return lonely or (busy and any(held.task.id in self._alone for held in self._ready[0]))
 
     def _job(self, held: Held) -> Job | None:
         """The run as a slot needs it; ``None`` where it must not start."""
@@ -210,16 +220,7 @@ class Worker:
         if self._clock.boot() > start_by:
             self._turn_away(held, "too little of its lease was left")
             return None
-        return Job(
-            run_id=held.run_id,
-            task_id=held.task.id,
-            name=held.message.name,
-            arguments=held.arguments or "",
-            n=held.task.n,
-            r=held.delivery.receive_count,
-            deadline_boot=held.hold.deadline(self._margin),
-            start_by_boot=start_by,
-        )
+        return job_of(held, self._margin, start_by)
 
     def _arguments_gone(self, held: Held, damaged: StoreDamaged | None) -> None:
         self._report(held, missing_arguments(held, damaged, self._clock.boot()), Fate.DELETE_BEFORE)
@@ -232,7 +233,7 @@ class Worker:
             return
         match event:
             case Began():
-                held.began = event.at_boot
+                self._begin(held, event.at_boot)
                 self._report(held, held.update(UpdateKind.STARTED), Fate.STAY)
                 if self._drain is not None:  # it was on its way when the draining began
                     self._say_draining(held, self._drain.reason)
@@ -252,12 +253,20 @@ class Worker:
                 self._end(held, event.at_boot if event.begun else None)
                 self._stopped(held, event)
 
+    def _begin(self, held: Held, at_boot: int) -> None:
+        self._in_line.pop(line_of(held), None)
+        self._begun[held.run_id] = held
+        begin(held, at_boot)
+
     def _end(self, held: Held, at_boot: int | None) -> None:
         del self._running[held.run_id]
+        self._begun.pop(held.run_id, None)
+        self._in_line.pop(line_of(held), None)
         self._stopping.discard(held.run_id)
         self._alone.discard(held.task.id)
         if at_boot is not None and held.began is not None:
-            self._pace.ran(held.message.name, at_boot - held.began, held.message.lease)
+            took = at_boot - held.began if held.bundle is None else held.bundle.pace(at_boot)
+            self._pace.ran(held.message.name, took, held.message.lease)
 
     def _answer(self, held: Held, answer: Answer) -> None:
         leaving = self._drain.reason if self._drain is not None else None
@@ -275,7 +284,7 @@ class Worker:
             self._report(held, said, Fate.DELETE_BEFORE)
             return
         done = (lambda: self._desk.forget(held)) if self._desk.resumable(held) else None
-        self._reporter.add(entry(held, said, Fate.DELETE_AFTER, done))
+        hand_in(self._reporter, held, said, Fate.DELETE_AFTER, done)
 
     def _stopped(self, held: Held, event: Stopped) -> None:
         if event.cause == NEIGHBOUR:
@@ -306,7 +315,8 @@ class Worker:
         """
         now = self._clock.boot()
         expired = held.expired(now)
-        if expired and not held.known:
+        waited_there = held.bundle is not None and held.bundle.began is not None
+        if expired and not held.known and not waited_there:
             self._report(held, held.update(UpdateKind.EXPIRED), Fate.DELETE_BEFORE)
             return
         said = held.update(UpdateKind.RELEASED)._replace(note=cause, ended_boot=now)
@@ -334,7 +344,7 @@ class Worker:
             self._slots.interrupt(CANCELLED, [held.run_id])
 
     def _report(self, held: Held, said: Update, fate: Fate) -> None:
-        self._reporter.add(entry(held, said, fate))
+        hand_in(self._reporter, held, said, fate)
 
     # ------------------------------------------------------------ giving back
 
@@ -343,7 +353,7 @@ class Worker:
         run_id = held.run_id
         self._unacknowledged.add(run_id)
         said = held.update(UpdateKind.DRAINING)._replace(note=reason)
-        self._reporter.add(entry(held, said, Fate.STAY, lambda: self._unacknowledged.discard(run_id)))
+        hand_in(self._reporter, held, said, Fate.STAY, lambda: self._unacknowledged.discard(run_id))
 
     def _leave(self, drain: Drain) -> None:
         """Give back what never began; what began is stopped when time is up, and given back once that was announced."""
@@ -371,30 +381,21 @@ class Worker:
         for held, why in self._lobby.overdue(asking=self._gate.shut):
             self._turn_away(held, why)
         now = self._clock.boot()
-        late = [
-            run_id
-            for run_id, held in self._running.items()
-            if held.began is None and now - held.arrived > 2 * held.hold.turn()
-        ]
+        late = {line for line, held in self._in_line.items() if now - held.arrived > 2 * held.hold.turn()}
         if late:
-            self._slots.take_back(late, TOO_LATE)
+            waiting = [run_id for run_id, held in self._running.items() if line_of(held) in late]
+            self._slots.take_back(waiting, TOO_LATE)
 
     def _make_room(self) -> None:
         """Say how much may be received: for free slots, and ahead only in bites worth a request."""
         free = self._slots.free() - len(self._lobby) - max(0, self._desk.load - AT_STORE * self._size)
         now = self._clock.boot()
-        busy = sum(lasts(held, now) for held in self._running.values())
+        busy = sum(lasts(held, now) for held in self._begun.values())
         ahead = self._pace.ahead(max(0, self._size - busy), self._fetch_ahead)
-        in_line = sum(held.began is None for held in self._running.values())
-        room = ahead - in_line - max(0, -free)
+        room = ahead - len(self._in_line) - max(0, -free)
         if free <= 0 and room < ahead / 2:
             room = 0
         with self._changed:
             self._room = max(0, free) + max(0, room) - len(self._inbox)
             if self._room > 0:
                 self._changed.notify_all()
-
-
-def lasts(held: Held, now: int) -> bool:
-    """Whether a run has begun so long ago that nobody should wait for its slot (R2)."""
-    return held.began is not None and now - held.began > soon(held.hold.span) // 2

@@ -66,7 +66,8 @@ class Terms(NamedTuple):
 
 
 Compose = Callable[[Sequence[Outgoing]], Sequence[Message]]
-"""Makes the messages of freshly dispatched tasks, one each, in order. Pure; runs inside the transaction."""
+"""Makes the messages of freshly dispatched tasks, in order: one each, or one for those that ``messages_of`` puts
+together. Pure; runs inside the transaction."""
 
 
 class Change(NamedTuple):
@@ -179,6 +180,8 @@ class Ledger(Protocol):
 
     def dispatch(self, queue: str, limit: int, terms: Terms, compose: Compose, into: Queue | None) -> list[Outgoing]:
         """Give up to ``limit`` due tasks of ``queue`` their next dispatch, highest priority first, then oldest.
+
+        Tasks that share a message follow each other in what is returned, each saying of how ``members`` it is one.
 
         With ``into`` (a queue that ``shares_ledger``) the composed messages are sent in the same transaction; without,
         the caller sends them after the commit. Paused queues give nothing. What ``into`` will never take is not among

@@ -28,6 +28,8 @@ class Job(NamedTuple):
     r: int
     deadline_boot: int
     start_by_boot: int
+    bundle: str | None = None
+    """Jobs that follow each other with the same name here share a slot, and run one after the other."""
 
 
 class Began(NamedTuple):

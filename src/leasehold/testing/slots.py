@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections import deque
 from collections.abc import Awaitable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -16,6 +17,7 @@ from leasehold.ports.clock import Clock
 from leasehold.ports.handlers import Handler, Handlers
 from leasehold.ports.run import Run, running
 from leasehold.ports.slots import Answer, Began, Job, Loading, Raised, Returned, Saving, SlotEvent, Stopped, Told
+from leasehold.testing.turns import next_turn, places_taken
 
 STUCK = 60.0
 """s after which a handler that says nothing fails the test instead of hanging it."""
@@ -98,20 +100,28 @@ class InlineSlots:
         self._handlers = handlers
         self._size = size
         self._runs: dict[str, InlineRun] = {}
+        self._line: deque[Job] = deque()
         self._happened: SimpleQueue[SlotEvent] = SimpleQueue()
         self._waiting_for_answers: set[str] = set()
 
     def free(self) -> int:
         """How many runs could begin at once now."""
-        return self._size - len(self._runs)
+        return max(0, self._size - places_taken(self._line, self._jobs()))
 
     def knows(self, name: str) -> bool:
         """Whether the application has this handler."""
         return self._handlers.find(name) is not None
 
     def start(self, jobs: Sequence[Job]) -> None:
-        """Begin each run."""
-        for job in jobs:
+        """Begin each run; those of a bundle one after the other."""
+        self._line.extend(jobs)
+        self._begin()
+
+    def _jobs(self) -> list[Job]:
+        return [run.job for run in self._runs.values()]
+
+    def _begin(self) -> None:
+        while (job := next_turn(self._line, self._jobs())) is not None:
             handler = self._handlers.find(job.name)
             if handler is None or self.clock.boot() > job.start_by_boot:
                 self._happened.put(Stopped(job.run_id, self.clock.boot(), "it could not begin in time", begun=False))
@@ -135,6 +145,7 @@ class InlineSlots:
                 self._waiting_for_answers.add(event.run_id)
             elif isinstance(event, Returned | Raised | Stopped):
                 self._runs.pop(event.run_id, None)
+        self._begin()
         return events
 
     def _next(self) -> SlotEvent:
@@ -164,10 +175,14 @@ class InlineSlots:
                 run.reason = reason
 
     def take_back(self, run_ids: Sequence[str], cause: str) -> None:
-        """Nothing waits here: every run begins when it is handed over."""
+        """What waits never begins: of a bundle, all but the run that is under way."""
+        for job in [job for job in self._line if job.run_id in run_ids]:
+            self._line.remove(job)
+            self._happened.put(Stopped(job.run_id, self.clock.boot(), cause, begun=False))
 
     def stop(self, run_ids: Sequence[str], cause: str) -> None:
         """A thread cannot be stopped from outside: it is told, and ends when it looks."""
+        self.take_back(run_ids, cause)
         for run_id in run_ids:
             if (run := self._runs.get(run_id)) is not None:
                 run.reason = cause

@@ -7,32 +7,36 @@ from collections.abc import Mapping, Sequence
 from leasehold.adapters.database import recording
 from leasehold.adapters.database.changing import Changing
 from leasehold.adapters.database.connection import Sharing, Sql, Transaction
-from leasehold.adapters.database.rows import hot_of
+from leasehold.adapters.database.rows import TASK_COLUMNS, hot_of
+from leasehold.core.bundles import Due, bundled, messages_of, size_of
 from leasehold.core.events import Dispatched
 from leasehold.core.machine import decide
 from leasehold.core.model import Decision
 from leasehold.ports.ledger import Outgoing, Terms, unsendable
 from leasehold.ports.queue import Message, NotSent, Queue
 
-HOT = 38
+HOT = 2 + len(TASK_COLUMNS)
 """How many values of a row belong to ``hot_of``; those of the body follow."""
 
 
 def dispatch(tx: Transaction, sql: Mapping[str, Sql], queue: str, limit: int, terms: Terms) -> list[Outgoing]:
-    """Decide and save; what goes out, in the order of the line."""
+    """Decide and save; what goes out, in the order of the line, those that share a message together."""
     paused = any(paused for (paused,) in tx.rows(sql["paused"], {"queue": queue}))
     if paused and not terms.despite_pause:
         return []
     rows = tx.rows(sql["due"], {"queue": queue, "limit": limit})
     hots = [hot_of(row[:HOT]) for row in rows]
     changing = Changing(tx, sql, {hot.task.id: hot for hot in hots})
-    event = Dispatched(tx.now + terms.validity)
+    bodies = [row[HOT:] for row in rows]
+    due = [Due(hot.task, body[2], size_of(body[0], body[3])) for hot, body in zip(hots, bodies, strict=True)]
     outgoing: list[Outgoing] = []
-    for hot, row in zip(hots, rows, strict=True):
-        decided = decide(hot.task, event, tx.now)
-        changing.take(hot, decided)
-        if isinstance(decided, Decision):
-            outgoing.append(Outgoing(decided.task, *row[HOT:]))
+    for members in bundled(due):
+        event = Dispatched(tx.now + terms.validity, len(members))
+        for place in members:
+            decided = decide(hots[place].task, event, tx.now)
+            changing.take(hots[place], decided)
+            if isinstance(decided, Decision):
+                outgoing.append(Outgoing(decided.task, *bodies[place]))
     changing.save()
     return outgoing
 
@@ -43,6 +47,7 @@ def send(
     """Put the messages on a queue in this very transaction; those that it took."""
     if not isinstance(into, Sharing):
         raise TypeError(f"queue {into.name!r} does not live in the ledger's database: send after the commit")
-    answers = list(zip(outgoing, into.send_within(tx, messages), strict=True))
+    sent = zip(messages_of(outgoing), into.send_within(tx, messages), strict=True)
+    answers = [(each, answer) for members, answer in sent for each in members]
     recording.apply(tx, sql, [unsendable(o.task, into.name, a) for o, a in answers if isinstance(a, NotSent)], ())
     return [each for each, answer in answers if not isinstance(answer, NotSent)]

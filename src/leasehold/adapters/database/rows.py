@@ -10,11 +10,11 @@ from leasehold.core.model import Failure, FailureKind, Policy, Status, Task, Why
 from leasehold.core.transitions import state_name
 
 TASK_COLUMNS = (
-    *("id", "name", "queue", "lease", "max_attempts", "max_losses", "backoff_base", "backoff_cap"),
+    *("id", "name", "queue", "lease", "max_attempts", "max_losses", "backoff_base", "backoff_cap", "bundle"),
     *("created_at", "due_at", "state", "priority", "batch", "version"),
     *("n", "open", "not_after", "void_at", "r", "run_id", "run_open", "worker", "receipt", "lease_until"),
     *("run_charged", "seen", "attempts", "losses", "charged", "inferred", "reason", "error_group", "cancelled_by"),
-    *("updated_at", "started_at", "ended_at"),
+    *("updated_at", "started_at", "ended_at", "members"),
 )
 """The columns of ``task_of``, in its order."""
 
@@ -22,12 +22,12 @@ CHANGING = (
     *("due_at", "state", "version"),
     *("n", "open", "not_after", "void_at", "r", "run_id", "run_open", "worker", "receipt", "lease_until"),
     *("run_charged", "seen", "attempts", "losses", "charged", "inferred", "reason", "error_group", "cancelled_by"),
-    *("updated_at", "started_at", "ended_at", "alarm", "ended_no"),
+    *("updated_at", "started_at", "ended_at", "members", "alarm", "ended_no"),
 )
 """The columns of ``changed_values``, in its order, which is the table's; the task's number follows them."""
 
 SUBMITTED = (
-    *("number", "id", "name", "queue", "lease", "max_attempts", "max_losses", "backoff_base", "backoff_cap"),
+    *("number", "id", "name", "queue", "lease", "max_attempts", "max_losses", "backoff_base", "backoff_cap", "bundle"),
     *("created_at", "priority", "batch", "due_at", "state", "version", "updated_at", "alarm"),
 )
 """The columns of a new row that are not at their defaults, in the table's order."""
@@ -55,7 +55,7 @@ def hot_of(row: tuple[Any, ...]) -> Hot:
 
 def task_of(row: tuple[Any, ...]) -> Task:
     """From ``TASK_COLUMNS``."""
-    (id_, name, queue, lease, max_attempts, max_losses, base, cap, created_at, due_at, state, *rest) = row
+    (id_, name, queue, lease, max_attempts, max_losses, base, cap, bundle, created_at, due_at, state, *rest) = row
     priority, batch, version, n, is_open, not_after, void_at, r, run_id, run_open, *rest = rest
     worker, receipt, lease_until, run_charged, seen, attempts, losses, charged, inferred, *rest = rest
     status, why = STATES[state]
@@ -63,7 +63,7 @@ def task_of(row: tuple[Any, ...]) -> Task:
         id_,
         name,
         queue,
-        Policy(lease, max_attempts, max_losses, base, cap),
+        Policy(lease, max_attempts, max_losses, base, cap, bundle),
         created_at,
         due_at,
         status,
@@ -98,7 +98,7 @@ def changed_values(task: Task, ended_no: int | None, number: int) -> tuple[objec
         state_name(task.status, task.why),
         *task[10:25],  # version to losses
         json.dumps(task.charged) if task.charged else None,
-        *task[26:],  # inferred to ended_at
+        *task[26:],  # inferred to members
         alarm(task),
         ended_no,
         number,

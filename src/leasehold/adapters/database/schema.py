@@ -97,6 +97,7 @@ tasks = Table(
     some("max_losses", Integer),
     some("backoff_base", BigInteger),
     some("backoff_cap", BigInteger),
+    Column("bundle", Integer, nullable=False, server_default=text("1")),
     some("created_at", BigInteger),
     some("priority", Integer),
     Column("batch", TEXT),
@@ -126,6 +127,7 @@ tasks = Table(
     some("updated_at", BigInteger),
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
+    Column("members", Integer, nullable=False, server_default=text("1")),
     # what only the ledger needs to know
     Column("alarm", BigInteger),
     Column("ended_no", BigInteger),

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from leasehold.adapters.database.connection import Database, Row, Sql, Transaction
 from leasehold.adapters.database.filtering import LAST, Plan, beginning_with, plan
 from leasehold.adapters.database.inspection import inspect
-from leasehold.adapters.database.rows import STATES, failure_of, task_of
+from leasehold.adapters.database.rows import STATES, TASK_COLUMNS, failure_of, task_of
 from leasehold.core.errors import BadFilter
 from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
 from leasehold.core.model import Audit, Status, Task
@@ -29,7 +29,7 @@ from leasehold.ports.views import (
     WorkerView,
 )
 
-HOT = 36
+HOT = len(TASK_COLUMNS)
 """How many values of a row belong to ``task_of``."""
 FEW = 10
 """Ids that ``find_id`` answers."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from leasehold.adapters.memory import operating
 from leasehold.adapters.memory.book import Batch, Book, Group, Holder, Row
 from leasehold.core.alarms import alarm, owed
+from leasehold.core.bundles import Due, bundled, messages_of, size_of
 from leasehold.core.errors import UsageError
 from leasehold.core.events import Dispatched, Event, Failed, RunReport, Submitted
 from leasehold.core.grouping import error_group, normalised
@@ -126,13 +127,16 @@ class MemoryLedger:
         with self.book.lock:
             if self.book.paused.get(queue, False) and not terms.despite_pause:
                 return []
-            event = Dispatched(self._clock.now() + terms.validity)
-            work = Transaction(self._clock.now(), self.book)
+            now = self._clock.now()
+            work = Transaction(now, self.book)
+            due = self._due(queue)[:limit]
             outgoing: list[Outgoing] = []
-            for row in self._due(queue)[:limit]:
-                answer = work.decide(row, Change(row.task.id, event))
-                parts = (row.arguments, row.arguments_ref, row.tenant, row.trace)
-                outgoing.append(Outgoing(answer.task, *parts))
+            for members in bundled(Due(row.task, row.tenant, size_of(row.arguments, row.trace)) for row in due):
+                event = Dispatched(now + terms.validity, len(members))
+                for row in (due[place] for place in members):
+                    answer = work.decide(row, Change(row.task.id, event))
+                    parts = (row.arguments, row.arguments_ref, row.tenant, row.trace)
+                    outgoing.append(Outgoing(answer.task, *parts))
             if outgoing and into is not None:
                 outgoing = self._send(work, into, outgoing, compose)
             self._commit(work)
@@ -143,7 +147,8 @@ class MemoryLedger:
         return sorted(due, key=lambda row: (-row.task.priority, row.task.due_at, row.number))
 
     def _send(self, work: Transaction, into: Queue, outgoing: list[Outgoing], compose: Compose) -> list[Outgoing]:
-        answers = list(zip(outgoing, into.send(compose(outgoing)), strict=True))
+        sent = zip(messages_of(outgoing), into.send(compose(outgoing)), strict=True)
+        answers = [(each, answer) for members, answer in sent for each in members]
         for each, answer in answers:
             if isinstance(answer, NotSent):
                 work.decide(self.book.rows[each.task.id], unsendable(each.task, into.name, answer))

@@ -295,7 +295,7 @@ class SlotPool:
                 return
             slot, room = found
             jobs = [self._line.popleft()]
-            while len(jobs) < room and self._line and self._line[0].name == job.name:
+            while len(jobs) < room and self._line and goes_with(self._line[0], job):
                 jobs.append(self._line.popleft())
             slot.hand(jobs, kind)
             self._events += slot.events()
@@ -315,11 +315,11 @@ class SlotPool:
         if kind.is_async:
             fitting = [slot for slot in self._slots if room(slot, kind.concurrency) and shares_with(slot, kind)]
             return (min(fitting, key=load), 1) if fitting else None
-        together = self._tempo.together(job.name)
+        together = self._tempo.together(job.name) if job.bundle is None else len(self._line)
         for slot in self._slots:
             if slot.idle:
                 return slot, together
-        return self._behind_short_runs(together) if together > 1 else None
+        return self._behind_short_runs(together) if together > 1 and job.bundle is None else None
 
     def _places(self, slot: Slot) -> int:
         """How many runs could begin in it at once; one whose child starts quickly is as good as ready."""
@@ -336,6 +336,11 @@ class SlotPool:
                 if 2 * space >= together:
                     return slot, space
         return None
+
+
+def goes_with(job: Job, first: Job) -> bool:
+    """Whether it may be handed over with that one: the members of a bundle with each other, singles with their like."""
+    return job.name == first.name and job.bundle == first.bundle
 
 
 def shares_with(slot: Slot, kind: Kind) -> bool:

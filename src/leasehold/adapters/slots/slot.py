@@ -88,6 +88,8 @@ class Slot:
         """Why the application cannot be loaded."""
         self.kind: Kind | None = None
         """Of the runs in it."""
+        self.bundled = False
+        """Whether its runs are a bundle: one may take as long as it likes, the others wait for it."""
         self.limit = 1
         """How many runs may be in it, while they are async."""
         self.size = 0
@@ -123,6 +125,7 @@ class Slot:
         """Give jobs to the child; it begins them in this order."""
         self.limit = min(kind.concurrency, self.limit) if self.runs.entries else kind.concurrency
         self.kind = kind
+        self.bundled = jobs[0].bundle is not None and not kind.is_async
         loan = tuple(lent(self._shared.environment, kind.environment).items()) if kind.environment else ()
         messages = [message for job in jobs if (message := self.runs.add(job, loan)) is not None]
         self.heard_at = boot()
@@ -205,11 +208,11 @@ class Slot:
 
     def stuck(self, now: int) -> bool:
         """Whether its jobs wait behind a run that takes longer than short runs do."""
-        return not self.shares and len(self.runs.entries) > 1 and now - self.heard_at >= STUCK
+        return self.flowing and len(self.runs.entries) > 1 and now - self.heard_at >= STUCK
 
     def flows(self, now: int) -> bool:
         """Whether plain runs follow each other in it quickly, as far as one can see."""
-        return self.open and not self.shares and now - self.heard_at < STUCK
+        return self.open and self.flowing and now - self.heard_at < STUCK
 
     def _kill(self, now: int) -> None:
         """Kill all of it; a guard that does not manage is helped, and goes too if that does not help."""
@@ -235,6 +238,11 @@ class Slot:
             self.process.ask()
 
     @property
+    def flowing(self) -> bool:
+        """Whether its runs are singles, which may as well run elsewhere."""
+        return not (self.shares or self.bundled)
+
+    @property
     def shares(self) -> bool:
         """Whether its runs are async, and may be several."""
         return self.kind is not None and self.kind.is_async
@@ -246,14 +254,16 @@ class Slot:
     def _set_leash(self) -> None:
         """Write down for the guard, and for ``tick``, what the clock will ask for next."""
         grace = self._shared.grace
-        entries = self.runs.entries.values()
-        if not entries:
+        entries: Iterable[Entry] = self.runs.entries.values()
+        if not self.runs.entries:
             self._set_leash_on_none()
             return
+        if self.bundled:  # they have one deadline, and only the first of them can have begun
+            entries = (next(iter(entries)),)
         kill_at = min([entry.ending or entry.job.deadline_boot + grace for entry in entries])
         self.process.lease(kill_at if self.shares else kill_at - grace, kill_at)
         self.alarm = min([self._gone_by, *[entry.ending or entry.job.deadline_boot for entry in entries]])
-        if len(entries) > 1 and not self.shares:
+        if len(self.runs.entries) > 1 and self.flowing:
             self.alarm = min(self.alarm, self.heard_at + STUCK)
         self._mind_the_guard()
 

@@ -43,6 +43,7 @@ class Life:
         """The results of runs that returned, by run_id."""
         self.begun: dict[str, Token] = {}
         """The highest token that began, by task."""
+        self.begun_runs: set[str] = set()
         self.accepted: dict[str, int] = {}
         """The highest token that a resource which checks tokens accepted, by task."""
         self.excused: set[str] = set()
@@ -55,6 +56,11 @@ class Life:
         """A run begins."""
         self.runs += 1
         job = living.job
+        self.begun_runs.add(job.run_id)
+        if job.bundle is not None:
+            self._counted["run in a bundle"] += 1
+            if job.r > 1:
+                raise Violation("B1", f"run {job.n}.{job.r} of task {job.task_id} began in a bundle received before")
         for other in self.alive.values():
             if other.job.task_id == job.task_id:
                 self._meets(living, other)

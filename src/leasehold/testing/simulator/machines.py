@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from leasehold.core.reports import Malformed, Update, UpdateKind
 from leasehold.core.wire import PACK_CEILING
+from leasehold.flow.bundle import Unit
 from leasehold.flow.claims import LedgerClaims, LedgerOutbox
 from leasehold.flow.dead_letters import DeadLetters
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.errands import Errands, Work, at_once
-from leasehold.flow.held import Held
 from leasehold.flow.horizon import Horizon
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
@@ -246,7 +246,7 @@ class Node:
         finally:
             self.receiving -= 1
 
-    def _give(self, received: Sequence[Held]) -> None:
+    def _give(self, received: Sequence[Unit]) -> None:
         self._watch.received(received)
         self.worker.give(received)
 

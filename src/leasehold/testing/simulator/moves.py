@@ -163,7 +163,8 @@ def submit(world: World, move: Move) -> None:
     terms = world.terms
     name = terms.names[move.arg % len(terms.names)]
     nth = len(world.submitted)
-    one = order(terms, name, a_queue(world, move), nth=nth, delay=(0, 0, 3_000)[move.salt % 3])
+    delay = (0, 0, 3_000)[move.salt % 3] if terms.bundle == 1 else 0  # those that are due at once share a message
+    one = order(terms, name, a_queue(world, move), nth=nth, delay=delay)
 
     def act() -> None:
         world.submitted.append(world.client.submit(one).task_id)
@@ -175,7 +176,7 @@ def submit(world: World, move: Move) -> None:
 def order(terms: Terms, name: str, queue: str, *, nth: int, delay: int) -> Order:
     """A task of a world."""
     arguments = f'{{"nth": {nth}, "text": "{LARGE}"}}' if name == "large" else f'{{"nth": {nth}}}'
-    tenant = f"t{nth % 2}" if nth % 3 else None
+    tenant = f"t{nth % 2}" if nth % 3 and terms.bundle == 1 else None
     policy = terms.policy if name != "poison" else terms.policy._replace(attempts=min(3, terms.attempts))
     return Order(name, arguments, policy, queue, priority=nth % 2, delay=delay, tenant=tenant, batch="all")
 

@@ -28,6 +28,7 @@ from leasehold.ports.slots import (
 from leasehold.testing.simulator.chance import Chance
 from leasehold.testing.simulator.life import Life, Living
 from leasehold.testing.simulator.terms import GRACE
+from leasehold.testing.turns import next_turn, places_taken
 
 NEVER = 1 << 60
 LARGE = 40_000
@@ -89,7 +90,7 @@ class WorldSlots:
 
     def free(self) -> int:
         """How many runs could begin at once now."""
-        return max(0, self._places - len(self.running) - len(self._line))
+        return max(0, self._places - places_taken(self._line, self._jobs()))
 
     def knows(self, name: str) -> bool:
         """Whether the application has this handler."""
@@ -162,8 +163,11 @@ class WorldSlots:
                 self._killed(running, now)
             elif running.ends <= now and not running.waits:
                 self._ends(running, now)
-        while self._line and len(self.running) < self._places:
-            self._begin(self._line.popleft(), now)
+        while len(self.running) < self._places and (job := next_turn(self._line, self._jobs())) is not None:
+            self._begin(job, now)
+
+    def _jobs(self) -> list[Job]:
+        return [running.job for running in self.running.values()]
 
     def next_at(self) -> int | None:
         """When something happens by itself next (``boot`` ms)."""

@@ -100,6 +100,8 @@ class Terms(NamedTuple):
     events: dict[str, float]
     """Weight of each event, where the roles' steps weigh 100."""
     pauses: tuple[int, ...]
+    bundle: int = 1
+    """How many tasks of a handler may share a message."""
 
     @property
     def plenty(self) -> bool:
@@ -114,7 +116,7 @@ class Terms(NamedTuple):
     @property
     def policy(self) -> Policy:
         """Of every task."""
-        return Policy(self.lease, attempts=self.attempts, losses=self.losses, backoff_base=1_000, backoff_cap=10_000)
+        return Policy(self.lease, self.attempts, self.losses, 1_000, 10_000, self.bundle)
 
 
 def drawn(seed: int, topology: Topology | None = None) -> Terms:
@@ -129,7 +131,7 @@ def drawn(seed: int, topology: Topology | None = None) -> Terms:
     if random.random() < 0.1:
         names.append("killer")
     plenty = random.random() < 0.6
-    return Terms(
+    terms = Terms(
         topology=chosen,
         orchestrators=pick((1, 1, 2, 2, 3)),
         workers=pick((1, 2, 2, 3)),
@@ -153,6 +155,10 @@ def drawn(seed: int, topology: Topology | None = None) -> Terms:
         events={event: pick((0.3, 1.0, 3.0)) for event in EVENTS if random.random() < 0.4},
         pauses=pick(((0, 1_000, 6_000), (0, 2_000, 30_000, 90_000), (0, 20_000, 120_000, 800_000))),
     )
+    if random.random() < 0.6:
+        return terms
+    few = tuple(dict.fromkeys(pick((("work",), names[:1] + names[-1:]))))  # else hardly two of one handler were due
+    return terms._replace(bundle=pick((2, 3)), tasks=pick((3, 4, 6, 9)), names=few, queues=1)
 
 
 def rates(random: Random, topology: Topology) -> dict[str, float]:

@@ -10,14 +10,12 @@ from leasehold.adapters.memory.ledger import Decided
 from leasehold.core.events import Completed
 from leasehold.core.model import Status
 from leasehold.core.reports import Update
-from leasehold.flow.held import Held
+from leasehold.flow.bundle import Unit
 from leasehold.ports.queue import Delivery
 from leasehold.testing.simulator import laws
 from leasehold.testing.simulator.life import Life, Violation
 from leasehold.testing.simulator.lines import QueueLine
 from leasehold.testing.simulator.terms import Topology
-
-UNKNOWN = ""
 
 
 class Watch:
@@ -36,10 +34,10 @@ class Watch:
         self._excusing = topology is Topology.TWO_QUEUE
         self._held: dict[str, tuple[MemoryQueue, str]] = {}
         """Queue and receipt of each run."""
-        self._runs: dict[str, str] = {}
-        """The run of each receipt."""
-        self._tasks: dict[str, str] = {}
-        """The task of each receipt."""
+        self._runs: dict[str, list[str]] = {}
+        """The runs of each receipt."""
+        self._tasks: dict[str, list[str]] = {}
+        """The tasks of each receipt."""
 
     # ------------------------------------------------------------ what is done to messages
 
@@ -52,35 +50,34 @@ class Watch:
         """One of these is there twice: on a standard queue without claims, two runs may follow (S11)."""
         if self._excusing:
             bodies = [copy.body for copy in queue.peek()] if deliveries is None else [d.body for d in deliveries]
-            self._life.excused.update(task_of(body) for body in bodies)
+            self._life.excused.update(task_id for body in bodies for task_id in tasks_of(body))
 
     def kept(self, queue: MemoryQueue, receipts: Sequence[str]) -> None:
         """One of these deletes did not stick: its task may be given to two from here on."""
         if self._excusing:
             known = [self._tasks.get(f"{queue.name} {receipt}") for receipt in receipts]
-            self._life.excused.update(task_id for task_id in known if task_id is not None)
+            self._life.excused.update(task_id for tasks in known if tasks is not None for task_id in tasks)
             if None in known:
                 self.given_twice(queue, None)
 
     def deleting(self, queue: MemoryQueue, receipts: Sequence[str]) -> None:
         """A message is deleted only once its run is over, and a success only once it is reported (S8)."""
-        for receipt in receipts:
-            run_id = self._runs.get(f"{queue.name} {receipt}", UNKNOWN)
+        for run_id in [each for receipt in receipts for each in self._runs.get(f"{queue.name} {receipt}", ())]:
             if run_id in self._life.alive:
                 raise Violation("S8", f"the message of run {run_id} is deleted while it is alive")
             result = self._life.returned.get(run_id)
             if result is not None and len(result) < 100 and run_id not in self.acknowledged_runs:
                 raise Violation("S8", f"the message of run {run_id} is deleted, and its success is not reported")
 
-    def received(self, received: Sequence[Held]) -> None:
+    def received(self, received: Sequence[Unit]) -> None:
         """A worker took these over."""
-        for held in received:
+        for held in (held for unit in received for held in unit):
             queue = held.queue
             if isinstance(queue, QueueLine):
                 self._held[held.run_id] = queue.behind, held.delivery.receipt
                 place = f"{queue.behind.name} {held.delivery.receipt}"
-                self._runs[place] = held.run_id
-                self._tasks[place] = held.task.id
+                self._runs.setdefault(place, []).append(held.run_id)
+                self._tasks.setdefault(place, []).append(held.task.id)
 
     # ------------------------------------------------------------ what is said and recorded
 
@@ -98,6 +95,8 @@ class Watch:
             if event.run.run_id not in self._life.returned:
                 raise Violation("S5", f"task {after.id} is completed by run {event.run.run_id}, which never returned")
             self.winners[after.id] = event.run.run_id
+        if before.members > 1 and after.losses > before.losses and before.run_id not in self._life.begun_runs:
+            raise Violation("B3", f"task {after.id} is charged for its bundle, and never began")
 
     # ------------------------------------------------------------ after every move
 
@@ -120,9 +119,9 @@ GONE = 2_500
 """ms after its deadline at which the last process of a run is gone: well inside the margin."""
 
 
-def task_of(body: str) -> str:
-    """The task of a task message."""
+def tasks_of(body: str) -> list[str]:
+    """The tasks of a task message."""
     try:
-        return str(json.loads(body)["tasks"][0]["id"])
+        return [str(task["id"]) for task in json.loads(body)["tasks"]]
     except (ValueError, LookupError, TypeError):
-        return UNKNOWN
+        return []
