@@ -257,17 +257,17 @@ def test_a_column_without_a_name_can_be_left_out(run: Command, tmp_path: Path) -
 
 def test_a_ledger_of_this_version_needs_no_migration(run: Command, tmp_path: Path) -> None:
     run("init")
-    assert run("migrate").out == "The ledger has schema 0002, as it should.\n"
+    assert run("migrate").out == "The ledger has schema 0004, as it should.\n"
     assert run("migrate", "--dry-run", "--json").json["migrated"] is False
     (tmp_path / "new.db").touch()
     assert run("migrate", "--ledger", "new.db", "--dry-run").out.startswith("Would bring the ledger from schema none")
     assert run("migrate", "--ledger", "new.db").code == 2
-    assert run("migrate", "--ledger", "new.db", "--yes").out == "Brought the ledger from schema none to 0002.\n"
+    assert run("migrate", "--ledger", "new.db", "--yes").out == "Brought the ledger from schema none to 0004.\n"
 
 
 @pytest.mark.parametrize(
     ("version", "sentence"),
-    [("9999", "made by a newer Leasehold"), ("0000", "no step leads from its schema to 0002")],
+    [("9999", "made by a newer Leasehold"), ("0000", "no step leads from its schema to 0004")],
 )
 def test_a_migration_that_leads_nowhere_is_one_sentence(
     run: Command, tmp_path: Path, version: str, sentence: str
