@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Executable,
     Integer,
     Select,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from leasehold.adapters.database.elements import OneRange, added, each_number, total
 from leasehold.adapters.database.schema import METERED, TALLIED, queues, request_deltas, requests, runs, tasks
 
+Lead = Mapping[ColumnElement[str], ColumnElement[str]]
 LIMIT = bindparam("limit", type_=Integer)
 hours = union_all(
     *(
@@ -35,13 +37,13 @@ BEYOND = 1 << 62
 """More than any task's number."""
 RAN = ("completed", "failed", "in_progress", "pending/lapsed")
 """States of tasks that surely have a run: the newest of each is found in an index at once."""
-lane = {tasks.c.name: bindparam("name", type_=Text), tasks.c.queue: bindparam("queue", type_=Text)}
+lane: Lead = {tasks.c.name: bindparam("name", type_=Text), tasks.c.queue: bindparam("queue", type_=Text)}
 one = OneRange(lane, (tasks.c.number, literal(0, BigInteger), bindparam("below", type_=BigInteger)))
 
 
 def newest_in(state: str) -> Select[int]:
     """The number of the newest task in a state; the state as a part of the range, or PostgreSQL walks all tasks."""
-    lead = {tasks.c.state: literal(state, Text)}
+    lead: Lead = {tasks.c.state: literal(state, Text)}
     there = OneRange(lead, (tasks.c.number, literal(0, BigInteger), literal(BEYOND, BigInteger)))
     found = select(tasks.c.number).where(there).order_by(tasks.c.state.desc(), tasks.c.number.desc()).limit(1)
     return select(found.subquery().c.number)
