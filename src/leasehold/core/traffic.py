@@ -19,6 +19,8 @@ ENOUGH = 200
 """Reports for which a worker waits no longer (``flow/reporter.py``)."""
 SHORT_WAIT = 0.1
 """Share of a lease that a fetched message may wait for its slot (``flow/lease.py``)."""
+SOON = 5_000
+"""ms within which it has to begin, likewise."""
 SMALLEST_WINDOW, LARGEST_WINDOW = 10, 10_000
 GUARD = 100_000
 """Messages of one queue that are out at once, as dispatchers hold it."""
@@ -89,7 +91,7 @@ class Flow:
     @property
     def ahead(self) -> int:
         """Messages that a worker fetches beyond its free slots."""
-        may_wait = SHORT_WAIT * self.work.lease * self.work.slots
+        may_wait = min(SHORT_WAIT * self.work.lease, SOON) * self.work.slots
         return min(AHEAD[self.work.backend.on_sqs], int(may_wait / max(1, self.work.p99)))
 
     def asked(self) -> list[Asked]:
