@@ -11,6 +11,7 @@ from itertools import pairwise
 from leasehold.core.events import Event, Submitted
 from leasehold.core.filters import Filter, parse
 from leasehold.core.machine import decide
+from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Decision, Policy, Status, Task
 from leasehold.core.reports import FORGED, Malformed
 from leasehold.core.transitions import NEW, state_name
@@ -23,6 +24,7 @@ from leasehold.ports.views import (
     Outcome,
     Page,
     QueueView,
+    RunTime,
     RunView,
     TaskView,
     WorkerView,
@@ -51,6 +53,9 @@ class FakeViews:
     """When a report was last recorded."""
     oddities: list[Oddity] = field(default_factory=list[Oddity])
     """What an audit cannot read, or cannot place."""
+    metered: list[Metered] = field(default_factory=list[Metered])
+    times: dict[tuple[str, str], list[RunTime]] = field(default_factory=dict[tuple[str, str], list[RunTime]])
+    """Runs by handler and queue."""
     miscount: int = 0
     """Added to the first counter, for as long as it is not zero."""
 
@@ -131,6 +136,14 @@ class FakeViews:
 
     def workers(self, limit: int = 50) -> list[WorkerView]:
         return [][:limit]
+
+    def requests(self, since: int, until: int) -> list[Metered]:
+        return [each for each in self.metered if since <= each.hour < until]
+
+    def run_times(self, name: str, queue: str, below: int, limit: int) -> list[RunTime]:
+        theirs = self.times.get((name, queue), [])
+        numbers = sorted({each.number for each in theirs if each.number < below}, reverse=True)[:limit]
+        return sorted((each for each in theirs if each.number in numbers), key=lambda each: -each.number)
 
     def operations(self, limit: int = 50) -> list[Operation]:
         return self.started[:limit]

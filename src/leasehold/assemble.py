@@ -30,6 +30,7 @@ from leasehold.flow.horizon import Horizon
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.marks import Marks
+from leasehold.flow.metering import Accounts
 from leasehold.flow.nodes import Orchestrator, Reader, WorkerNode
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
 from leasehold.flow.recall import PlatformEvents, Recall, all_heard
@@ -43,7 +44,7 @@ from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
 from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Dated, Queue
-from leasehold.ports.reports import Claims, Outbox
+from leasehold.ports.reports import Claims
 from leasehold.ports.slots import Slots
 from leasehold.ports.store import Store
 from leasehold.ports.views import Views
@@ -94,6 +95,11 @@ class Parts(Backends):
         self._open.callback(threads.close)
         return threads
 
+    @cached_property
+    def accounts(self) -> Accounts:
+        """By what an orchestrator's counts come into the ledger."""
+        return Accounts(self.meter, self.ledger)
+
     def orchestrator(self) -> Orchestrator:
         """An orchestrator, not yet serving."""
         key = self.settings.capability_key or self.ledger.secret("capability")
@@ -116,6 +122,7 @@ class Parts(Backends):
             lag,
             Marks(self.store).follow,
             claims_before_run=self._claiming,
+            house=self.accounts.keep,
         )
         scheduler = Scheduler(self.ledger, self.bell)
         recall = Recall(
@@ -156,7 +163,7 @@ class Parts(Backends):
         if self.events is not None:  # whoever waits for a recall waits for the looks of a recorder
             patience = min(patience, WATCHFUL)
         horizon = Horizon(self.clock, span=RECORDING + patience, patience=patience)
-        recorder = Recorder(status, self.ledger, self.bell, self.random, key=key, horizon=horizon)
+        recorder = Recorder(status, self.ledger, self.bell, self.random, key=key, horizon=horizon, meter=self.meter)
         heard = all_heard(status, self.clock) if isinstance(status, Dated) else horizon.heard
         return {"recorder": recorder, **readers}, lambda: recorder.lag, heard
 
@@ -165,11 +172,18 @@ class Parts(Backends):
         """Whether workers ask the ledger before each run and report to it: the one place that knows the topology."""
         return self.settings.topology == "single-queue"
 
-    def _reports(self) -> tuple[Claims, Outbox]:
+    @cached_property
+    def _reports(self) -> tuple[Claims, StatusQueueOutbox | LedgerOutbox]:
         """Who grants a worker's runs, and where its reports go."""
         if self._claiming:
-            return LedgerClaims(self.ledger, self.bell), LedgerOutbox(self.ledger, self.bell, self.clock, self.random)
-        return GrantsAll(), StatusQueueOutbox(self.queues.status(), self.clock, ceiling=PACK_CEILING)
+            recording = LedgerOutbox(self.ledger, self.bell, self.clock, self.random, self.meter)
+            return LedgerClaims(self.ledger, self.bell), recording
+        return GrantsAll(), StatusQueueOutbox(self.queues.status(), self.clock, ceiling=PACK_CEILING, meter=self.meter)
+
+    def last_words(self) -> None:
+        """Tell what a worker that holds nothing any more has counted and not told."""
+        _, outbox = self._reports
+        outbox.close()
 
     def worker(self, name: str | None = None) -> WorkerNode:
         """A worker node with its slots started, not yet serving. ``name`` tells it from others in what it reports.
@@ -177,7 +191,7 @@ class Parts(Backends):
         What may be missing is opened before any process is started, and none is left behind where one is.
         """
         self._need_grants()
-        claims, outbox = self._reports()
+        claims, outbox = self._reports
         served, store, _ = self._served(), self.store, self.verified
         slots = self._slots()
         with ExitStack() as failing:
@@ -342,6 +356,7 @@ def run_orchestrator(settings: Settings, stop: Stop, *, ready: Callable[[], None
             orchestrator = parts.orchestrator()
             ready()
             orchestrator.serve(stop, parts.random)
+            parts.accounts.close()
     finally:
         parts.close()
 
@@ -363,6 +378,9 @@ def run_worker(
         with parts.presence.of("worker", application(settings)):
             worker = parts.worker(name)
             ready()
-            return worker.serve(stop, parts.random, at_once=at_once)
+            drained = worker.serve(stop, parts.random, at_once=at_once)
+            if drained:
+                parts.last_words()
+            return drained
     finally:
         parts.close()

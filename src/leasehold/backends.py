@@ -21,6 +21,7 @@ from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.presence import Elsewhere, Presence
 from leasehold.core.errors import BadSettings
 from leasehold.core.redaction import Redaction
+from leasehold.flow.metering import Meter
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Ledger
 from leasehold.ports.queue import Queue
@@ -72,7 +73,8 @@ class Queues(Protocol):
 class DatabaseQueues:
     """Queues in the ledger's database, each made once."""
 
-    def __init__(self, database: Database, clock: Clock, bell: Bell) -> None:
+    def __init__(self, database: Database, clock: Clock, bell: Bell, meter: Meter) -> None:
+        self._meter = meter
         self._database = database
         self._clock = clock
         self._bell = bell
@@ -91,7 +93,9 @@ class DatabaseQueues:
 
     def _named(self, name: str) -> DatabaseQueue:
         if name not in self._made:
-            self._made[name] = DatabaseQueue(name, self._database, clock=self._clock, bell=self._bell, topic=name)
+            self._made[name] = DatabaseQueue(
+                name, self._database, clock=self._clock, bell=self._bell, topic=name, meter=self._meter
+            )
         return self._made[name]
 
 
@@ -103,6 +107,8 @@ class Backends:
         self._clock = clock
         self._random = random
         self._open = ExitStack()
+        self.meter = Meter(clock)
+        """Counts what this process asks of queues."""
 
     @cached_property
     def database(self) -> Database:
@@ -149,10 +155,10 @@ class Backends:
         """The queues."""
         sqs = self.settings.sqs
         if sqs is None:
-            return DatabaseQueues(self.database, self._clock, self.bell)
+            return DatabaseQueues(self.database, self._clock, self.bell, self.meter)
         from leasehold.adapters.sqs.queues import SqsQueues
 
-        queues = SqsQueues(sqs.prefix, sqs.region, sqs.fifo, clock=self._clock, random=self._random)
+        queues = SqsQueues(sqs.prefix, sqs.region, sqs.fifo, clock=self._clock, random=self._random, meter=self.meter)
         self._open.callback(queues.close)
         return queues
 
@@ -164,7 +170,7 @@ class Backends:
             return None
         from leasehold.adapters.sqs.queues import SqsQueues
 
-        queues = SqsQueues("", place.region, clock=self._clock, random=self._random)
+        queues = SqsQueues("", place.region, clock=self._clock, random=self._random, meter=self.meter)
         self._open.callback(queues.close)
         return queues.events(place.name)
 

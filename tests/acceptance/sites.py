@@ -15,7 +15,10 @@ from tests.servers.clusters import Cluster
 
 PREFIX = "sqs://harbour"
 READ = "schema_version"
-WRITTEN = "tasks, results, runs, run_outputs, audit, batches, error_groups, counter_deltas, status_ids, quarantine"
+WRITTEN = (
+    "tasks, results, runs, run_outputs, audit, batches, error_groups, counter_deltas, status_ids, quarantine, "
+    "request_deltas"
+)
 """What workers in single-queue write: no arguments, no operations, and they cannot even read the capability key."""
 QUEUES = "queue_messages"
 

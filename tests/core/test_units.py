@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leasehold.core.suggest import did_you_mean
-from leasehold.core.units import GIB, KIB, MIB, byte_count, milliseconds, say_bytes, say_duration
+from leasehold.core.units import GIB, KIB, MIB, brief, byte_count, milliseconds, say_bytes, say_duration
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,23 @@ def test_what_is_no_size_is_refused(written: str) -> None:
 )
 def test_a_duration_is_said_in_two_units_at_most(ms: int, said: str) -> None:
     assert say_duration(ms) == said
+
+
+@pytest.mark.parametrize(
+    ("ms", "said"),
+    [
+        (0, "0ms"),
+        (250, "250ms"),
+        (2_500, "2.5s"),
+        (42_900, "42s"),
+        (200_000, "3m20s"),
+        (180_000, "3m"),
+        (7_500_000, "2h05m"),
+        (4 * 86_400_000 + 3 * 3_600_000, "4d03h"),
+    ],
+)
+def test_a_duration_is_said_briefly_in_narrow_places(ms: int, said: str) -> None:
+    assert brief(ms) == said
 
 
 @pytest.mark.parametrize(

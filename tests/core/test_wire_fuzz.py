@@ -101,7 +101,7 @@ def check_task_message(body: str) -> str:
 
 
 def check_status_message(body: str) -> str:
-    updates, malformed = decode_status_message(body)
+    updates, malformed, _ = decode_status_message(body)
     if [found.digest for found in malformed] == [quarantined("", body, "").digest] and not updates:
         return "refused"
     broken = 0

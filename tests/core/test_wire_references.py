@@ -25,7 +25,7 @@ def test_a_task_message_that_points_elsewhere_is_refused(reference: str) -> None
 @pytest.mark.parametrize("reference", [*HOSTILE, LOG])
 def test_a_result_that_is_said_to_be_elsewhere_is_refused(reference: str) -> None:
     body = pack([encode_update(an_update(UpdateKind.COMPLETED, result=None, result_ref=reference), 5_000)])[0].body
-    updates, (found,) = decode_status_message(body)
+    updates, (found,), _ = decode_status_message(body)
     assert not updates
     assert found.reason == "result_ref: not where the result of this run is kept"
 
@@ -33,13 +33,13 @@ def test_a_result_that_is_said_to_be_elsewhere_is_refused(reference: str) -> Non
 @pytest.mark.parametrize("reference", [*HOSTILE, RESULT])
 def test_a_log_that_is_said_to_be_elsewhere_is_refused(reference: str) -> None:
     body = pack([encode_update(an_update(UpdateKind.FAILED, log="x", log_ref=reference), 5_000)])[0].body
-    updates, (found,) = decode_status_message(body)
+    updates, (found,), _ = decode_status_message(body)
     assert not updates
     assert found.reason == "log_ref: not where the log of this run is kept"
 
 
 def test_its_own_result_and_log_are_taken() -> None:
     said = an_update(UpdateKind.COMPLETED, result=None, result_ref=RESULT, log_ref=LOG)
-    (heard,), malformed = decode_status_message(pack([encode_update(said, 5_000)])[0].body)
+    (heard,), malformed, _ = decode_status_message(pack([encode_update(said, 5_000)])[0].body)
     assert not malformed
     assert (heard.result_ref, heard.log_ref) == (RESULT, LOG)

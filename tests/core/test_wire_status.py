@@ -284,7 +284,7 @@ def test_each_bulky_part_alone_is_a_payload(bulk: dict[str, Any]) -> None:
     ],
 )
 def test_a_message_that_cannot_be_read_is_quarantined_whole(body: object, reason: str) -> None:
-    updates, (found,) = decode_status_message(body)
+    updates, (found,), _ = decode_status_message(body)
     assert not updates
     assert found.reason.startswith(reason)
     assert found == quarantined("status report", body, found.reason)
@@ -331,7 +331,7 @@ def test_a_message_that_cannot_be_read_is_quarantined_whole(body: object, reason
 )
 def test_a_broken_report_is_quarantined_and_its_neighbours_are_heard(report: object, reason: str) -> None:
     good = reported(UpdateKind.STARTED)
-    updates, malformed = decode_status_message(body_of(good, report, good))
+    updates, malformed, _ = decode_status_message(body_of(good, report, good))
     assert len(updates) == 2
     (broken,) = malformed
     assert broken.reason.startswith(reason)
@@ -342,7 +342,7 @@ def test_a_broken_report_is_quarantined_and_its_neighbours_are_heard(report: obj
 @pytest.mark.parametrize("held", ["1e999", "[" * 100 + "]" * 100])
 def test_a_report_that_cannot_be_written_again_is_kept_with_its_message(held: str) -> None:
     body = body_of(reported(UpdateKind.STARTED, held="HERE")).replace('"HERE"', held)
-    updates, (broken,) = decode_status_message(body)
+    updates, (broken,), _ = decode_status_message(body)
     assert not updates
     assert broken.body == body
 

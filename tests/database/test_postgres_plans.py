@@ -14,7 +14,7 @@ from leasehold.adapters.database.connection import Sql
 from leasehold.adapters.database.postgres import PostgresDatabase
 from tests.servers.clusters import Cluster
 
-BOOKS = ("chores", "inspection", "ledger", "pages", "queue", "recall", "retention", "views")
+BOOKS = ("chores", "inspection", "ledger", "metering", "pages", "queue", "recall", "retention", "views")
 TASKS = 100_000
 LARGE = {
     *("tasks", "bodies", "task_keys", "results", "runs", "run_outputs", "audit", "status_ids", "queue_messages"),
@@ -40,6 +40,7 @@ SORTS = {
     "trails of": "the trails of one batch",
     "hold": "the rows of one batch",
     "lines": "the trails of one chunk",
+    "run times": "the runs of a thousand tasks",
 }
 FILL = """
 INSERT INTO tasks (id, name, queue, lease, max_attempts, max_losses, backoff_base, backoff_cap, created_at, priority,
@@ -171,6 +172,8 @@ def is_range(step: Step) -> bool:
         ("recall", "workers", "tasks_held"),
         ("views", "outcomes", "tasks_id_key"),
         ("views", "ended", "tasks_ended"),
+        ("metering", "last that ran", "tasks_by_state"),
+        ("metering", "run times", "tasks_by_name"),
         ("pages", "down state", "tasks_by_state"),
         ("pages", "down batch", "tasks_by_batch"),
         ("pages", "down batch failed", "tasks_by_trouble"),

@@ -28,6 +28,7 @@ from leasehold.adapters.database.roles import (
 )
 from leasehold.core.errors import LedgerUnavailable, QueueUnavailable
 from leasehold.core.events import Claimed
+from leasehold.core.metering import Action, Count, Tally
 from leasehold.core.reports import Malformed, Payload
 from leasehold.ports.ledger import Change, Need, Terms
 from leasehold.testing.ledger_bench import LEASE, VALIDITY, Moves, no_messages
@@ -94,6 +95,7 @@ def work_as(url: str, moves: Moves) -> None:
         ledger.apply([Change(done, moves.started(), "s-1")], [Malformed("status report", "00" * 16, "?", "no JSON")])
         ledger.apply([Change(done, moves.completed(), "s-2", Payload(result="1", log="said"))])
         ledger.apply([Change(failed, moves.failed(), "s-3", Payload(log="said"))])
+        ledger.note_requests([Count(0, "tasks:default", Action.RECEIVE, Tally(1, 1))])
     finally:
         ledger.close()
     assert [moves.state(task_id) for task_id in (done, failed)] == ["completed", "failed"]

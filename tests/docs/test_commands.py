@@ -8,12 +8,19 @@ import click
 import pytest
 
 from leasehold.cli.program import program
+from leasehold.core.advice import Measured, advise
+from leasehold.core.costing import Place, Prices
 from leasehold.core.events import Completed, Dispatched, Started
+from leasehold.core.measured import Backend
 from leasehold.core.model import Failure, FailureKind, Run, Status
+from leasehold.core.planning import plan
 from leasehold.core.reports import Malformed
+from leasehold.core.traffic import Work
 from leasehold.flow import shapes
+from leasehold.flow.advising import Advised
 from leasehold.flow.audit import audit
 from leasehold.flow.auditing.verdict import DeadLevel, Overlap, QueueLevel, Refusals, Span, StatusLevel
+from leasehold.flow.costing import Wanted, costs
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import BatchView, FailureGroup, Outcome, QueueView, RunView
 from tests.docs.pages import table, text_of
@@ -77,6 +84,8 @@ def examples() -> dict[str, shapes.Shape]:
     known = (task_id, 1, 1, "run1", "w1", NOW, NOW + 1_000, NOW, "completed", None, None, None, None, None, None, 0)
     one = Span(1, 1, "run1", "w1", NOW, NOW + 1, ended=True)
     failure = Failure(FailureKind.EXIT, "Exit", "gone")
+    found = costs(views, Place.SQS, Prices(), Wanted(0), NOW)
+    measured, work = Measured([1_000], 60_000), Work(1, 1_000, 1_000, 1, 1, Backend.SQS)
     return {
         "task": shapes.task(view),
         "whole task": shapes.whole_task(view, [], trail),
@@ -93,6 +102,10 @@ def examples() -> dict[str, shapes.Shape]:
         "overlap": shapes.overlap(Overlap(task_id, one, one, 1, promised=True, because="")),
         "run in an overlap": shapes.span(one),
         "refusals": Refusals()._asdict(),
+        "cost": shapes.costs(found),
+        "wasted": shapes.costs(found)["wasted"][0],
+        "advised lease": shapes.advised(Advised("work", 1, 1, measured, advise(measured, 1, 4))),
+        "plan": shapes.plan(work, plan(work)),
         "queue of a verdict": QueueLevel("q", 0, 0, 0, 0, 0, 0, 0, 0, 0)._asdict(),
         "status of a verdict": shapes.status_level(StatusLevel(0, 0, NOW, stuck=False)),
         "dead letters of a verdict": DeadLevel(0, 0)._asdict(),

@@ -8,7 +8,7 @@ from getpass import getuser
 
 import click
 
-from leasehold.core.units import milliseconds
+from leasehold.core.units import byte_count, milliseconds
 
 with_ledger = click.option(
     "--ledger", metavar="FILE|URL", help="The ledger. Default: LEASEHOLD_LEDGER, or leasehold.db in this folder."
@@ -38,7 +38,21 @@ class Duration(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+class Size(click.ParamType[int]):
+    """``48KiB``, ``1.5MB``, ``4096``; bytes."""
+
+    name = "size"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it, or say how to write it."""
+        try:
+            return byte_count(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 DURATION = Duration()
+SIZE = Size()
 
 
 def whoever() -> str:

@@ -38,6 +38,9 @@ class Program(LazyGroup):
             "batch": Lazy("batch:batch", "List, show and export batches."),
             "queue": Lazy("queue:queue", "List, pause and resume queues."),
             "workers": Lazy("workers:workers", "Workers and what they run; recall what a dead machine held."),
+            "cost": Lazy("cost:cost", "Requests to the queues and dollars, by cause; what was wasted."),
+            "leases": Lazy("leases:leases", "How long runs take, and which lease that asks for."),
+            "plan": Lazy("plan:plan", "Time, requests and cost of so many tasks on so many workers."),
             "operations": Lazy("operations:operations", "Bulk cancels and retries: what was asked, how far it is."),
         },
         "Keep": {

@@ -66,6 +66,17 @@ def say_duration(ms: int) -> str:
     return _two(ms, DAY, "d", HOUR, "h")
 
 
+def brief(ms: int) -> str:
+    """The same for narrow places: ``250ms``, ``2.5s``, ``42s``, ``3m20s``, ``2h05m``, ``4d03h``."""
+    if ms < FEW * SECOND:
+        return say_duration(ms).replace(" ", "")
+    for large, name, small, unit in ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "m"), (MINUTE, "m", SECOND, "s")):
+        if ms >= large:
+            whole, rest = divmod(ms // small, large // small)
+            return f"{whole}{name}{rest:02}{unit}" if rest else f"{whole}{name}"
+    return f"{ms // SECOND}s"
+
+
 def _two(ms: int, large: int, large_name: str, small: int, small_name: str) -> str:
     whole, rest = divmod(ms // small, large // small)
     parts = [f"{whole} {large_name}"] if whole else []

@@ -10,6 +10,7 @@ from leasehold.core.events import Claimed
 from leasehold.core.model import Decision, Ignored
 from leasehold.core.reports import Malformed, Update
 from leasehold.core.wire import encode_update, quarantined, told_directly
+from leasehold.flow.metering import Accounts, Meter
 from leasehold.flow.recorder import announce, change_of
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Applied, Change, Ledger
@@ -41,7 +42,10 @@ class LedgerOutbox:
     No capability is looked at: who may write to the ledger at all is the database's to say.
     """
 
-    def __init__(self, ledger: Ledger, bell: Bell, clock: Clock, random: Random) -> None:
+    def __init__(self, ledger: Ledger, bell: Bell, clock: Clock, random: Random, meter: Meter | None = None) -> None:
+        """``meter``: what this worker counts, written to the ledger beside its reports."""
+        self._meter = meter
+        self._accounts = None if meter is None else Accounts(meter, ledger)
         self._ledger = ledger
         self._bell = bell
         self._clock = clock
@@ -61,8 +65,17 @@ class LedgerOutbox:
                 changes.append(change_of(told_directly(update, now), sent_at, self._random.random()))
             except MalformedMessage as error:
                 damaged.append(quarantined(SOURCE, encode_update(update, now), str(error)))
-        announce(self._bell, self._ledger.apply(changes, damaged))
+        answers = self._ledger.apply(changes, damaged)
+        announce(self._bell, answers)
+        if self._meter is not None and self._accounts is not None:
+            self._meter.ended(answers)
+            self._accounts.write()
         return [True] * (len(updates) + len(malformed))
+
+    def close(self) -> None:
+        """Write what was counted since it was last written."""
+        if self._accounts is not None:
+            self._accounts.close()
 
 
 def claimed(start: Start) -> Claimed:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from random import Random
 
 from leasehold.core.errors import Unavailable
+from leasehold.core.metering import Count
 from leasehold.core.model import Decision
 from leasehold.core.reports import FORGED, Malformed
 from leasehold.core.wire import WireUpdate, decode_status_message, event_of, payload_of, quarantined, verify
 from leasehold.flow.horizon import Horizon
+from leasehold.flow.metering import Meter
 from leasehold.ports.clock import Bell
 from leasehold.ports.ledger import Applied, Change, Ledger
 from leasehold.ports.queue import Delivery, Queue, Received
@@ -29,7 +31,12 @@ LIMIT = 50
 class Recording(ABC):
     """Takes a queue's messages into the ledger. Commit first, then delete (R8): recording twice is recording once."""
 
-    def __init__(self, queue: Queue, ledger: Ledger, bell: Bell, horizon: Horizon | None = None) -> None:
+    def __init__(
+        self, queue: Queue, ledger: Ledger, bell: Bell, horizon: Horizon | None = None, meter: Meter | None = None
+    ) -> None:
+        self._meter = meter
+        self._counts: list[Count] = []
+        """What the messages of this step say of their senders' requests."""
         self._queue = queue
         self._horizon = horizon
         self._ledger = ledger
@@ -60,6 +67,9 @@ class Recording(ABC):
         if not received.deliveries:
             return 0
         announce(self._bell, answers)  # before the delete, which may fail: recorded again, it is no news to anybody
+        if self._meter is not None:
+            self._meter.ended(answers)
+            self._meter.hear(self._counts)
         self._queue.delete([d.receipt for d in received.deliveries])
         return len(changes) + len(malformed)
 
@@ -87,8 +97,10 @@ class Recorder(Recording):
         *,
         key: bytes,
         horizon: Horizon | None = None,
+        meter: Meter | None = None,
     ) -> None:
-        super().__init__(reports, ledger, bell, horizon)
+        """``meter`` hears what workers counted, and of each task that ends."""
+        super().__init__(reports, ledger, bell, horizon, meter)
         self._random = random
         self._key = key
 
@@ -96,8 +108,10 @@ class Recorder(Recording):
         """What the messages say: changes to apply, and what could not be understood or trusted."""
         changes: list[Change] = []
         malformed: list[Malformed] = []
+        self._counts.clear()  # of a step that failed
         for delivery in deliveries:
             message = decode_status_message(delivery.body)
+            self._counts.extend(message.counts)
             malformed.extend(message.malformed)
             forged: list[WireUpdate] = []
             for update in message.updates:

@@ -31,7 +31,7 @@ class Sweeper:
 
     ``lag``: how far the recorders are behind. ``told``: hears what became of tasks that people cancel or retry.
     ``claims_before_run``: no run starts without a claim in the ledger, so a task whose lease ran out may go out again
-    at once (R7): whoever receives the old message is refused.
+    at once (R7): whoever receives the old message is refused. ``house``: further work that nobody waits for.
     """
 
     def __init__(
@@ -43,7 +43,9 @@ class Sweeper:
         told: Callable[[Sequence[Applied]], None] = lambda _: None,
         *,
         claims_before_run: bool = False,
+        house: Callable[[], object] = lambda: None,
     ) -> None:
+        self._house = house
         self._ledger = ledger
         self._clock = clock
         self._bell = bell
@@ -108,6 +110,7 @@ class Sweeper:
         if now >= self._prune_at:
             pruned = self._ledger.prune(self._ledger.now() - KEEP_STATUS_IDS, PRUNED)
             self._prune_at = now if pruned == PRUNED else now + PRUNE_EVERY
+        self._house()
 
 
 def order(operation: Operation) -> Event:

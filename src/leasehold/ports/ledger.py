@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from leasehold.core.events import Event, Unsendable
+from leasehold.core.metering import Count
 from leasehold.core.model import Decision, Ignored, Status, Task
 from leasehold.core.reports import Malformed, Payload
 from leasehold.ports.queue import Message, NotSent, Queue
@@ -207,6 +208,14 @@ class Ledger(Protocol):
 
     def prune(self, before: int, limit: int) -> int:
         """Forget status_ids seen before that instant; how many. Of damaged messages the newest 10,000 stay."""
+        ...
+
+    def note_requests(self, counts: Sequence[Count]) -> None:
+        """Add what was counted of requests to queues to the hours in which that was, by the database's clock."""
+        ...
+
+    def fold_requests(self, before: int) -> int:
+        """Add up what was noted, and forget hours before that instant; how many notes. Unknown queues become one."""
         ...
 
     def pause(self, queue: str, *, paused: bool, by: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
+from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Failure, Status, Task, Why
 from leasehold.core.reports import Malformed
 from leasehold.ports.ledger import Operation
@@ -123,6 +124,29 @@ class Outcome(NamedTuple):
     failure: Failure | None
 
 
+class RunTime(NamedTuple):
+    """One run, as far as its time matters; or a task without a run: then nothing but the first four is known."""
+
+    number: int
+    """Of its task: tasks submitted later have higher ones."""
+    batch: str | None
+    lease: int
+    """What its task grants each run now."""
+    bundle: int
+    """Up to how many tasks of its handler share a message, and the lease of that."""
+    started_at: int | None
+    lease_until: int | None
+    ended_at: int | None
+    outcome: str | None
+    lost_at: int | None
+    failure: Failure | None
+
+    @property
+    def ran(self) -> bool:
+        """Whether there is a run at all."""
+        return any(known is not None for known in self[4:])
+
+
 class Views(Protocol):
     """The read side. Never blocks a writer; counts come from counters, never from the tasks."""
 
@@ -180,6 +204,20 @@ class Views(Protocol):
 
     def workers(self, limit: int = 50) -> list[WorkerView]:
         """Workers that run something, by name. One that is idle is not known to the ledger."""
+        ...
+
+    def requests(self, since: int, until: int) -> list[Metered]:
+        """Requests to queues in the hours that began in [since, until), one tally per queue and action.
+
+        ``hour`` is the first of these hours in which something was counted.
+        """
+        ...
+
+    def run_times(self, name: str, queue: str, below: int, limit: int) -> list[RunTime]:
+        """All runs of the ``limit`` newest tasks of a handler in a queue with a number below this one, newest first.
+
+        Of tasks newer than any that ended or is in progress nothing is told. Empty: there are no more.
+        """
         ...
 
     def operations(self, limit: int = 50) -> list[Operation]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from leasehold.core.addresses import without_secrets
+from leasehold.core.costing import FIFO, STANDARD
 from leasehold.core.errors import BadSettings
 from leasehold.core.suggest import did_you_mean
 from leasehold.core.units import DAY, MIB, MINUTE, SECOND, say_duration
@@ -98,6 +99,11 @@ class Settings:
     recycle_mib: int = 512
     """A child is replaced when it has grown beyond this; 0: never."""
     log_level: str = "info"
+    price_standard: float = STANDARD
+    """Dollars for a million requests, as billed, to standard queues."""
+    price_fifo: float = FIFO
+    price_slot_hour: float | None = None
+    """Dollars for an hour of one slot; ``None``: not known."""
 
     @property
     def ledger_shown(self) -> str:

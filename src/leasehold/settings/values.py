@@ -12,6 +12,7 @@ from leasehold.core.units import DAY, GIB, HOUR, KIB, SECOND, byte_count, millis
 EMBEDDED = "embedded"
 WINDOW_CEILING = 10_000
 KEY_BYTES = 32
+MOST_DOLLARS = 1_000_000
 LONGEST_POLL = 20 * SECOND
 """What SQS allows (Amazon SQS API reference, ReceiveMessage, WaitTimeSeconds)."""
 HIGHEST_PORT = 65_535
@@ -108,6 +109,15 @@ def _size(written: str | int) -> int:
     if not KIB <= size <= GIB:
         raise ValueError(size)
     return size
+
+
+def _dollars(written: str | float) -> float:
+    if isinstance(written, bool):
+        raise TypeError(written)
+    price = float(written)
+    if not 0 <= price <= MOST_DOLLARS:
+        raise ValueError(price)
+    return price
 
 
 def _ledger(written: object) -> str:
@@ -210,6 +220,7 @@ def _address(written: object) -> Address:
     return Address(match[1] or match[2], int(match[3]))
 
 
+_PRICE = "a price in dollars, such as 0.40"
 _HEX = f"{2 * KEY_BYTES} hexadecimal digits"
 SECRET = frozenset({"capability_key", "signing_key"})
 
@@ -243,6 +254,9 @@ KEYS: Mapping[str, tuple[Parse, str]] = {
     "verify_keys": (_keys, f"keys of {_HEX} each, separated by commas"),
     "recycle_runs": _whole(0, 10**9, " (0: never)"),
     "recycle_mib": _whole(0, 10**6, " (0: never)"),
+    "price_standard": (_dollars, _PRICE),
+    "price_fifo": (_dollars, _PRICE),
+    "price_slot_hour": (_dollars, _PRICE),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }
 """Each setting: how it is parsed, and what it takes in words."""

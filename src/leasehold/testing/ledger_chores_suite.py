@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leasehold.core.events import Draining, Due, Expired, Lapsed, Recalled, Released, Retried, Started, Voided
+from leasehold.core.metering import Action, Count, Tally
 from leasehold.core.model import Decision
 from leasehold.core.reports import Malformed
 from leasehold.core.units import HOUR
@@ -165,6 +166,44 @@ class LedgerChoresSuite:
         moves.complete(ids[1])
         assert moves.ledger.fold_counters() > 0
         moves.assert_accounted_for()
+
+    # -- requests to queues --------------------------------------------------------------------------------------------
+
+    def test_requests_are_added_up_by_hour_queue_and_action(self, moves: Moves) -> None:
+        """Whoever counted them, and whether they are folded yet or not."""
+        moves.given()
+        ledger, now = moves.ledger, moves.ledger.now()
+        sent, old = Count(0, "tasks:default", Action.SEND, Tally(2, 5, 0, 1, 20)), now - 3 * HOUR
+        ledger.note_requests([sent, Count(0, "status", Action.RECEIVE, Tally(3, 3, 3)), sent._replace(age=3 * HOUR)])
+        moves.bench.another().note_requests([sent])
+        before = moves.views.requests(0, now + HOUR)
+        assert [(each.queue, each.action, each.tally) for each in before] == [
+            ("status", Action.RECEIVE, Tally(3, 3, 3)),
+            ("tasks:default", Action.SEND, Tally(6, 15, 0, 3, 60)),
+        ]
+        assert before[1].hour == old // HOUR * HOUR
+        assert ledger.fold_requests(0) == 4
+        assert ledger.fold_requests(0) == 0
+        assert moves.views.requests(0, now + HOUR) == before
+        assert [each.tally.requests for each in moves.views.requests(0, now - HOUR)] == [2]
+
+    def test_requests_of_long_ago_are_forgotten(self, moves: Moves) -> None:
+        """An hour at a time."""
+        moves.given()
+        sent, now = Count(0, "tasks:default", Action.SEND, Tally(1, 1)), moves.ledger.now()
+        moves.ledger.note_requests([sent, sent._replace(age=9 * HOUR)])
+        moves.ledger.fold_requests(now - 8 * HOUR)
+        assert [each.tally for each in moves.views.requests(0, now + HOUR)] == [Tally(1, 1)]
+
+    def test_requests_to_queues_that_never_held_a_task_are_counted_together(self, moves: Moves) -> None:
+        """Or whoever may report could fill the ledger with names."""
+        moves.given()
+        moves.ledger.note_requests(
+            [Count(0, name, Action.SEND, Tally(1, 1)) for name in ("tasks:default", "dead", "tasks:nobody", "x")]
+        )
+        moves.ledger.fold_requests(0)
+        found = moves.views.requests(0, moves.ledger.now() + HOUR)
+        assert {each.queue: each.tally.requests for each in found} == {"tasks:default": 1, "dead": 1, "unknown": 2}
 
     # -- bulk operations -----------------------------------------------------------------------------------------------
 

@@ -27,6 +27,44 @@ class ViewsSuite:
         """The moves of the stories."""
         return Moves(bench)
 
+    # -- times ---------------------------------------------------------------------------------------------------------
+
+    def test_the_times_of_the_newest_runs_are_told_handler_by_handler(self, moves: Moves, bench: LedgerBench) -> None:
+        """Newest task first; of each all its runs, by token."""
+        other = moves.new(name="convert")
+        moves.submit(other)
+        first, second = moves.given(2, batch="november")
+        moves.dispatch()
+        moves.apply(first, moves.started())
+        bench.let_pass(1_500)
+        moves.apply(first, moves.failed())
+        moves.apply(second, moves.started())
+        bench.let_pass(LEASE + 1)
+        moves.apply(second, Lapsed())
+        times = moves.views.run_times("transcribe", "default", 1 << 62, 10)
+        assert [(each.batch, each.lease, each.outcome) for each in times] == [
+            ("november", LEASE, None),
+            ("november", LEASE, "failed"),
+        ]
+        lost, failed = times
+        assert lost.lost_at is not None
+        assert lost.ended_at is None
+        assert failed.failure == BROKEN
+        assert lost.number > failed.number
+        assert moves.views.run_times("transcribe", "default", lost.number, 10) == [failed]
+        assert moves.views.run_times("transcribe", "default", 1 << 62, 1) == [lost]
+        assert moves.views.run_times("transcribe", "other", 1 << 62, 10) == []
+
+    def test_of_a_backlog_no_times_are_told_but_of_tasks_between_those_that_ran(self, moves: Moves) -> None:
+        """The newest tasks of a large batch have not run yet, and may be millions."""
+        first, passed_over, last = moves.out(3)
+        moves.complete(first)
+        moves.complete(last)
+        moves.given(2)
+        last_run, nothing, first_run = moves.views.run_times("transcribe", "default", 1 << 62, 10)
+        assert [each.ran for each in (last_run, nothing, first_run)] == [True, False, True]
+        assert moves.state(passed_over) == "pending/queued"
+
     # -- one task ------------------------------------------------------------------------------------------------------
 
     def test_a_task_that_does_not_exist_is_none(self, moves: Moves) -> None:

@@ -6,12 +6,13 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from leasehold.adapters.database import counting, dispatching, operating, recording, submitting
+from leasehold.adapters.database import counting, dispatching, metering, operating, recording, submitting
 from leasehold.adapters.database.connection import Database, Transaction
 from leasehold.adapters.database.joining import within
 from leasehold.adapters.database.rows import task_of
 from leasehold.core.alarms import owed
 from leasehold.core.events import Event
+from leasehold.core.metering import Count
 from leasehold.core.model import Task
 from leasehold.core.reports import Malformed
 from leasehold.core.units import HOUR
@@ -48,7 +49,7 @@ class DatabaseLedger:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        books = ("ledger", "chores", "pages", "recall")
+        books = ("ledger", "chores", "pages", "recall", "metering")
         self._sql = {name: sql for book in books for name, sql in database.sql(book).items()}
 
     @property
@@ -109,6 +110,14 @@ class DatabaseLedger:
     def prune(self, before: int, limit: int) -> int:
         """Forget status_ids seen before that instant; how many. Of damaged messages the newest 10,000 stay."""
         return self._repeat(lambda tx: self._forget(tx, before, limit))
+
+    def note_requests(self, counts: Sequence[Count]) -> None:
+        """Add what was counted to its hours. Once: noted twice, it would count twice."""
+        self.database.transact(lambda tx: metering.note(tx, self._sql, counts))
+
+    def fold_requests(self, before: int) -> int:
+        """Add up what was noted, and forget hours before that instant; how many notes."""
+        return self._repeat(lambda tx: metering.fold(tx, self._sql, before))
 
     def pause(self, queue: str, *, paused: bool, by: str) -> None:
         """Stop or resume dispatching of one queue."""

@@ -11,7 +11,9 @@ from leasehold.adapters.bodies import refusal
 from leasehold.adapters.database.connection import Database, Row, Transaction
 from leasehold.adapters.patience import Patience
 from leasehold.core.errors import LedgerUnavailable, QueueUnavailable
+from leasehold.core.metering import Action
 from leasehold.ports.clock import Bell, Clock
+from leasehold.ports.metering import Meter, NoMeter
 from leasehold.ports.queue import Delivery, Depth, Message, NotSent, QueueTraits, Received, Sent
 
 T = TypeVar("T")
@@ -62,7 +64,10 @@ class DatabaseQueue:
         topic: str,
         terms: QueueTerms = STANDARD,
         safety: int = SAFETY,
+        meter: Meter | None = None,
     ) -> None:
+        """``meter`` counts calls, as if they were requests: each is a transaction or a look."""
+        self._count = (meter or NoMeter()).count
         self.name = name
         self._database = database
         self._clock = clock
@@ -79,7 +84,10 @@ class DatabaseQueue:
 
     def send(self, messages: Sequence[Message]) -> list[Sent | NotSent]:
         """Send each body, all in one transaction; one answer per body, in order."""
-        return self._transact(lambda tx: self.send_within(tx, messages)) if messages else []
+        if not messages:
+            return []
+        self._count(self.name, Action.SEND, messages=len(messages))
+        return self._transact(lambda tx: self.send_within(tx, messages))
 
     def receive(self, limit: int, *, wait: int, visibility: int) -> Received:
         """Up to ``limit`` messages, waiting up to ``wait`` ms for the first one; each hidden for ``visibility`` ms."""
@@ -87,6 +95,11 @@ class DatabaseQueue:
             raise ValueError(f"a queue hides messages for 0 to {self.traits.max_visibility} ms, not {visibility}")
         if limit <= 0:
             return Received((), self._next()[0])
+        received = self._wait_for(limit, wait, visibility)
+        self._count(self.name, Action.RECEIVE, messages=len(received.deliveries))
+        return received
+
+    def _wait_for(self, limit: int, wait: int, visibility: int) -> Received:
         patience = Patience(self._clock, wait)
         if wait:
             self._bell.wait(self._topic, 0)  # listen before looking: what is sent in between is heard
@@ -104,11 +117,17 @@ class DatabaseQueue:
 
     def delete(self, receipts: Sequence[str]) -> list[bool]:
         """Delete by receipt; whether each delete was confirmed."""
-        return self._transact(lambda tx: self.delete_within(tx, receipts)) if receipts else []
+        if not receipts:
+            return []
+        self._count(self.name, Action.DELETE, messages=len(receipts))
+        return self._transact(lambda tx: self.delete_within(tx, receipts))
 
     def change_visibility(self, changes: Sequence[tuple[str, int]]) -> list[bool]:
         """(receipt, ms from now): hide longer, or give back at once with 0. Whether each change was confirmed."""
-        return self._transact(lambda tx: self._change(tx, changes)) if changes else []
+        if not changes:
+            return []
+        self._count(self.name, Action.CHANGE, messages=len(changes))
+        return self._transact(lambda tx: self._change(tx, changes))
 
     def depth(self) -> Depth:
         """How many are visible and how many in flight; counts stop at 10,000."""

@@ -60,6 +60,7 @@ CLAIMS_AND_REPORTS = (
     Grant("error_groups", "INSERT"),
     Grant("error_groups", "UPDATE", ("last_at",)),
     Grant("quarantine", "INSERT"),
+    Grant("request_deltas", "INSERT"),
     Grant("results", "INSERT"),
     Grant("run_outputs", "SELECT"),
     Grant("run_outputs", "INSERT"),

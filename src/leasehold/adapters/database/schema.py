@@ -292,6 +292,28 @@ counter_deltas = Table(
     some("tasks", BigInteger),
 )
 
+# Requests to queues by the hour. Whoever counted appends; the sweeper folds, as above.
+METERED = ("hour", "queue", "action")
+TALLIED = ("requests", "billed", "empty", "failed", "messages")
+
+requests = table(
+    "requests",
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("queue", TEXT, primary_key=True),
+    Column("action", TEXT, primary_key=True),
+    *(some(name, BigInteger) for name in TALLIED),
+)
+
+request_deltas = Table(
+    "request_deltas",
+    METADATA,
+    number(),
+    some("hour", BigInteger),
+    some("queue", TEXT),
+    some("action", TEXT),
+    *(some(name, BigInteger) for name in TALLIED),
+)
+
 batches = Table(
     "batches",
     METADATA,

@@ -9,9 +9,11 @@ from contextlib import AbstractContextManager
 from leasehold.adapters.database.connection import Database, Row, Sql, Transaction
 from leasehold.adapters.database.filtering import LAST, Plan, beginning_with, plan
 from leasehold.adapters.database.inspection import inspect
+from leasehold.adapters.database.metering import metered, run_time
 from leasehold.adapters.database.rows import STATES, TASK_COLUMNS, failure_of, task_of
 from leasehold.core.errors import BadFilter
 from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
+from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Status, Task
 from leasehold.core.redaction import Redaction
 from leasehold.core.reports import Malformed
@@ -24,6 +26,7 @@ from leasehold.ports.views import (
     Outcome,
     Page,
     QueueView,
+    RunTime,
     RunView,
     TaskView,
     WorkerView,
@@ -57,6 +60,7 @@ class DatabaseViews:
             **database.sql("views"),
             **database.sql("pages"),
             **database.sql("recall"),
+            **database.sql("metering"),
         }
 
     # ------------------------------------------------------------ tasks
@@ -219,6 +223,18 @@ class DatabaseViews:
     def workers(self, limit: int = 50) -> list[WorkerView]:
         """Workers that run something, by name."""
         return [WorkerView(*row) for row in self._rows("workers", limit=limit)]
+
+    def requests(self, since: int, until: int) -> list[Metered]:
+        """Requests to queues in the hours that began in [since, until)."""
+        return [metered(row) for row in self._rows("requests", since=since, until=until)]
+
+    def run_times(self, name: str, queue: str, below: int, limit: int) -> list[RunTime]:
+        """All runs of the ``limit`` newest tasks of a handler in a queue with a number below this one."""
+        with self.database.read() as tx:
+            ((last,),) = tx.rows(self._sql["last that ran"])
+            # not a backlog: it is newer than what has run, and may be millions
+            given = {"name": name, "queue": queue, "below": min(below, (last or 0) + 1), "limit": limit}
+            return [run_time(row) for row in tx.rows(self._sql["run times"], given)]
 
     def operations(self, limit: int = 50) -> list[Operation]:
         """Newest first."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any, NamedTuple
 
+from leasehold.core.metering import Action, Tally
 from leasehold.core.model import Audit, RunFact, Status, Task, Why
 from leasehold.core.reports import Malformed, Payload
 from leasehold.core.transitions import BLOCKED, DUE, IN_PROGRESS, LAPSED, QUEUED, SCHEDULED, state_name
@@ -127,6 +128,9 @@ class Book:
         """How many tasks of each batch are gone."""
         self.leftovers: dict[int, str] = {}
         """What they have left in the store, by number."""
+        self.requests: dict[tuple[int, str, Action], Tally] = {}
+        """By hour, queue and action."""
+        self.noted = 0
 
     def moved(self, before: Task | None, after: Task) -> None:
         """A task left one cell for another, or came."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import NamedTuple
 
-from leasehold.adapters.memory import operating
+from leasehold.adapters.memory import metering, operating
 from leasehold.adapters.memory.book import Batch, Book, Group, Holder, Row
 from leasehold.core.alarms import alarm, owed
 from leasehold.core.bundles import Due, bundled, messages_of, size_of
@@ -17,6 +17,7 @@ from leasehold.core.errors import UsageError
 from leasehold.core.events import Dispatched, Event, Failed, RunReport, Submitted
 from leasehold.core.grouping import error_group, normalised
 from leasehold.core.machine import decide
+from leasehold.core.metering import Count
 from leasehold.core.model import Decision, Ignored, Status, Task, Why
 from leasehold.core.reports import Malformed, Payload
 from leasehold.core.units import HOUR
@@ -217,6 +218,18 @@ class MemoryLedger:
             for row, status_id in old[:limit]:
                 del row.heard[status_id]
             return len(old[:limit])
+
+    # ------------------------------------------------------------ requests
+
+    def note_requests(self, counts: Sequence[Count]) -> None:
+        """Add what was counted to its hours."""
+        with self.book.lock:
+            metering.note(self.book, counts, self._clock.now())
+
+    def fold_requests(self, before: int) -> int:
+        """Put queues that nobody knows together, and forget hours before that instant."""
+        with self.book.lock:
+            return metering.fold(self.book, before)
 
     # ------------------------------------------------------------ machines that are gone
 

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
+from leasehold.adapters.memory import metering
 from leasehold.adapters.memory.book import Book, Row, cell_of
 from leasehold.adapters.memory.matching import matcher
 from leasehold.core.errors import BadFilter
 from leasehold.core.filters import NO_GROUP, parse
+from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Failure, Status, Task
 from leasehold.core.reports import Malformed, Payload
 from leasehold.core.transitions import state_name
@@ -24,6 +26,7 @@ from leasehold.ports.views import (
     Outcome,
     Page,
     QueueView,
+    RunTime,
     RunView,
     TaskView,
     WorkerView,
@@ -184,6 +187,16 @@ class MemoryViews:
         return [WorkerView(name, len(ends), min(ends), max(ends)) for name, ends in sorted(leases.items())][:limit]
 
     # ------------------------------------------------------------ the house
+
+    def requests(self, since: int, until: int) -> list[Metered]:
+        """Requests to queues in the hours that began in [since, until)."""
+        with self._book.lock:
+            return metering.metered(self._book, since, until)
+
+    def run_times(self, name: str, queue: str, below: int, limit: int) -> list[RunTime]:
+        """All runs of the ``limit`` newest tasks of a handler in a queue with a number below this one."""
+        with self._book.lock:
+            return metering.run_times(self._book, name, queue, below, limit)
 
     def operations(self, limit: int = 50) -> list[Operation]:
         """Newest first."""

@@ -101,6 +101,7 @@ def _refused(error: sdk.ClientError, place: Place) -> SqsFailure:
         sentence or f"queue '{place.queue}': SQS refused {place.action}: {code}: {message}",
         code=code,
         unknown=broken and code not in THROTTLED,
+        answered=True,
         denied=code in DENIED,
         examined=not broken and code not in TURNED_AWAY,
         forget_url=code in GONE or code == "InvalidAddress",

@@ -9,7 +9,8 @@ class SqsFailure(QueueUnavailable):
     """A request that failed as a whole.
 
     ``code``: SQS's word for it, or the SDK's. ``unknown``: it may have been carried out all the same.
-    ``denied``: these credentials may not ask for this; ``examined``: they may, and SQS found fault with the rest.
+    ``answered``: SQS answered it, with an error. ``denied``: these credentials may not ask for this; ``examined``: they
+    may, and SQS found fault with the rest.
     ``forget_url``: the queue's URL is not to be used again. ``forget_login``: credentials are to be looked up anew.
     """
 
@@ -19,6 +20,7 @@ class SqsFailure(QueueUnavailable):
         *,
         code: str,
         unknown: bool = False,
+        answered: bool = False,
         examined: bool = False,
         denied: bool = False,
         forget_url: bool = False,
@@ -27,6 +29,7 @@ class SqsFailure(QueueUnavailable):
         super().__init__(sentence)
         self.code = code
         self.unknown = unknown
+        self.answered = answered
         self.examined = examined
         self.denied = denied
         self.forget_url = forget_url

@@ -9,10 +9,11 @@ from uuid import uuid4
 
 from leasehold.adapters.bodies import refusal
 from leasehold.adapters.sqs.attempts import NEVER, Attempts, Fault, Reply, Settled, faults_of
+from leasehold.adapters.sqs.counting import Counting, Load
 from leasehold.adapters.sqs.failure import SqsFailure
 from leasehold.adapters.sqs.hands import Hands
 from leasehold.adapters.sqs.names import label
-from leasehold.adapters.sqs.packing import CEILING, ENTRIES, requests, tens
+from leasehold.adapters.sqs.packing import CEILING, ENTRIES, requests, size, tens
 from leasehold.adapters.sqs.polls import Polls
 from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Delivery, Depth, Message, NotSent, QueueTraits, Received, Sent
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
         ChangeMessageVisibilityBatchRequestEntryTypeDef,
         MessageTypeDef,
+        ReceiveMessageResultTypeDef,
         SendMessageBatchRequestEntryTypeDef,
     )
 
@@ -34,6 +36,8 @@ would go beyond is refused, so 5 s are left for the requests themselves."""
 
 LONGEST_POLL = 20
 """s that a receive may wait (API Reference, ReceiveMessage: WaitTimeSeconds)."""
+
+NOTHING = Load()
 
 
 class SqsQueue:
@@ -51,6 +55,7 @@ class SqsQueue:
         hands: Hands,
         clock: Clock,
         attempts: Attempts,
+        counting: Counting,
         *,
         fifo: bool = False,
         repeatable: bool = False,
@@ -63,6 +68,7 @@ class SqsQueue:
         self._hands = hands
         self._clock = clock
         self._attempts = attempts
+        self._counting = counting
         self._repeatable = repeatable or fifo
         self._polls = Polls[Received]()
         self._date = ("", 0)
@@ -94,6 +100,7 @@ class SqsQueue:
         reply = self._ask(
             "SendMessage",
             lambda client, url: client.send_message_batch(QueueUrl=url, Entries=entries),
+            carries=Load(len(messages), sum(size(message.body) for message in messages.values())),
             patient=not self._repeatable,  # giving up early would leave what may still be there
         )
         done = {int(each["Id"]): each["MessageId"] for each in reply.get("Successful", ())}
@@ -135,6 +142,7 @@ class SqsQueue:
                 VisibilityTimeout=in_seconds(visibility),
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             ),
+            brings=brought,
             patient=True,
         )
         server_time = self._instant(reply["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
@@ -193,6 +201,7 @@ class SqsQueue:
             lambda client, url: client.delete_message_batch(
                 QueueUrl=url, Entries=[{"Id": str(p), "ReceiptHandle": receipt} for p, receipt in receipts.items()]
             ),
+            carries=Load(len(receipts)),
         )
         done = {int(each["Id"]): "" for each in reply.get("Successful", ())}
         return Reply(done, faults_of(reply.get("Failed", ())))
@@ -205,6 +214,7 @@ class SqsQueue:
         reply = self._ask(
             "ChangeMessageVisibility",
             lambda client, url: client.change_message_visibility_batch(QueueUrl=url, Entries=entries),
+            carries=Load(len(entries)),
         )
         done = {int(each["Id"]): "" for each in reply.get("Successful", ())}
         return Reply(done, faults_of(reply.get("Failed", ())))
@@ -235,8 +245,25 @@ class SqsQueue:
         """Let long polls end; what they still receive is given back. Everything else goes on working."""
         self._polls.close()
 
-    def _ask(self, action: str, request: Callable[[SQSClient, str], T], *, patient: bool = False) -> T:
-        return self._transport().ask(self.name, action, request, patient=patient)
+    def _ask(
+        self,
+        action: str,
+        request: Callable[[SQSClient, str], T],
+        *,
+        patient: bool = False,
+        carries: Load = NOTHING,
+        brings: Callable[[T], Load] = lambda _: NOTHING,
+    ) -> T:
+        """Make one request, and count it: what it ``carries`` or its reply ``brings`` is billed by its size."""
+        try:
+            reply = self._transport().ask(self.name, action, request, patient=patient)
+        except SqsFailure as error:
+            if error.answered or error.unknown:  # else nothing left this machine
+                self._counting.made(self.name, action, carries, failed=True)
+            raise
+        brought = brings(reply)
+        self._counting.made(self.name, action, brought if brought.messages else carries)
+        return reply
 
     def _exchange(
         self, batches: Sequence[Sequence[int]], ask: Callable[[Sequence[int]], Reply], *, repeatable: bool
@@ -270,6 +297,12 @@ def confirmed(count: int, *parts: Settled) -> list[bool]:
 def in_seconds(ms: int) -> int:
     """Whole seconds, upwards: a message is hidden at least as long as its holder believes (R1)."""
     return -(-ms // 1_000)
+
+
+def brought(reply: ReceiveMessageResultTypeDef) -> Load:
+    """What a reply to a receive holds."""
+    messages = reply.get("Messages", ())
+    return Load(len(messages), sum(size(message.get("Body", "")) for message in messages))
 
 
 def delivery(message: MessageTypeDef) -> Delivery:

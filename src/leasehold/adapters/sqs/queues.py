@@ -8,11 +8,14 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from leasehold.adapters.sqs.attempts import Attempts
+from leasehold.adapters.sqs.counting import Counting
 from leasehold.adapters.sqs.hands import Hands
 from leasehold.adapters.sqs.names import dead_letter_queue, events_queue, status_queue, task_queue
 from leasehold.adapters.sqs.queue import SqsQueue
 from leasehold.core.errors import BadSettings
+from leasehold.core.metering import DEAD, EVENTS, STATUS, TASKS
 from leasehold.ports.clock import Clock
+from leasehold.ports.metering import Meter, NoMeter
 
 if TYPE_CHECKING:
     from leasehold.adapters.sqs.transport import Transport
@@ -34,6 +37,7 @@ class SqsQueues:
         clock: Clock,
         random: Random,
         pause: Callable[[float], object] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.prefix = prefix
         self.region = region
@@ -42,31 +46,32 @@ class SqsQueues:
         self._over = Event()
         self._attempts = Attempts(clock, random, pause or self._over.wait)
         self._hands = Hands()
+        self._counting = Counting(meter or NoMeter())
         self._lock = Lock()
         self._queues: dict[str, SqsQueue] = {}
         self._transport: Transport | None = None
 
     def tasks(self, name: str) -> SqsQueue:
         """The task queue called ``name``. Raises ``BadSettings`` where SQS knows no such names."""
-        return self._queue(task_queue(self.prefix, name, fifo=self.fifo), fifo=self.fifo)
+        return self._queue(task_queue(self.prefix, name, fifo=self.fifo), f"{TASKS}{name}", fifo=self.fifo)
 
     def status(self) -> SqsQueue:
         """The status queue, where a report that is there twice is recorded once."""
-        return self._queue(status_queue(self.prefix), repeatable=True)
+        return self._queue(status_queue(self.prefix), STATUS, repeatable=True)
 
     def dead(self) -> SqsQueue:
         """The dead-letter queue of all task queues."""
-        return self._queue(dead_letter_queue(self.prefix, fifo=self.fifo), fifo=self.fifo)
+        return self._queue(dead_letter_queue(self.prefix, fifo=self.fifo), DEAD, fifo=self.fifo)
 
     def events(self, name: str) -> SqsQueue:
         """A queue that others fill: its whole name."""
-        return self._queue(events_queue(name))
+        return self._queue(events_queue(name), EVENTS)
 
     def transport(self) -> Transport:
         """The shared connections. Raises ``BadSettings`` where boto3 is not installed."""
         with self._lock:
             if self._transport is None:
-                self._transport = open_transport(self.region)
+                self._transport = open_transport(self.region, self._counting.looked_up)
             return self._transport
 
     def close(self) -> None:
@@ -78,22 +83,24 @@ class SqsQueues:
         if self._transport is not None:
             self._transport.close()
 
-    def _queue(self, name: str, *, fifo: bool = False, repeatable: bool = False) -> SqsQueue:
+    def _queue(self, name: str, role: str, *, fifo: bool = False, repeatable: bool = False) -> SqsQueue:
         with self._lock:
             if name not in self._queues:
+                self._counting.called(name, role)
                 self._queues[name] = SqsQueue(
                     name,
                     self.transport,
                     self._hands,
                     self._clock,
                     self._attempts,
+                    self._counting,
                     fifo=fifo,
                     repeatable=repeatable,
                 )
             return self._queues[name]
 
 
-def open_transport(region: str | None) -> Transport:
+def open_transport(region: str | None, counted: Callable[[str], object] = lambda _: None) -> Transport:
     """Connections to SQS. Raises ``BadSettings`` where boto3 is not installed."""
     try:
         from leasehold.adapters.sqs.transport import Transport
@@ -101,4 +108,4 @@ def open_transport(region: str | None) -> Transport:
         if error.name not in {"boto3", "botocore"}:
             raise
         raise BadSettings("queues on SQS need boto3. Install it: pip install 'leasehold[aws]'") from error
-    return Transport(region)
+    return Transport(region, counted)

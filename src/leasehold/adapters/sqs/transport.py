@@ -54,8 +54,10 @@ class Session(Protocol):
 class Transport:
     """Makes requests about queues by name. Thread-safe. Every error comes out as ``SqsFailure`` or ``BadSettings``."""
 
-    def __init__(self, region: str | None) -> None:
+    def __init__(self, region: str | None, counted: Callable[[str], object] = lambda _: None) -> None:
         self._region = region
+        self._counted = counted
+        """Told of each queue whose URL is looked up; every other request is counted by who makes it."""
         self._lock = RLock()
         self._session: Session | None = None
         self._clients: dict[bool, SQSClient] = {}
@@ -123,10 +125,13 @@ class Transport:
     def _resolve(self, queue: str) -> str:
         with self._lock:
             if queue not in self._urls:
+                self._counted(queue)
                 try:
                     found = self.ask_for(queue, "GetQueueUrl", lambda client: client.get_queue_url(QueueName=queue))
                 except SqsFailure as error:
-                    error.unknown = False  # whatever became of this request, the one it was for was not made
+                    error.unknown = error.answered = (
+                        False  # whatever became of this request, the one it was for was not made
+                    )
                     raise
                 self._urls[queue] = found["QueueUrl"]
             return self._urls[queue]

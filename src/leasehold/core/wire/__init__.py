@@ -6,6 +6,7 @@ report it, ``signature`` how a task message carries one, ``strict`` what both fo
 
 from leasehold.core.wire.capability import capability, verify
 from leasehold.core.wire.meaning import event_of, payload_of
+from leasehold.core.wire.metering import encode_counts
 from leasehold.core.wire.platform import GoneMachine, decode_platform_event, ecs_machine
 from leasehold.core.wire.status import (
     PACK_CEILING,
@@ -39,6 +40,7 @@ __all__ = [
     "decode_status_message",
     "decode_task_message",
     "ecs_machine",
+    "encode_counts",
     "encode_malformed",
     "encode_task_message",
     "encode_update",

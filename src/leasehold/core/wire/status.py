@@ -16,9 +16,11 @@ from pydantic import Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from leasehold.core.errors import MalformedMessage, TooLarge
+from leasehold.core.metering import Count
 from leasehold.core.model import Failure, FailureKind
 from leasehold.core.references import is_log, is_result
 from leasehold.core.reports import Malformed, Update, UpdateKind
+from leasehold.core.wire.metering import METERED, decode_counts
 from leasehold.core.wire.strict import (
     BODY_LIMIT,
     INLINE_LIMIT,
@@ -97,6 +99,8 @@ class StatusMessage(NamedTuple):
 
     updates: list[WireUpdate]
     malformed: list[Malformed]
+    counts: list[Count]
+    """What the worker counted of its requests to queues."""
 
 
 class Packed(NamedTuple):
@@ -302,7 +306,7 @@ _TAKEN = {kind: (_Report.__annotations__.keys() - _WRITE.keys()).union(names) fo
 
 def decode_status_message(body: object) -> StatusMessage:
     """What workers reported. Never raises: what cannot be understood, in part or as a whole, is for the quarantine."""
-    message = StatusMessage([], [])
+    message = StatusMessage([], [], [])
     try:
         reports = _reports(body)
     except MalformedMessage as error:
@@ -334,7 +338,10 @@ def _reports(body: object) -> list[Json]:
 
 def _decode_into(message: StatusMessage, raw: Json) -> None:
     try:
-        if isinstance(raw, dict) and raw.get("kind") == MALFORMED:
+        kind = raw.get("kind") if isinstance(raw, dict) else None
+        if kind == METERED:
+            message.counts.extend(decode_counts(raw))
+        elif kind == MALFORMED:
             found = _malformed(raw)
             message.malformed.append(Malformed(found["source"], found["digest"], found["body"], found["reason"]))
         else:

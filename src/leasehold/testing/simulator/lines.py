@@ -29,6 +29,7 @@ from leasehold.ports.store import Store
 
 if TYPE_CHECKING:
     from leasehold.core.events import Event
+    from leasehold.core.metering import Count
     from leasehold.core.model import Task
     from leasehold.testing.simulator.chance import Fates, Strike
 
@@ -143,6 +144,14 @@ class LedgerLine:
     def fold_counters(self) -> int:
         """Fold counters."""
         return self._call("fold_counters", self._ledger.fold_counters)
+
+    def note_requests(self, counts: Sequence[Count]) -> None:
+        """Add what was counted."""
+        self._call("note_requests", lambda: self._ledger.note_requests(counts))
+
+    def fold_requests(self, before: int) -> int:
+        """Fold what was noted."""
+        return self._call("fold_requests", lambda: self._ledger.fold_requests(before))
 
     def prune(self, before: int, limit: int) -> int:
         """Forget status_ids."""

@@ -1,0 +1,125 @@
+"""The meter: how many requests this process makes to queues, and how that comes to be known in the ledger.
+
+An orchestrator writes what it counted once a minute, and so does a worker in ``single-queue``. A worker in
+``two-queue`` has no ledger: its counts ride in status messages that it sends anyhow, and cause none while it works.
+Counts are kept in memory until then. What a crash takes along is not counted, and a message that the queue delivers
+twice counts twice: this is a meter, not an audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from threading import Lock
+
+from leasehold.core.errors import Unavailable
+from leasehold.core.metering import Action, Count, Tally, steps
+from leasehold.core.model import TERMINAL, Decision
+from leasehold.core.units import DAY, MINUTE
+from leasehold.ports.clock import Clock
+from leasehold.ports.ledger import Applied, Ledger
+
+SPAN = 15 * MINUTE
+"""ms that are counted together: how exactly counts that travel late are put into their hour."""
+
+EVERY = MINUTE
+"""ms between two times that counts are told on."""
+
+MOST = 2_000
+"""Cells that are held at once: days of an idle worker. Beyond them time stands still, and new cells are dropped."""
+
+RIDING = 100
+"""Counts that ride in one message: at most some 10 KiB."""
+
+KEPT = 92 * DAY
+"""How long the ledger keeps its hours."""
+
+FINAL = frozenset(status.value for status in TERMINAL)
+Cell = tuple[int, str, Action]
+
+
+class Meter:
+    """Counts requests, and tasks that end, by queue and quarter of an hour. Thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._cells: dict[Cell, Tally] = {}
+        self._newest = 0
+        self._told = clock.boot()
+
+    def count(self, queue: str, action: Action, *, size: int = 0, messages: int = 0, failed: bool = False) -> None:
+        """One request about ``messages`` messages with ``size`` bytes of payload."""
+        empty = action is Action.RECEIVE and not messages and not failed
+        self._add(0, queue, action, Tally(1, steps(size), int(empty), int(failed), messages))
+
+    def ended(self, answers: Sequence[Applied]) -> None:
+        """Reports were recorded: of those that ended a task, one each."""
+        for answer in answers:
+            if isinstance(answer, Decision) and any(ends(line.before, line.after) for line in answer.audit):
+                self._add(0, f"tasks:{answer.task.queue}", Action.ENDED, Tally(messages=1))
+
+    def hear(self, counts: Iterable[Count]) -> None:
+        """What a worker counted. How long its message was on its way hardly matters."""
+        for each in counts:
+            self._add(each.age, each.queue, each.action, each.tally)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to tell what was counted."""
+        return bool(self._cells) and self._clock.boot() - self._told >= EVERY
+
+    def take(self, limit: int | None = None) -> list[Count]:
+        """What was counted, oldest first; it is counted here no longer."""
+        with self._lock:
+            now = self._told = self._clock.boot()
+            taken = [(cell, self._cells.pop(cell)) for cell in sorted(self._cells)[:limit]]
+        return [Count(max(0, now - span * SPAN), queue, action, tally) for (span, queue, action), tally in taken]
+
+    def put_back(self, counts: Iterable[Count]) -> None:
+        """It was not told after all."""
+        self.hear(counts)
+
+    def _add(self, age: int, queue: str, action: Action, tally: Tally) -> None:
+        with self._lock:
+            span = (self._clock.boot() - age) // SPAN
+            full = len(self._cells) >= MOST
+            if not full:
+                self._newest = max(self._newest, span)
+            cell = (min(span, self._newest), queue, action)
+            if not full or cell in self._cells:
+                self._cells[cell] = tally.plus(self._cells.get(cell, Tally()))
+
+
+class Accounts:
+    """Takes what a process counted to the ledger, and keeps the ledger's hours in order."""
+
+    def __init__(self, meter: Meter, ledger: Ledger) -> None:
+        self._meter = meter
+        self._ledger = ledger
+
+    def write(self) -> None:
+        """Write what was counted, if it is time to."""
+        if self._meter.due:
+            self.close()
+
+    def keep(self) -> None:
+        """As ``write``; then add up what others wrote, and forget what is old."""
+        if self._meter.due:
+            self.close()
+            with suppress(Unavailable):
+                self._ledger.fold_requests(self._ledger.now() - KEPT)
+
+    def close(self) -> None:
+        """Write what was counted. What cannot be written is kept for the next time: nobody's work waits for it."""
+        counts = self._meter.take()
+        try:
+            if counts:
+                self._ledger.note_requests(counts)
+        except Unavailable:
+            self._meter.put_back(counts)
+
+
+def ends(before: str, after: str) -> bool:
+    """Whether a line of the trail gives a task its outcome."""
+    return after in FINAL and before not in FINAL
