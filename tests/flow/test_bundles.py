@@ -10,8 +10,10 @@ from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.references import arguments_reference
 from leasehold.core.reports import UpdateKind
 from leasehold.flow.held import Entry, Fate
+from leasehold.flow.outbox import GrantsAll
 from leasehold.flow.reporter import AT_ONCE
 from leasehold.ports.reports import Busy, Grant, StaleRun, Start
+from leasehold.testing.clock import ManualClock
 from tests.flow.node import MARGIN, Node
 from tests.flow.reporter_desk import FAILED, STARTED, Desk
 from tests.flow.scripted import MINUTE, Later, a_bundle, a_message, task_id
@@ -167,6 +169,42 @@ def test_a_bundle_that_no_slot_became_free_for_is_never_shown_to_others() -> Non
     assert "show" not in node.journal
     assert said(node)[-2:] == [("released", 2), ("released", 3)]
     assert node.queue.depth().visible == 0
+
+
+def test_a_bundle_that_waited_for_its_place_until_others_would_do_better_is_taken_back_whole() -> None:
+    node = Node(places=1)
+    node.slots.starting = False
+    node.queue.put(a_bundle(1, 2))
+    node.turn()
+    node.clock.advance(12_001)
+    node.worker.step()
+    node.work()
+    assert [cause for _, cause in node.slots.stops] == ["no slot became free soon enough"] * 2
+    assert said(node) == [("released", 1), ("released", 2)]
+
+
+def test_a_member_that_began_after_a_long_wait_is_not_stopped_for_having_waited() -> None:
+    """Its claim was answered late, but in time: it begins at once, and the worker has not heard of that yet.
+
+    The others have not begun: they go out again, once it has ended.
+    """
+
+    class SlowClaims(GrantsAll):
+        def claim(self, starts: Sequence[Start]) -> list[Grant | StaleRun | Busy]:
+            clock.advance(12_001)
+            return super().claim(starts)
+
+    node = Node(places=1, claims=SlowClaims(), clock=(clock := ManualClock()))
+    node.queue.put(a_bundle(1, 2))
+    node.turn()
+    first, second = node.slots.handed_over
+    assert node.slots.stops == [(second.run_id, "no slot became free soon enough")]
+    assert list(node.slots.jobs) == [first.run_id]
+    node.slots.succeed(1)
+    node.work()
+    node.work()
+    assert said(node) == [("started", 1), ("completed", 1), ("released", 2)]
+    assert node.journal.count("delete") == 1
 
 
 def test_the_reports_of_a_bundle_are_not_torn_apart() -> None:

@@ -95,6 +95,17 @@ def test_waiting_members_can_be_stopped_while_one_runs(make: Make, held: Held) -
     assert bench.ends(runs[0]) == []
 
 
+def test_a_bundle_that_is_taken_back_too_late_goes_on_with_the_member_that_has_begun(make: Make, held: Held) -> None:
+    """Nobody has listened to the child since it began."""
+    bench = make(2)
+    runs = hand_over(bench, *(bench.job("sometimes_hang", fifo=fifo) for fifo in (held.path, "", "")))
+    held.wait_until_held()
+    bench.pool.take_back(runs, "too late")
+    assert [(bench.end(run).cause, bench.end(run).begun) for run in runs[1:]] == [("too late", False)] * 2
+    assert bench.began(runs[0])
+    assert bench.ends(runs[0]) == []
+
+
 def test_a_member_that_is_stopped_leaves_its_place_to_the_others(make: Make, held: Held) -> None:
     bench = make(1)
     runs = hand_over(bench, *(bench.job("sometimes_hang", fifo=fifo) for fifo in (held.path, "", "")))
