@@ -17,7 +17,6 @@ from leasehold.flow.lobby import TOO_LATE, Lobby
 from leasehold.flow.pace import Pace
 from leasehold.flow.reporter import Reporter
 from leasehold.ports.clock import Clock
-from leasehold.ports.reports import Claims
 from leasehold.ports.slots import (
     NEIGHBOUR,
     Answer,
@@ -62,7 +61,7 @@ class Worker:
         self,
         slots: Slots,
         reporter: Reporter,
-        claims: Claims,
+        gate: Gate,
         desk: Desk,
         clock: Clock,
         *,
@@ -72,7 +71,7 @@ class Worker:
     ) -> None:
         self._slots = slots
         self._reporter = reporter
-        self._gate = Gate(claims, clock)
+        self._gate = gate
         self._desk = desk
         self._clock = clock
         self._size = size
@@ -116,10 +115,7 @@ class Worker:
     # ------------------------------------------------------------ the work
 
     def step(self, wait: int = 0) -> int:
-        """Handle what happened in the slots, waiting up to ``wait`` ms for it, and start what can be started.
-
-        Raises ``Unavailable`` at its end, where nobody could say what may be started.
-        """
+        """Handle what happened in the slots, waiting up to ``wait`` ms for it, and start what can be started."""
         events = self._slots.events(wait)
         for event in events:
             self._handle(event)
@@ -132,7 +128,6 @@ class Worker:
         started = self._start()
         self._give_back_waiting()
         self._make_room()
-        self._gate.complain()
         return len(events) + answered + started
 
     def begin_drain(self, reason: str, patience: int) -> None:
@@ -151,9 +146,10 @@ class Worker:
     def drained(self) -> bool:
         """Whether nothing is held, running or unreported any more."""
         patience = 0 if self._drain is None else self._drain.until
-        holding = self._inbox or self._lobby or self._running or self._parting or self._desk.holds_ends(patience)
+        holding = self._inbox or self._lobby or self._gate.asking or self._running or self._parting
+        ending = self._desk.holds_ends(patience) or self._reporter.backlog
         tidying = self._desk.load and self._clock.boot() < patience
-        return not (holding or self._reporter.backlog or tidying)
+        return not (holding or ending or tidying)
 
     def close(self) -> None:
         """What the store answers from now on is for nobody."""
@@ -167,10 +163,20 @@ class Worker:
     # ------------------------------------------------------------ starting
 
     def _start(self) -> int:
-        if self._gate.shut:
+        """Start what may run, and ask for what could be started next."""
+        started = self._start_granted()
+        if not (self._gate.shut or self._gate.asking):
+            self._gate.ask([(held, job) for held in self._next_batch() if (job := self._job(held)) is not None])
+            started += self._start_granted()  # where the answer is there at once
+        return started
+
+    def _start_granted(self) -> int:
+        granted, unanswered = self._gate.answered()
+        if self._drain is not None:  # they were asked for when the draining began
+            for held, _ in (*granted, *unanswered):
+                self._say_draining(held, self._drain.reason)
+                self._turn_away(held, self._drain.reason)
             return 0
-        prepared = [(held, job) for held in self._next_batch() if (job := self._job(held)) is not None]
-        granted, unanswered = self._gate.ask(prepared)
         self._ready.extendleft(held for held, _ in reversed(unanswered))
         now = self._clock.boot()
         for held, _ in (late := [each for each in granted if now > each[1].start_by_boot]):
@@ -379,7 +385,8 @@ class Worker:
 
     def _make_room(self) -> None:
         """Say how much may be received: for free slots, and ahead only in bites worth a request."""
-        free = self._slots.free() - len(self._lobby) - max(0, self._desk.load - AT_STORE * self._size)
+        owed = max(0, self._desk.load - AT_STORE * self._size)
+        free = self._slots.free() - len(self._lobby) - self._gate.asking - owed
         ahead = self._pace.ahead(self._size, self._fetch_ahead)
         in_line = sum(held.began is None for held in self._running.values())
         room = ahead - in_line - max(0, -free)
