@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from leasehold.adapters.slots.frames import BEGAN, HEADER, MARK, RETURNED, encode
 from leasehold.ports.slots import NEIGHBOUR, SIBLING, Began, Job, Returned, Stopped
-from tests.slots.bench import Bench, Held
+from tests.slots.bench import Bench, Held, Value
 from tests.slots.conftest import Make
 
 NUMBERS = range(1, 1_000)
@@ -23,7 +21,7 @@ SPOILED = {
 }
 
 
-def in_one_child(bench: Bench, held: Held, **spoiled: Any) -> list[Job]:
+def in_one_child(bench: Bench, held: Held, **spoiled: Value) -> list[Job]:
     """Three runs of one child, not yet listened to: the first has spoiled the pipe, the second has begun since."""
     while bench.pool._tempo.together("spoil_pipe") < 3:  # known to be short, it is handed over several at a time
         bench.run("spoil_pipe")
@@ -39,7 +37,7 @@ def in_one_child(bench: Bench, held: Held, **spoiled: Any) -> list[Job]:
 
 @pytest.mark.parametrize("spoiled", SPOILED.values(), ids=SPOILED)
 def test_what_began_after_the_pipe_was_spoiled_ends_with_its_child_and_is_not_begun_again(
-    make: Make, held: Held, spoiled: dict[str, Any]
+    make: Make, held: Held, spoiled: dict[str, Value]
 ) -> None:
     bench = make()
     first, second, third = in_one_child(bench, held, **spoiled)
