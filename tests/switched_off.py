@@ -29,12 +29,20 @@ SWITCHED_OFF = [
         "R1",
         "no margin before the end of a lease",
         "flow/lease.py",
-        "return self.ends - margin",
-        "return self.ends",
+        "return self.surely - margin",
+        "return self.surely",
         (
             f"{LEASE}::test_a_run_is_over_a_margin_before_its_lease",
             f"{WORKER}::test_a_run_must_be_over_a_margin_before_its_lease_and_begin_while_that_is_useful",
         ),
+    ),
+    Mutant(
+        "R1",
+        "what a slow clock loses is taken from the margin",
+        "flow/lease.py",
+        "return self.surely - margin",
+        "return self.ends - margin",
+        (f"{LEASE}::test_a_slow_clock_takes_nothing_from_the_margin",),
     ),
     Mutant(
         "R1",

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import fcntl
 import gc
 import os
 import signal
@@ -190,6 +191,19 @@ def write_to_worker(text: str) -> None:
             if stat.S_ISFIFO(os.fstat(fd).st_mode):
                 os.write(fd, text.encode("latin-1"))
     wait_for_ever()
+
+
+@task
+def spoil_pipe(text: str = "", fifo: str = "", *, replace: bool = False) -> None:
+    """Say something in the name of this process, or let all that it says go astray; or be the run after that."""
+    if fifo:
+        hang(fifo)
+    for fd in range(3, 1_024 if text or replace else 0):
+        with contextlib.suppress(OSError):
+            if stat.S_ISFIFO(os.fstat(fd).st_mode) and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
+                os.write(fd, text.encode("latin-1"))
+                if replace:
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
 
 
 @task

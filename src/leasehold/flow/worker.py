@@ -208,7 +208,7 @@ class Worker:
         """The run as a slot needs it; ``None`` where it must not start."""
         start_by = held.start_by(self._margin)
         # A message that can never start here would come again at once if it were shown again at once: it is refused.
-        if held.message.lease <= self._margin:
+        if held.hopeless(self._margin):
             self._report(held, too_short(held, self._margin, self._clock.boot()), Fate.DELETE_BEFORE)
             return None
         if self._clock.boot() > start_by:

@@ -102,6 +102,7 @@ class Child:
             self._unsent.append((UNBEGUN, seq, at))
             return False
         self._unsent.append((BEGAN, seq, at))
+        self.line.begins(seq)
         self.flush()
         # The worker revokes first and then reads our claims; we claim first and then read what is revoked. So at
         # least one of the two notices when both do it at once, and the worker ignores a claim that it has revoked.

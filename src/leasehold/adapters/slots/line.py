@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-from leasehold.adapters.slots.boot import REVOKED
+from leasehold.adapters.slots.boot import BEGUN, REVOKED
 from leasehold.adapters.slots.frames import (
     ANSWER,
     CANCEL,
@@ -140,6 +140,10 @@ class Line:
         """Why that run should end early, as far as it is known here."""
         reason, last = self._interruption
         return self._singled_out.pop(seq, reason if seq <= last else None)
+
+    def begins(self, seq: int) -> None:
+        """Write down that this job may begin, before it is said: what is said may go astray."""
+        self.words[BEGUN] = seq
 
     def revoked(self, seq: int) -> bool:
         """Whether the worker has taken this job back before it began."""

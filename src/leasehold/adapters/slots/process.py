@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from leasehold.adapters.slots import guard
-from leasehold.adapters.slots.boot import KILL_AT, REVOKED, TERM_AT, WORDS_BYTES, words
+from leasehold.adapters.slots.boot import BEGUN, KILL_AT, REVOKED, TERM_AT, WORDS_BYTES, words
 from leasehold.adapters.slots.frames import Decoder, Message, encode
 from leasehold.adapters.slots.orphans import MARK, Orphans
 from leasehold.adapters.slots.spool import Spool
@@ -124,6 +124,11 @@ class Process:
     def revoke(self, seq: int) -> None:
         """No job up to ``seq`` may begin any more, unless it has said so in the pipe already."""
         self.child_words[REVOKED] = seq
+
+    @property
+    def begun(self) -> int:
+        """No job beyond this number has begun: what the child wrote down beside its pipe."""
+        return self.child_words[BEGUN]
 
     def ask(self) -> None:
         """Ask all of it to end."""

@@ -87,8 +87,12 @@ class Runs:
         return entry
 
     def unbegun(self) -> list[int]:
-        """The numbers of those that have not begun."""
+        """The numbers of those that have not said that they begin."""
         return [seq for seq, entry in self.entries.items() if entry.began is None]
+
+    def presume(self, seq: int, at: int) -> None:
+        """It may have begun, and said so where nobody heard it: it counts as begun."""
+        self._begin(self.entries[seq], at)
 
     def print_raw(self, piece: bytes) -> None:
         """Raw output belongs to the run begun last; where there is none, to the one whose beginning is on its way."""
@@ -108,8 +112,8 @@ class Runs:
         """It did not begin: for good, or to be begun elsewhere."""
         entry = self.remove(seq)
         entry.began = None
-        if entry.stop is not None:
-            self.events.append(entry.stopped(at, entry.stop))
+        if (cause := entry.stop or entry.unwanted) is not None:
+            self.events.append(entry.stopped(at, cause))
         elif at > min(entry.job.start_by_boot, entry.job.deadline_boot):
             self.events.append(entry.stopped(at, LATE))
         else:

@@ -133,7 +133,8 @@ class Slot:
         """Take back every job that has not begun; none of them will begin.
 
         First no further one may begin, then what the child has said up to now is read: a job that has not said there
-        that it begins will find itself revoked.
+        that it begins will find itself revoked. What it said may be unheard, once somebody has spoilt the pipe: so what
+        the child wrote down beside it counts too. Where the two differ, the job stays until it is known.
         """
         self._turn_away(())
 
@@ -147,10 +148,12 @@ class Slot:
         self.process.revoke(self.runs.last)
         self._hear()
         now = boot()
+        begun = self.process.begun  # after that: reading is what orders both sides' words
         for seq in self.runs.unbegun():
             if seq in wanted:
-                self.runs.entries[seq].stop = cause
-            self.runs.turn_away(seq, now)
+                self.runs.entries[seq].unwanted = cause
+            if seq > begun:
+                self.runs.turn_away(seq, now)
 
     def _here(self, run_ids: Iterable[str]) -> list[int]:
         """The numbers of those of these runs that are here."""
@@ -205,7 +208,13 @@ class Slot:
 
     def stuck(self, now: int) -> bool:
         """Whether its jobs wait behind a run that takes longer than short runs do."""
-        return not self.shares and len(self.runs.entries) > 1 and now - self.heard_at >= STUCK
+        return self._waiting and now - self.heard_at >= STUCK
+
+    @property
+    def _waiting(self) -> bool:
+        """Whether a job waits behind a run; what has begun unheard does not."""
+        entries = self.runs.entries
+        return not self.shares and len(entries) > 1 and next(reversed(entries)) > self.process.begun
 
     def flows(self, now: int) -> bool:
         """Whether plain runs follow each other in it quickly, as far as one can see."""
@@ -253,7 +262,7 @@ class Slot:
         kill_at = min([entry.ending or entry.job.deadline_boot + grace for entry in entries])
         self.process.lease(kill_at if self.shares else kill_at - grace, kill_at)
         self.alarm = min([self._gone_by, *[entry.ending or entry.job.deadline_boot for entry in entries]])
-        if len(entries) > 1 and not self.shares:
+        if self._waiting:
             self.alarm = min(self.alarm, self.heard_at + STUCK)
         self._mind_the_guard()
 
@@ -346,9 +355,12 @@ class Slot:
         while piece := self.process.read_raw():
             self.runs.print_raw(piece)
         self.runs.disown()
-        now = boot()
+        now, begun = boot(), self.process.begun
         for seq in self.runs.unbegun():
-            self.runs.turn_away(seq, now)
+            if seq > begun:
+                self.runs.turn_away(seq, now)
+            else:
+                self.runs.presume(seq, now)
         self._judge(death, now)
         self.close()
         return self.events()

@@ -73,6 +73,7 @@ class Together:
                 self._unsent.append((UNBEGUN, job.seq, at))
                 continue
             self._unsent.append((BEGAN, job.seq, at))
+            self._line.begins(job.seq)
             begun.append(job)
         self._flush()
         for job in begun:
