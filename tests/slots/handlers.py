@@ -275,8 +275,8 @@ async def hang_async(fifo: str) -> None:
 
 async def tidy_up_async(fifo: str, note: str, word: str) -> None:
     """Says that it was cancelled, and waits for a word before it tidies up."""
-    await asyncio.to_thread(hold_open, fifo)
     try:
+        await asyncio.to_thread(hold_open, fifo)
         await asyncio.Event().wait()
     finally:
         hold_open(fifo)
