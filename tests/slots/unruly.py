@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from leasehold.ports.run import current
+
 F = TypeVar("F", bound=Callable[..., object])
 UNRULY: list[Callable[..., object]] = []
 hoard: list[bytes] = []
@@ -65,6 +67,28 @@ def tidy_up_as_told(fifo: str, note: str, word: str) -> None:
     finally:
         hold_open(fifo)
         Path(note).write_text(Path(word).read_text())
+
+
+@task
+def print_and_tidy_up(fifo: str, note: str) -> None:
+    """Prints until nobody reads any more, and saves what it has when it is asked to end."""
+    hold_open(fifo)
+    try:
+        while True:
+            print("x" * 100_000)
+    finally:
+        hold_open(fifo)
+        current().save("what it has")
+        Path(note).write_text("tidied")
+
+
+@task
+def go_on_when_asked(fifo: str) -> None:
+    """Takes the request to end for itself, and goes on to its own end."""
+    hold_open(fifo)
+    with contextlib.suppress(SystemExit):
+        wait_for_ever()
+    hold_open(fifo)
 
 
 @task

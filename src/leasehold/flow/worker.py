@@ -353,7 +353,9 @@ class Worker:
         """Give back what never began; what began is stopped when time is up, and given back once that was announced."""
         for held in self._lobby.empty():
             self._turn_away(held, drain.reason)
-        self._stop([run_id for run_id, held in self._running.items() if held.began is None], drain.reason)
+        waiting = [run_id for run_id, held in self._running.items() if held.began is None]
+        if waiting:  # what has begun goes on, even if its word is still on its way
+            self._slots.take_back(waiting, drain.reason)
         if self._clock.boot() >= drain.until:
             self._stop([run_id for run_id in self._running if run_id not in self._unacknowledged], drain.reason)
         parting, self._parting = self._parting, []

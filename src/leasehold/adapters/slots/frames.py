@@ -42,7 +42,7 @@ LOADING: Final = 18  # seq
 TOLD: Final = 19  # seq, fraction, note
 OUTPUT: Final = 20  # seq, bytes, how many bytes they stand for
 SIZE: Final = 21  # resident bytes
-LITTERED: Final = 22  # the run that ended last left processes behind
+LITTERED: Final = 22  # this process leaves: a run left processes behind, or went on when it was asked to end
 
 
 class Garbage(Exception):

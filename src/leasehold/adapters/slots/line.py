@@ -42,6 +42,15 @@ class Line:
         self._poll = select.poll()
         self._poll.register(inward, select.POLLIN)
         self._sending = threading.Lock()
+        os.set_blocking(outward, False)
+        self._room = select.poll()
+        self._room.register(outward, select.POLLOUT)
+        self._unsent = bytearray()
+        """Also what is left of a frame whose sender was asked to end in the midst of it: it goes before the next."""
+        self._main = threading.get_ident()
+        self._writing = False
+        """Whether the main thread has yet to note what it has just written."""
+        self._postponed: BaseException | None = None
         self._changed = threading.Condition()
         self._reading = False
         self._answers: dict[int, Message] = {}
@@ -53,6 +62,8 @@ class Line:
         self._singled_out: dict[int, str] = {}
         """Why single runs should end early; each is told once, and remembers."""
         self.leaving = False
+        self.asked = False
+        """Whether the leash has asked this process to end."""
         self.on_news: Callable[[], None] | None = None
         """Called by whichever thread has read something."""
 
@@ -60,12 +71,32 @@ class Line:
         """Put messages on the pipe; they are there when this returns, whatever becomes of this process."""
         frame = encode(messages)
         with self._sending:
-            self._write(frame)
+            self._unsent += frame
+            while self._unsent:
+                if not self._write():
+                    self._room.poll()
 
-    def _write(self, frame: bytes) -> None:
-        sent = os.write(self._out, frame)
-        while sent < len(frame):
-            sent += os.write(self._out, frame[sent:])
+    def _write(self) -> bool:
+        """Write what there is room for; whether there was any."""
+        room = True
+        self._writing = threading.get_ident() == self._main
+        try:
+            del self._unsent[: os.write(self._out, self._unsent)]
+        except BlockingIOError:
+            room = False
+        finally:
+            self._writing = False
+        postponed, self._postponed = self._postponed, None
+        if postponed is not None:
+            raise postponed
+        return room
+
+    def end_by(self, error: BaseException) -> None:
+        """Raise this in the main thread, which a signal has interrupted: but frames stay whole."""
+        if self._writing:
+            self._postponed = error
+        else:
+            raise error
 
     def ask(self, seq: int, message: Message) -> Message:
         """Send a message and wait for the answer to that run."""
@@ -81,8 +112,10 @@ class Line:
             self._read()
 
     def wait(self) -> None:
-        """Wait until something came in."""
+        """Wait until something came in: not if a thread of a run has read it since the caller looked."""
         with self._changed:
+            if self.jobs or self.leaving:
+                return
             if self._reading:
                 self._changed.wait()
                 return

@@ -44,6 +44,8 @@ class Death(NamedTuple):
 
     status: int | None
     why: str
+    at: int | None = None
+    """When the guard saw that (``boot`` ms), however late it is heard."""
 
 
 class Process:
@@ -166,8 +168,10 @@ class Process:
         self._report += said
         if said and not said.endswith(b"\n"):
             return self.death()
-        status, _, why = self._report.decode().partition(" ")
-        return Death(int(status) if status.lstrip("-").isdigit() else None, why.strip() or "guard")
+        if not self._report.endswith(b"\n"):
+            return Death(None, "guard")
+        status, why, at = self._report.decode().split()
+        return Death(int(status) if status.lstrip("-").isdigit() else None, why, int(at))
 
     def bury(self) -> None:
         """Give back everything; the guard is gone already, or goes when its pipe closes."""

@@ -234,8 +234,11 @@ class Slot:
                 self.process.destroy()
 
     def _end(self, seq: int, entry: Entry, now: int) -> None:
-        """Make a run end: an async one is cancelled, a plain one is asked to end with its whole process."""
-        entry.ending = now + self._shared.grace
+        """Make a run end: an async one is cancelled, a plain one is asked to end with its whole process.
+
+        One that comes late to the end of a lease gives no more grace: the guard may have asked already.
+        """
+        entry.ending = min(now, entry.job.deadline_boot) + self._shared.grace
         if self.shares:
             self.process.send([(CANCEL, seq)])
         else:
@@ -370,13 +373,17 @@ class Slot:
         self.process.bury()
 
     def _judge(self, death: Death, now: int) -> None:
-        """Charge whoever is to blame. Whom the process took along is not, and where nobody knows, nobody is."""
+        """Charge whoever is to blame. Whom the process took along is not, and where nobody knows, nobody is.
+
+        The guard acts on the least deadline of all that the worker had handed over when it was last awake: whoever had
+        time left at that instant was killed for another, one that has ended since or waited behind it.
+        """
         entries = list(self.runs.entries.values())
         self.runs.entries.clear()
         late = death.why == "late"
         for entry in entries:
-            entry.overrun |= late and entry.job.deadline_boot <= now
-        explained = any(entry.overrun or entry.stop is not None for entry in entries)
+            entry.overrun |= late and entry.job.deadline_boot <= (now if death.at is None else death.at)
+        explained = late or any(entry.overrun or entry.stop is not None for entry in entries)
         for entry in entries:
             if entry.overrun:
                 self.runs.events.append(entry.raised(now, LEASE_OVER))
