@@ -9,7 +9,7 @@ import pytest
 
 from leasehold.adapters.slots.boot import KILL_AT
 from leasehold.core.model import FailureKind
-from leasehold.ports.slots import Returned
+from leasehold.ports.slots import Answer, Loading, Returned
 from tests.slots.bench import GRACE, Bench, Held
 from tests.slots.conftest import Make
 
@@ -131,6 +131,21 @@ def test_a_worker_that_comes_late_to_the_end_of_a_lease_gives_no_second_grace(
     assert slot.process.words[KILL_AT] == end
     slot.tick(end - 1)
     assert slot.process.words[KILL_AT] == end
+
+
+def test_an_answer_that_nobody_waits_for_any_more_is_not_taken_for_that_to_the_next_question(
+    make: Make, tmp_path: Path
+) -> None:
+    """Or a run would be told that it has saved what it has not."""
+    bench = make(grace=20_000)
+    run_id = bench.start("load_again_when_asked", note=str(tmp_path / "note"))
+    first = bench.hear(Loading)
+    bench.pool.stop([run_id], "drain")
+    second = bench.hear(Loading)
+    bench.pool.answer(run_id, Answer(state='"the first"', question=first.question))
+    bench.pool.answer(run_id, Answer(state='"the second"', question=second.question))
+    assert bench.end(run_id).cause == "drain"
+    assert (tmp_path / "note").read_text() == "None the second"
 
 
 def test_a_run_that_is_told_to_stop_is_not_charged(make: Make, held: Held) -> None:

@@ -245,7 +245,7 @@ class Worker:
             case Saving():
                 self._desk.save(held, event.state, partial(self._saved, held, event))
             case Loading():
-                self._desk.load_state(held, partial(self._answer, held))
+                self._desk.load_state(held, partial(self._answer, held, event.question))
             case Returned():
                 self._end(held, event.at_boot)
                 self._desk.completed(held, event, partial(self._completed, held))
@@ -263,13 +263,14 @@ class Worker:
         if at_boot is not None and held.began is not None:
             self._pace.ran(held.message.name, at_boot - held.began, held.message.lease)
 
-    def _answer(self, held: Held, answer: Answer) -> None:
+    def _answer(self, held: Held, question: int, answer: Answer) -> None:
         leaving = self._drain.reason if self._drain is not None else None
         if held.run_id in self._running:  # one that ended meanwhile does not ask any more
-            self._slots.answer(held.run_id, answer._replace(interrupted=answer.interrupted or leaving))
+            said = answer._replace(interrupted=answer.interrupted or leaving, question=question)
+            self._slots.answer(held.run_id, said)
 
     def _saved(self, held: Held, event: Saving, answer: Answer) -> None:
-        self._answer(held, answer)
+        self._answer(held, event.question, answer)
         if held.run_id in self._running:
             self._progress(held, event.fraction, event.note)
 

@@ -7,6 +7,7 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from typing import cast
 
 from leasehold.adapters.slots.boot import BEGUN, REVOKED
@@ -53,6 +54,9 @@ class Line:
         self._postponed: BaseException | None = None
         self._changed = threading.Condition()
         self._reading = False
+        self._questions = count(1)
+        self._awaited: set[int] = set()
+        """Questions that somebody waits with for an answer."""
         self._answers: dict[int, Message] = {}
         self.jobs: deque[Message] = deque()
         self.cancelled: set[int] = set()
@@ -98,13 +102,25 @@ class Line:
         else:
             raise error
 
-    def ask(self, seq: int, message: Message) -> Message:
-        """Send a message and wait for the answer to that run."""
-        self.send([message])
+    def ask(self, kind: int, seq: int, *more: object) -> Message:
+        """Ask something for that run and wait for the answer.
+
+        Who is interrupted meanwhile never hears it: what is asked next must not take it for its own.
+        """
+        question = next(self._questions)
+        self._awaited.add(question)
+        try:
+            self.send([(kind, seq, question, *more)])
+            return self._answer_to(question)
+        finally:
+            self._awaited.discard(question)
+            self._answers.pop(question, None)
+
+    def _answer_to(self, question: int) -> Message:
         while True:
             with self._changed:
-                if seq in self._answers:
-                    return self._answers.pop(seq)
+                if question in self._answers:
+                    return self._answers[question]
                 if self._reading:
                     self._changed.wait()
                     continue
@@ -154,7 +170,8 @@ class Line:
             self.jobs.append(message)
             self.last = cast("int", message[1])
         elif kind == ANSWER:
-            self._answers[cast("int", message[1])] = message
+            if (question := cast("int", message[2])) in self._awaited:
+                self._answers[question] = message
         elif kind == INTERRUPT:
             self.interrupt(*cast("tuple[str, int]", message[1:]))
         elif kind == INTERRUPT_ONE:

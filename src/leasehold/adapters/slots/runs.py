@@ -158,10 +158,10 @@ class Runs:
         if kind == OUTPUT:
             entry.take_output(cast("bytes", message[2]), cast("int", message[3]))
         elif kind == LOADING:
-            self.events.append(Loading(run_id))
+            self.events.append(Loading(run_id, cast("int", message[2])))
         elif kind == TOLD:
             fraction, note = cast("tuple[float | None, str | None]", message[2:])
             self.events.append(Told(run_id, fraction, entry.note(note)))
         else:
-            state, fraction, note = cast("tuple[Text, float | None, str | None]", message[2:])
-            self.events.append(Saving(run_id, self._spool.take(state), fraction, entry.note(note)))
+            question, state, fraction, note = cast("tuple[int, Text, float | None, str | None]", message[2:])
+            self.events.append(Saving(run_id, self._spool.take(state), fraction, entry.note(note), question))

@@ -163,7 +163,7 @@ class Slot:
         """Pass an answer on, if the run is here."""
         if (seq := self.runs.find(run_id)) is not None:
             state = None if answer.state is None else self.process.spool.give(answer.state)
-            self.process.send([(ANSWER, seq, state, answer.error, answer.interrupted)])
+            self.process.send([(ANSWER, seq, answer.question, state, answer.error, answer.interrupted)])
 
     def interrupt(self, reason: str, run_ids: Iterable[str] | None = None) -> None:
         """Tell those of these runs that are here, or all that are, that they should end soon."""
