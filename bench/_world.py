@@ -26,6 +26,7 @@ from leasehold.flow.bundle import Unit
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.errands import Errands, at_once
+from leasehold.flow.gate import Gate
 from leasehold.flow.held import Entry, Held
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
@@ -92,7 +93,7 @@ class SimulatedNode:
         self.worker = Worker(
             self.slots,
             self.reporter,
-            GrantsAll(),
+            Gate(GrantsAll(), clock),
             desk,
             clock,
             size=slots,

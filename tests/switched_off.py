@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tests.mutants import Mutant
 from tests.switched_off_bundles import BUNDLED
+from tests.switched_off_recall import RECALLED
 
 DISPATCHER = "tests/flow/test_dispatcher.py"
 DRAIN = "tests/flow/test_drain.py"
 INTAKE = "tests/flow/test_intake.py"
 LEASE = "tests/flow/test_lease.py"
-RECALL = "tests/flow/test_recall.py"
 RECORDER = "tests/flow/test_recorder.py"
 REPORTER = "tests/flow/test_reporter.py"
 SILENT = "tests/core/test_silent.py"
@@ -30,12 +30,20 @@ SWITCHED_OFF = [
         "R1",
         "no margin before the end of a lease",
         "flow/lease.py",
-        "return self.ends - margin",
-        "return self.ends",
+        "return self.surely - margin",
+        "return self.surely",
         (
             f"{LEASE}::test_a_run_is_over_a_margin_before_its_lease",
             f"{WORKER}::test_a_run_must_be_over_a_margin_before_its_lease_and_begin_while_that_is_useful",
         ),
+    ),
+    Mutant(
+        "R1",
+        "what a slow clock loses is taken from the margin",
+        "flow/lease.py",
+        "return self.surely - margin",
+        "return self.ends - margin",
+        (f"{LEASE}::test_a_slow_clock_takes_nothing_from_the_margin",),
     ),
     Mutant(
         "R1",
@@ -325,54 +333,6 @@ SWITCHED_OFF = [
         (f"{INTAKE}::test_a_message_received_too_often_is_deleted_then_reported",),
     ),
     Mutant(
-        "R13",
-        "news of a machine lapses whichever run holds the task",
-        "core/silent.py",
-        "if task.status is not Status.IN_PROGRESS or task.run_id != event.run_id:",
-        "if task.status is not Status.IN_PROGRESS:",
-        (f"{SILENT}::test_only_the_run_that_holds_the_task_is_recalled",),
-    ),
-    Mutant(
-        "R13",
-        "a run that is draining is recalled",
-        "core/silent.py",
-        '    if task.receipt is None:\n        return step.ignored("its worker gives it back by itself")\n',
-        "",
-        (f"{SILENT}::test_a_draining_run_is_never_recalled_its_message_may_be_anothers_by_now",),
-    ),
-    Mutant(
-        "R13",
-        "a run is recalled whose lease is nearly over",
-        "core/silent.py",
-        "if task.lease_until - step.now < event.margin:",
-        "if False:",
-        (f"{SILENT}::test_a_run_is_recalled_only_while_its_lease_is_ahead_by_the_margin",),
-    ),
-    Mutant(
-        "R13",
-        "a machine is recalled before all that it reported is recorded",
-        "flow/recall.py",
-        "if noticed + SETTLED <= heard]",
-        "if True]",
-        (f"{RECALL}::test_nothing_is_recalled_before_all_that_was_reported_before_is_recorded",),
-    ),
-    Mutant(
-        "R13",
-        "the message is shown whether or not the ledger recalled the run",
-        "flow/recall.py",
-        "zip(held, answers, strict=True) if isinstance(answer, Decision)]",
-        "zip(held, answers, strict=True)]",
-        (f"{RECALL}::test_one_that_is_overtaken_by_another_shows_nothing",),
-    ),
-    Mutant(
-        "R13",
-        "the message is shown however little is left of its lease by then",
-        "flow/recall.py",
-        "if now + IN_TRANSIT < ends]",
-        "]",
-        (f"{RECALL}::test_a_message_is_not_shown_when_the_orchestrator_was_paused_until_its_lease_was_nearly_over",),
-    ),
-    Mutant(
         "R5",
         "a message is told as expired though its delete was not confirmed",
         "flow/reporter.py",
@@ -380,13 +340,6 @@ SWITCHED_OFF = [
         "if False:",
         (f"{REPORTER}::test_what_expired_here_is_only_given_back_where_its_delete_was_not_confirmed",),
     ),
-    Mutant(
-        "R13",
-        "a machine that is stopping counts as gone",
-        "core/wire/platform.py",
-        'if state == "terminated" else None',
-        'if state in ("terminated", "stopping") else None',
-        (f"{RECALL}::test_a_machine_that_may_come_back_or_still_works_is_left_alone",),
-    ),
     *BUNDLED,
+    *RECALLED,
 ]

@@ -26,6 +26,7 @@ from leasehold.flow.dead_letters import DeadLetters
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.errands import Errands, Executor, Threads
+from leasehold.flow.gate import Gate
 from leasehold.flow.horizon import Horizon
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
@@ -218,10 +219,11 @@ class Parts(Backends):
         name: str | None,
     ) -> WorkerNode:
         settings = self.settings
+        gate = Gate(claims, self.clock, apart=self._claiming, wake=slots.wake)
         worker = Worker(
             slots,
             reporter,
-            claims,
+            gate,
             Desk(store, self.clock, Errands(self.executor, slots.wake), limit=settings.payload_limit),
             self.clock,
             size=settings.worker_slots,
@@ -252,6 +254,7 @@ class Parts(Backends):
             self.clock,
             poll=poll if metadata is None else min(poll, WATCHFUL),  # a drain waits for the look under way
             patience=PATIENCE,
+            gate=gate if self._claiming else None,
             notices=None if metadata is None else SpotNotices(metadata, self.clock, rebalance=heeds_rebalance),
             reserve=settings.lease_margin,
         )

@@ -180,6 +180,7 @@ def worker(parts: CrashParts, name: str) -> Steps:
 
     intakes = {f"intake {number}": intake.step for number, intake in enumerate(node._intakes)}
     steps = {**intakes, "worker": node._worker.step, "reporter": node._reporter.step, "drain": drain}
+    steps["claims"] = node._gates[0].step if node._gates else lambda: 0
     return Steps(parts.watch, steps, lambda: node._worker.drained)
 
 

@@ -19,7 +19,7 @@ from tests.crash.sites import PostgresSite, SqliteSite
 Place = PostgresSite | SqliteSite
 WORK, CHORES = ("recorder", "dispatcher"), ("dead letters", "sweeper", "scheduler")
 """What an orchestrator does all the time, and what it does now and then."""
-WORKING = ("worker", "worker", "reporter") * 2
+WORKING = ("worker", "claims", "worker", "reporter") * 2
 """What a worker does with what it holds."""
 FIRST_REST, LONGEST_REST = 500, 8_000
 """ms that pass when nobody has anything to do, doubled each time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from leasehold.adapters.database import recording, submitting
+from leasehold.adapters.database.damage import Damage
 from leasehold.adapters.database.ledger import DatabaseLedger
 from leasehold.adapters.database.sqlite import SqliteDatabase
 from leasehold.adapters.database.views import DatabaseViews
@@ -51,7 +52,7 @@ def half_record(bench: Bench, task_id: str) -> None:
     moves = Moves(bench)
     changes = [Change(task_id, moves.started(), "s-1"), Change(task_id, moves.completed(), "s-2")]
     with bench.database.write() as tx:
-        recording.apply(tx, bench.sql, changes, [])
+        recording.apply(tx, bench.sql, changes, [], Damage())
         say("in the middle")
         sys.stdin.read()
 

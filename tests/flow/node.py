@@ -8,6 +8,7 @@ from random import Random
 from leasehold.core.wire import TaskMessage
 from leasehold.flow.desk import Desk
 from leasehold.flow.errands import Errands, Executor, at_once
+from leasehold.flow.gate import Gate
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.outbox import GrantsAll
@@ -46,10 +47,11 @@ class Node:
         self.slots = slots or ScriptedSlots(self.clock, places)
         self.reporter = Reporter(outbox or self.outbox, self.clock, linger=linger)
         self.desk = Desk(self.store, self.clock, Errands(execute, self.slots.wake), limit=LIMIT)
+        self.gate = Gate(claims or GrantsAll(), self.clock, apart=claims is not None, wake=self.slots.wake)
         self.worker = Worker(
             self.slots,
             self.reporter,
-            claims or GrantsAll(),
+            self.gate,
             self.desk,
             self.clock,
             size=places,
@@ -72,11 +74,14 @@ class Node:
         for _ in range(times):
             self.intake.step()
             self.worker.step()
+            self.gate.step()
             self.worker.step()  # hears of what the step before started
             self.reporter.step()
 
     def work(self) -> None:
         """The worker and the reporter take a step; nothing is received."""
+        self.worker.step()
+        self.gate.step()
         self.worker.step()
         self.reporter.step()
 

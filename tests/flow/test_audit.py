@@ -307,6 +307,22 @@ def test_an_overlap_is_no_defect_where_reports_blur_it_or_a_machine_stood_still(
     assert verdict.overlapping[0].because.startswith(because)
 
 
+def test_a_run_that_was_given_back_by_a_worker_that_died_before_saying_so_is_no_defect(views: FakeViews) -> None:
+    """A queue that repeats nothing shows a message inside its lease only to who holds it: the earlier run had ended."""
+    views.run_rows = runs_of(4, (1, 1, "a", 10, 99_999, None), (1, 2, "b", 40, 99_999, None))
+    verdict = audit(views)
+    assert (verdict.ok, verdict.overlaps) == (True, 1)
+    assert verdict.overlapping[0].because.startswith("only the earlier run's own worker could hand the message on")
+
+
+@pytest.mark.parametrize("later", [(1, 1), (2, 1)])
+def test_two_runs_at_once_of_one_receive_or_of_two_dispatches_are_a_defect(
+    views: FakeViews, later: tuple[int, int]
+) -> None:
+    views.run_rows = runs_of(4, (1, 1, "a", 10, 99_999, None), (*later, "b", 40, 99_999, None))
+    assert problems(audit(views)) == {"overlap": 1}
+
+
 def granted(views: FakeViews, *, ended: bool) -> Verdict:
     """Two runs of task 4, each granted by the ledger; whether the first had ended by then."""
     trail = views.trails[a_task(4).id]

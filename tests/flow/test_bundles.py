@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.references import arguments_reference
 from leasehold.core.reports import UpdateKind
 from leasehold.flow.held import Entry, Fate
+from leasehold.flow.lease import Hold
 from leasehold.flow.outbox import GrantsAll
 from leasehold.flow.reporter import AT_ONCE
 from leasehold.ports.reports import Busy, Grant, StaleRun, Start
@@ -200,6 +200,7 @@ def test_a_member_that_began_after_a_long_wait_is_not_stopped_for_having_waited(
     first, second = node.slots.handed_over
     assert node.slots.stops == [(second.run_id, "no slot became free soon enough")]
     assert list(node.slots.jobs) == [first.run_id]
+    node.work()
     node.slots.succeed(1)
     node.work()
     node.work()
@@ -312,7 +313,7 @@ def test_a_bundle_whose_arguments_do_not_come_goes_back_whole() -> None:
 def test_the_lease_of_a_bundle_is_set_once_for_all() -> None:
     node = begun(1, 2, lease=2 * MINUTE)
     assert len({update.deadline_boot for update in node.slots.handed_over}) == 1
-    assert node.slots.handed_over[1].deadline_boot == node.clock.boot() + 2 * MINUTE - MARGIN
+    assert node.slots.handed_over[1].deadline_boot == Hold(0, 2 * MINUTE).surely - MARGIN
 
 
 # ------------------------------------------------------------ draining
@@ -344,76 +345,3 @@ def test_a_begun_member_that_must_go_is_released_with_the_others_once_its_draini
     assert said(node)[-2:] == [("released", 2), ("released", 1)]
     assert node.journal.count("delete") == 1
     assert node.worker.drained
-
-
-# ------------------------------------------------------------ claims
-
-
-class Answering:
-    """Grants as it is told to."""
-
-    def __init__(self, *answers: Grant | StaleRun | Busy) -> None:
-        self.answers = answers
-        self.down = False
-        self.asked: list[Sequence[Start]] = []
-
-    def claim(self, starts: Sequence[Start]) -> list[Grant | StaleRun | Busy]:
-        self.asked.append(starts)
-        if self.down:
-            raise LedgerUnavailable("away")
-        return list(self.answers)
-
-
-GRANTED, STALE = Grant(recorded=True), StaleRun("it is cancelled")
-
-
-def claiming(*answers: Grant | StaleRun | Busy) -> tuple[Node, Answering]:
-    claims = Answering(*answers)
-    node = Node(claims=claims, places=1)
-    node.queue.put(a_bundle(*range(1, len(answers) + 1)))
-    return node, claims
-
-
-def test_all_members_are_claimed_at_once() -> None:
-    node, claims = claiming(GRANTED, GRANTED)
-    node.turn()
-    assert [[start.task_id for start in starts] for starts in claims.asked] == [[task_id(1), task_id(2)]]
-
-
-def test_a_member_that_is_refused_is_left_out_and_its_message_stays_for_the_others() -> None:
-    node, _ = claiming(GRANTED, STALE, Busy(MINUTE))
-    node.turn()
-    assert [job.task_id for job in node.slots.handed_over] == [task_id(1)]
-    assert node.journal == ["say started"]
-    node.slots.succeed(1)
-    node.work()
-    assert node.journal == ["say started", "say completed", "delete"]
-
-
-def test_a_bundle_of_which_all_are_refused_is_deleted_without_a_word() -> None:
-    node, _ = claiming(STALE, STALE)
-    node.turn()
-    assert node.journal == ["delete"]
-    assert node.outbox.said == []
-
-
-def test_a_bundle_that_nobody_answered_for_is_asked_for_again_whole() -> None:
-    node, claims = claiming(GRANTED, GRANTED)
-    claims.down = True
-    with pytest.raises(LedgerUnavailable):
-        node.turn()
-    claims.down = False
-    node.clock.advance(1_000)
-    node.worker.step()
-    assert [len(starts) for starts in claims.asked] == [2, 2]
-    assert [start.run_id for start in claims.asked[0]] == [start.run_id for start in claims.asked[1]]
-
-
-def test_granted_members_that_never_begin_are_released_by_their_own_word() -> None:
-    node, _ = claiming(GRANTED, GRANTED)
-    node.turn()
-    node.clock.advance(11 * MINUTE)
-    node.slots.succeed(1)
-    for _ in range(3):
-        node.work()
-    assert said(node)[-1] == ("released", 2)

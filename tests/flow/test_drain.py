@@ -76,6 +76,22 @@ def test_a_run_that_began_unnoticed_is_announced_all_the_same() -> None:
     assert node.outbox.kinds() == ["draining"]  # which says all that a started says
 
 
+def test_a_run_whose_beginning_is_not_heard_yet_may_finish_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = Node()
+    node.queue.put(a_message())
+    node.intake.step()
+    node.worker.step()  # handed over
+    draining(node)
+    with monkeypatch.context() as patch:
+        patch.setattr(node.slots, "events", lambda _wait: [])  # its word is on its way
+        node.worker.step()
+    assert node.slots.stops == []
+    node.work()
+    node.slots.succeed()
+    node.work()
+    assert node.journal == ["say draining", "say completed", "delete"]
+
+
 def test_a_short_run_finishes() -> None:
     node = Node()
     node.running(a_message())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Event, Thread
 
 import pytest
 
@@ -72,8 +74,9 @@ def test_a_claim_that_nobody_answers_is_asked_again_for_the_same_run() -> None:
     node = Node(claims=claims)
     node.queue.put(a_message(1), a_message(2))
     node.intake.step()
+    node.worker.step()
     with pytest.raises(LedgerUnavailable):
-        node.worker.step()
+        node.gate.step()
     node.work()
     assert node.slots.handed_over == []
     node.clock.advance(FIRST_PAUSE)
@@ -142,8 +145,9 @@ def test_while_nobody_answers_nothing_more_is_received_and_the_pauses_grow() -> 
     node.intake.step()
     pauses: list[int] = []
     for _ in range(8):
+        node.worker.step()
         with pytest.raises(LedgerUnavailable):
-            node.worker.step()
+            node.gate.step()
         began = node.clock.boot()
         while node.worker.room() == 0:
             node.worker.step()
@@ -160,10 +164,87 @@ def test_what_runs_is_looked_after_while_nobody_answers() -> None:
     node.queue.put(a_message(2))
     node.intake.step()
     node.slots.succeed(1)
+    node.worker.step()
     with pytest.raises(LedgerUnavailable):
-        node.worker.step()
+        node.gate.step()
     node.reporter.step()
     assert node.outbox.kinds(1) == ["completed"]
+
+
+def test_runs_save_and_end_while_a_claim_waits_for_its_answer() -> None:
+    """A ledger that takes its time must not take that of those who run: the worker does not wait for it."""
+    node = Node(claims=ScriptedClaims(Grant(recorded=True), Grant(recorded=True)))
+    node.running(a_message(1))
+    node.queue.put(a_message(2))
+    node.intake.step()
+    node.worker.step()  # asks; nobody answers yet
+    node.slots.save(1, "{}")
+    node.worker.step()
+    assert len(node.slots.answers) == 1
+    node.slots.succeed(1)
+    node.worker.step()
+    node.reporter.step()
+    assert node.outbox.kinds(1) == ["completed"]
+    node.gate.step()
+    node.worker.step()
+    assert len(node.slots.jobs) == 1
+
+
+def test_one_question_is_under_way_at_a_time_and_what_it_asks_for_takes_room() -> None:
+    claims = ScriptedClaims()
+    node = Node(places=3, claims=claims, fetch_ahead=0)
+    node.queue.put(a_message(1), a_message(2))
+    node.intake.step()
+    node.worker.step()
+    assert node.worker.room() == 1
+    node.queue.put(a_message(3), a_message(4))
+    node.intake.step()
+    node.worker.step()
+    assert (node.worker.room(), claims.asked) == (0, [])
+    node.gate.step()
+    assert len(claims.asked) == 2
+    node.worker.step()
+    node.gate.step()
+    assert len(claims.asked) == 3
+    assert not node.worker.drained
+
+
+@pytest.mark.parametrize("answer", [Grant(recorded=True), LedgerUnavailable("down")])
+def test_what_was_asked_for_when_the_worker_began_to_leave_is_given_back_with_a_word(answer: Grant | Exception) -> None:
+    node = Node(claims=ScriptedClaims(answer))
+    node.queue.put(a_message())
+    node.intake.step()
+    node.worker.step()
+    node.worker.begin_drain("a spot notice", 5_000)
+    node.worker.step()
+    assert not node.worker.drained
+    with suppress(LedgerUnavailable):
+        node.gate.step()
+    for _ in range(3):
+        node.work()
+    assert node.slots.handed_over == []
+    assert node.journal == ["say draining", "show", "say released"]
+    assert node.worker.drained
+
+
+def test_a_pause_ends_with_a_question_or_when_it_is_asked_to() -> None:
+    node = Node(claims=ScriptedClaims())
+    node.queue.put(a_message())
+    node.intake.step()
+    ended = Event()
+
+    def paused() -> None:
+        node.gate.pause(MINUTE)
+        ended.set()
+
+    for end in (node.worker.step, node.gate.wake):
+        ended.clear()
+        waiting = Thread(target=paused)
+        waiting.start()
+        while not ended.wait(0.01):
+            end()
+        waiting.join()
+        node.gate.step()
 
 
 def test_a_claim_of_unknown_fate_goes_back_in_time_with_a_word_that_ends_it() -> None:
@@ -171,8 +252,9 @@ def test_a_claim_of_unknown_fate_goes_back_in_time_with_a_word_that_ends_it() ->
     node = Node(claims=ScriptedClaims(*down(99)))
     node.queue.put(a_message(1, not_after=START + 10_000))
     node.intake.step()
+    node.worker.step()
     with pytest.raises(LedgerUnavailable):
-        node.worker.step()
+        node.gate.step()
     node.clock.advance(15_000)
     node.work()
     assert node.slots.handed_over == []
@@ -184,11 +266,14 @@ def test_one_that_may_still_be_run_elsewhere_is_shown_again_well_inside_its_leas
     node = Node(claims=ScriptedClaims(*down(99)))
     node.queue.put(a_message())
     node.intake.step()
+    node.worker.step()
     with pytest.raises(LedgerUnavailable):
-        node.worker.step()
+        node.gate.step()
     node.clock.advance(MINUTE // 5)
+    node.worker.step()
     with pytest.raises(LedgerUnavailable):
-        node.worker.step()
+        node.gate.step()
+    node.worker.step()
     node.reporter.step()
     assert node.journal == ["show", "say released"]
 

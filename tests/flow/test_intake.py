@@ -9,6 +9,7 @@ import pytest
 from leasehold.core.errors import QueueUnavailable
 from leasehold.core.reports import UpdateKind
 from leasehold.flow.intake import FIRST_LEASE
+from leasehold.flow.lease import Hold
 from leasehold.ports.queue import Message, Received
 from leasehold.testing.clock import START, ManualClock
 from tests.flow.node import MARGIN, Node
@@ -121,7 +122,7 @@ def test_a_run_has_its_whole_lease_from_the_anchor_less_the_margin() -> None:
     node.queue.put(a_message(lease=30 * MINUTE))
     node.turn()
     (job,) = node.slots.handed_over
-    assert job.deadline_boot == 30 * MINUTE - MARGIN
+    assert job.deadline_boot == Hold(0, 30 * MINUTE).surely - MARGIN
     assert node.queue.peek()[0].visible_at == START + 30 * MINUTE
 
 
@@ -156,7 +157,7 @@ def test_a_poll_that_ate_over_a_fifth_of_the_lease_is_made_up_for_once() -> None
     queue.put(a_message())
     node.turn()
     assert [line for line in queue.journal if line.startswith("hide")] == [f"hide {MINUTE}"]
-    assert node.slots.handed_over[0].deadline_boot == 13_000 + MINUTE - MARGIN
+    assert node.slots.handed_over[0].deadline_boot == Hold(13_000, MINUTE).surely - MARGIN
     assert node.slots.stops == []  # waiting for a slot counts from the reply, not from the request
 
 
@@ -165,7 +166,7 @@ def test_a_poll_that_ate_less_counts_against_the_lease() -> None:
     queue.put(a_message())
     node.turn()
     assert queue.journal == []
-    assert node.slots.handed_over[0].deadline_boot == MINUTE - MARGIN
+    assert node.slots.handed_over[0].deadline_boot == Hold(0, MINUTE).surely - MARGIN
 
 
 def test_of_an_anchor_that_nobody_confirmed_the_earlier_end_counts() -> None:
@@ -217,7 +218,7 @@ def test_a_shorter_lease_that_nobody_confirmed_counts() -> None:
     node.queue.deaf = {"change"}
     node.queue.put(a_message(lease=20_000))
     node.turn()
-    assert node.slots.handed_over[0].deadline_boot == 20_000 - MARGIN
+    assert node.slots.handed_over[0].deadline_boot == Hold(0, 20_000).surely - MARGIN
 
 
 def test_a_report_claims_no_longer_lease_than_is_sure() -> None:
@@ -244,7 +245,7 @@ def test_no_lease_is_longer_than_the_queue_can_hide() -> None:
     node.queue.put(a_message(2, lease=longest))
     node.turn()
     assert node.queue.visibilities[-1] == node.queue.traits.max_visibility
-    assert node.slots.handed_over[1].deadline_boot == node.queue.traits.max_visibility - MARGIN
+    assert node.slots.handed_over[1].deadline_boot == Hold(0, node.queue.traits.max_visibility).surely - MARGIN
 
 
 # ------------------------------------------------------------ room and turns

@@ -5,9 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.flow.lease import CLOCK_STEP, USEFUL, Hold, anchored, held, prefetch, valid_until, wants_anchor
+from leasehold.flow.lease import CLOCK_STEP, DRIFT, USEFUL, Hold, anchored, held, prefetch, valid_until, wants_anchor
+from leasehold.flow.registry import check_lease, useful_minimum
 
 MINUTE = 60_000
+MILLION = 1_000_000
 instants = st.integers(0, 10**9)
 waits = st.integers(0, 20_000)
 leases = st.integers(15_000, 43_195_000)
@@ -66,7 +68,22 @@ def test_or_when_the_poll_ate_over_a_fifth_of_it() -> None:
 
 
 def test_a_run_is_over_a_margin_before_its_lease() -> None:
-    assert Hold(1_000, MINUTE).deadline(margin=5_000) == 56_000
+    assert Hold(1_000, MINUTE).deadline(margin=5_000) == 56_000 - MINUTE // DRIFT
+
+
+@given(began=instants, lease=leases, slow=st.integers(0, 500), fast=st.integers(0, 499), margin=st.integers(0, 14_000))
+def test_a_slow_clock_takes_nothing_from_the_margin(began: int, lease: int, slow: int, fast: int, margin: int) -> None:
+    """This machine's clock loses up to 500 parts in a million, and the queue's gains as many; the lease is any."""
+    shown_again = lease * MILLION // (MILLION + fast)
+    deadline = held(began, lease).deadline(margin) - began
+    assert deadline + margin <= shown_again - shown_again * slow // MILLION
+
+
+@given(margin=st.integers(100, 3_600_000))
+def test_no_lease_that_a_handler_may_have_is_too_short_on_a_worker_of_its_margin(margin: int) -> None:
+    least = margin + useful_minimum(margin)
+    check_lease("work", least, margin)
+    assert not Hold(0, least).hopeless(least, margin)
 
 
 @given(since=instants, span=leases, lease=leases, margin=st.integers(0, 14_000))

@@ -54,6 +54,7 @@ class Bench:
         return Job(run_id, task, name, json.dumps(arguments), 3, 1, now + lease, now + start_by)
 
     def start(self, name: str, /, *, lease: int = LONG, **arguments: Value) -> str:
+        self.pool.knows(name)  # waits until the application is loaded: no lease counts before
         job = self.job(name, lease=lease, **arguments)
         self.pool.start([job])
         return job.run_id
@@ -78,6 +79,16 @@ class Bench:
             self.turn()
         return found[0]
 
+    def hear(self, kind: type[SlotEvent]) -> Value:
+        """Wait for a further event of this kind, and answer nothing meanwhile."""
+        late = boot() + BOUND
+        while True:
+            assert boot() < late, f"no {kind.__name__} after {self.seen}"
+            events = self.pool.events(1_000)
+            self.seen += events
+            if found := [event for event in events if isinstance(event, kind)]:
+                return found[0]
+
     def turn(self, wait: int = 1_000) -> None:
         """Take in what happened, and answer it."""
         for event in self.pool.events(wait):
@@ -85,9 +96,10 @@ class Bench:
             task = self._tasks[event.run_id]
             if isinstance(event, Saving):
                 self.states[task] = event.state
-                self.pool.answer(event.run_id, self.answer)
+                self.pool.answer(event.run_id, self.answer._replace(question=event.question))
             elif isinstance(event, Loading):
-                self.pool.answer(event.run_id, self.answer._replace(state=self.states.get(task)))
+                answer = self.answer._replace(state=self.states.get(task), question=event.question)
+                self.pool.answer(event.run_id, answer)
 
     def ends(self, run_id: str) -> list[SlotEvent]:
         """How a run ended: one event."""

@@ -279,6 +279,17 @@ async def hang_async(fifo: str) -> None:
     await asyncio.Event().wait()
 
 
+async def tidy_up_async(fifo: str, note: str, word: str) -> None:
+    """Says that it was cancelled, and waits for a word before it tidies up."""
+    try:
+        await asyncio.to_thread(hold_open, fifo)
+        await asyncio.Event().wait()
+    finally:
+        hold_open(fifo)
+        text = await asyncio.to_thread(Path(word).read_text)
+        await asyncio.to_thread(Path(note).write_text, text)
+
+
 async def hang_stubbornly(fifo: str) -> None:
     await asyncio.to_thread(hold_open, fifo)
     while True:
@@ -307,7 +318,7 @@ async def count_async() -> int:
     return state + 1
 
 
-for shared in (meet, hang_async, hang_stubbornly, die_async, fail_async, add_async, count_async):
+for shared in (meet, hang_async, tidy_up_async, hang_stubbornly, die_async, fail_async, add_async, count_async):
     registry.add(shared, concurrency=4)
 
 

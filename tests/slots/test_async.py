@@ -1,8 +1,16 @@
 """Async handlers: side by side in one process, each charged for its own."""
 
+import os
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from leasehold.adapters.slots import slot
+from leasehold.adapters.slots.boot import boot
 from leasehold.core.model import FailureKind
 from leasehold.ports.slots import NEIGHBOUR, SIBLING, Began
-from tests.slots.bench import Held
+from tests.slots.bench import LONG, Held
 from tests.slots.conftest import Make
 
 
@@ -64,6 +72,36 @@ def test_a_coroutine_that_will_not_be_cancelled_is_charged_and_its_neighbours_ar
     neighbour = bench.start("meet", size=2, number=1)
     late = bench.start("hang_stubbornly", lease=1_500, fifo=held.path)
     held.wait_until_held()
+    assert bench.end(late).failure.kind is FailureKind.LEASE
+    end = bench.end(neighbour)
+    assert (end.cause, end.begun) == (SIBLING, True)
+
+
+def test_a_coroutine_that_tidies_up_is_not_cancelled_again_whatever_else_the_worker_says(
+    make: Make, held: Held, tmp_path: Path
+) -> None:
+    word = tmp_path / "word"
+    os.mkfifo(word)
+    bench = make(grace=20_000)
+    run_id = bench.start("tidy_up_async", fifo=held.path, note=str(tmp_path / "note"), word=str(word))
+    held.wait_until_held()
+    bench.pool.stop([run_id], "cancelled")
+    held.wait_until_held()
+    assert bench.run("add_async", a=1).result == "1"  # news for the process that both run in
+    Thread(target=word.write_text, args=("tidied",), daemon=True).start()
+    assert bench.end(run_id).cause == "cancelled"
+    assert (tmp_path / "note").read_text() == "tidied"
+
+
+def test_who_had_time_left_when_the_guard_killed_is_not_charged_however_late_the_worker_hears_of_it(
+    make: Make, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make()
+    neighbour = bench.start("meet", size=2, number=1)
+    late = bench.start("hang_async", lease=1_500, fifo=held.path)
+    held.wait_until_held()
+    held.wait_until_free()  # nobody turns meanwhile: this worker is stopped
+    monkeypatch.setattr(slot, "boot", lambda: boot() + 2 * LONG)
     assert bench.end(late).failure.kind is FailureKind.LEASE
     end = bench.end(neighbour)
     assert (end.cause, end.begun) == (SIBLING, True)

@@ -3,12 +3,14 @@
 import os
 import signal
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from leasehold.adapters.slots.boot import KILL_AT
 from leasehold.core.model import FailureKind
-from leasehold.ports.slots import Returned
-from tests.slots.bench import Bench, Held
+from leasehold.ports.slots import Answer, Loading, Returned
+from tests.slots.bench import GRACE, Bench, Held
 from tests.slots.conftest import Make
 
 SHORT = 1_500
@@ -68,6 +70,82 @@ def test_a_run_that_tidies_up_is_not_asked_again(make: Make, held: Held, tmp_pat
     word.write_text("tidied")
     assert bench.end(run_id).failure.kind is FailureKind.LEASE
     assert (tmp_path / "note").read_text() == "tidied"
+
+
+def test_nor_by_anybody_else(make: Make, held: Held, tmp_path: Path) -> None:
+    """A service manager may signal every process at that very moment."""
+    word = tmp_path / "word"
+    os.mkfifo(word)
+    bench = make(grace=20_000)
+    child = int(bench.run("pid").result)
+    run_id = bench.start("tidy_up_as_told", lease=SHORT, fifo=held.path, note=str(tmp_path / "note"), word=str(word))
+    held.wait_until_held()
+    held.wait_until_held()
+    os.kill(child, signal.SIGTERM)
+    Thread(target=word.write_text, args=("tidied",), daemon=True).start()
+    assert bench.end(run_id).failure.kind is FailureKind.LEASE
+    assert (tmp_path / "note").read_text() == "tidied"
+
+
+def test_a_run_that_is_asked_in_the_middle_of_a_word_can_tidy_up_too(make: Make, held: Held, tmp_path: Path) -> None:
+    """It printed more than a stopped worker reads, so that its last word is only half in the pipe."""
+    bench = make(grace=20_000)
+    run_id = bench.start("print_and_tidy_up", lease=SHORT, fifo=held.path, note=str(tmp_path / "note"))
+    held.wait_until_held()
+    held.wait_until_held()  # asked by the guard: nobody has turned
+    assert bench.end(run_id).failure.kind is FailureKind.LEASE
+    assert (tmp_path / "note").read_text() == "tidied"
+    assert bench.states == {"task": '"what it has"'}
+
+
+def test_where_a_run_took_the_request_for_itself_the_next_one_is_asked_all_the_same(
+    make: Make, held: Held, tmp_path: Path
+) -> None:
+    """Its guard asks a process once: so nothing else begins in that process."""
+    bench = make(grace=5_000)
+    first = bench.start("go_on_when_asked", lease=SHORT, fifo=held.path)
+    held.wait_until_held()
+    held.wait_until_held()  # asked by the guard: nobody has turned
+    assert isinstance(bench.end(first), Returned)
+    other = Held(tmp_path, "other")
+    second = bench.start("tidy_up_when_asked", fifo=other.path, note=str(tmp_path / "note"))
+    bench.began(second)
+    other.wait_until_held()
+    bench.pool.stop([second], "drain")
+    assert bench.end(second).cause == "drain"
+    other.close()
+    assert (tmp_path / "note").read_text() == "tidied"
+
+
+@pytest.mark.parametrize("name", ["swallow_requests", "hang_stubbornly"])
+def test_a_worker_that_comes_late_to_the_end_of_a_lease_gives_no_second_grace(
+    make: Make, held: Held, name: str
+) -> None:
+    bench = make()
+    job = bench.job(name, fifo=held.path)
+    bench.pool.start([job])
+    held.wait_until_held()
+    bench.began(job.run_id)
+    slot = bench.pool._slots[0]
+    end = job.deadline_boot + GRACE
+    assert slot.process.words[KILL_AT] == end
+    slot.tick(end - 1)
+    assert slot.process.words[KILL_AT] == end
+
+
+def test_an_answer_that_nobody_waits_for_any_more_is_not_taken_for_that_to_the_next_question(
+    make: Make, tmp_path: Path
+) -> None:
+    """Or a run would be told that it has saved what it has not."""
+    bench = make(grace=20_000)
+    run_id = bench.start("load_again_when_asked", note=str(tmp_path / "note"))
+    first = bench.hear(Loading)
+    bench.pool.stop([run_id], "drain")
+    second = bench.hear(Loading)
+    bench.pool.answer(run_id, Answer(state='"the first"', question=first.question))
+    bench.pool.answer(run_id, Answer(state='"the second"', question=second.question))
+    assert bench.end(run_id).cause == "drain"
+    assert (tmp_path / "note").read_text() == "None the second"
 
 
 def test_a_run_that_is_told_to_stop_is_not_charged(make: Make, held: Held) -> None:

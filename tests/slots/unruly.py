@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import fcntl
 import gc
 import os
 import signal
@@ -10,6 +11,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TypeVar
+
+from leasehold.ports.run import current
 
 F = TypeVar("F", bound=Callable[..., object])
 UNRULY: list[Callable[..., object]] = []
@@ -64,6 +67,37 @@ def tidy_up_as_told(fifo: str, note: str, word: str) -> None:
     finally:
         hold_open(fifo)
         Path(note).write_text(Path(word).read_text())
+
+
+@task
+def print_and_tidy_up(fifo: str, note: str) -> None:
+    """Prints until nobody reads any more, and saves what it has when it is asked to end."""
+    hold_open(fifo)
+    try:
+        while True:
+            print("x" * 100_000)
+    finally:
+        hold_open(fifo)
+        current().save("what it has")
+        Path(note).write_text("tidied")
+
+
+@task
+def go_on_when_asked(fifo: str) -> None:
+    """Takes the request to end for itself, and goes on to its own end."""
+    hold_open(fifo)
+    with contextlib.suppress(SystemExit):
+        wait_for_ever()
+    hold_open(fifo)
+
+
+@task
+def load_again_when_asked(note: str) -> None:
+    found: object = None
+    try:
+        found = current().load("nothing")
+    finally:
+        Path(note).write_text(f"{found} {current().load('nothing')}")
 
 
 @task
@@ -190,6 +224,19 @@ def write_to_worker(text: str) -> None:
             if stat.S_ISFIFO(os.fstat(fd).st_mode):
                 os.write(fd, text.encode("latin-1"))
     wait_for_ever()
+
+
+@task
+def spoil_pipe(text: str = "", fifo: str = "", *, replace: bool = False) -> None:
+    """Say something in the name of this process, or let all that it says go astray; or be the run after that."""
+    if fifo:
+        hang(fifo)
+    for fd in range(3, 1_024 if text or replace else 0):
+        with contextlib.suppress(OSError):
+            if stat.S_ISFIFO(os.fstat(fd).st_mode) and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
+                os.write(fd, text.encode("latin-1"))
+                if replace:
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
 
 
 @task

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from tests.soak.plan import KINDS
@@ -82,8 +83,14 @@ def recorded(record: Path | None) -> list[dict[str, Any]]:
 
 
 def commit() -> str:
-    """What is being run."""
-    command = ["git", "describe", "--always", "--dirty"]
+    """What is being run; a record under way makes it no other."""
+    changed = git("status", "--porcelain", "--", "src", "tests")
+    return git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
+
+
+def git(*arguments: str) -> str:
+    """What git says."""
+    command = [which("git") or "git", *arguments]
     return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True).stdout.strip()
 
 

@@ -126,6 +126,17 @@ def loads(done: int) -> Doctor:
     return doctor
 
 
+def twin(loaded: int) -> Doctor:
+    """The queue delivered the first message of task d twice; that run found a checkpoint when it began."""
+
+    def doctor(soak: Soak) -> None:
+        soak.began("d0", "d", 4, (1, 1), "worker-1", 101, 2.5)
+        soak.say("loaded", "d0", 2.5, done=loaded)
+        soak.say("raised", "d0", 2.6, error="ValueError")
+
+    return both(doctor, MISBEHAVES)
+
+
 def says(what: str, run: str, at: float) -> Doctor:
     return lambda soak: soak.say(what, run, at)
 
@@ -198,6 +209,7 @@ CHEATS: dict[str, tuple[str, Doctor]] = {
     "a run after the outcome where runs are claimed": ("duplicate", both(claims, run_twice(16.0, (1, 2)), CUT)),
     "an older checkpoint than was saved": ("duplicate", loads(0)),
     "a checkpoint that nobody saved": ("duplicate", loads(3)),
+    "a twin loaded more than its twin had saved": ("duplicate", twin(3)),
     "a run alive past its lease": ("lease", says("sign", "a1", 9.6)),
     "a run alive past the lease on record": ("lease", retold("a", "1.1", lease_until=milliseconds(0.3))),
     "a worker ended by itself with a defect": ("process", ends("ended", expected=False, code=70)),
@@ -220,6 +232,7 @@ def test_it_finds_out_when(cheat: str) -> None:
 
 EXCUSES: dict[str, Doctor] = {
     "two runs at once of one dispatch, while the queue misbehaved": both(run_twice(1.2, (1, 2)), MISBEHAVES),
+    "a run that loaded what the run with its own token had saved": twin(1),
     "two runs at once, while the machine of one stood still": both(
         run_twice(1.2, (1, 2)), when("node-pause", 1.1, 1.4, target="worker-1", generation=1)
     ),

@@ -11,6 +11,7 @@ from leasehold.adapters.sqs.queues import SqsQueues
 from leasehold.core.wire import PACK_CEILING, decode_status_message, encode_task_message
 from leasehold.flow.desk import Desk
 from leasehold.flow.errands import Errands, at_once
+from leasehold.flow.gate import Gate
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
@@ -42,7 +43,14 @@ class Station:
         self.reporter = Reporter(outbox, self.clock, linger=LINGER)
         desk = Desk(ScriptedStore(), self.clock, Errands(at_once), limit=LIMIT)
         self.worker = Worker(
-            slots, self.reporter, GrantsAll(), desk, self.clock, size=SLOTS, margin=MARGIN, fetch_ahead=20
+            slots,
+            self.reporter,
+            Gate(GrantsAll(), self.clock),
+            desk,
+            self.clock,
+            size=SLOTS,
+            margin=MARGIN,
+            fetch_ahead=20,
         )
         self.intake = Intake(
             [self.queues.tasks("default")],

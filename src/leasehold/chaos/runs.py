@@ -150,7 +150,9 @@ class Watch:
         if isinstance(event, Began):
             self._began[event.run_id] = event.at_boot
         elif isinstance(event, Loading):
-            self._pool.answer(event.run_id, Answer(self._checkpoints.load(TASK, token_of(event.run_id))))
+            self._pool.answer(
+                event.run_id, Answer(self._checkpoints.load(TASK, token_of(event.run_id)), question=event.question)
+            )
         elif isinstance(event, Saving):
             return self._save(event)
         elif isinstance(event, (Returned, Raised, Stopped)):
@@ -164,7 +166,7 @@ class Watch:
             return True
         error = self._checkpoints.save(TASK, token_of(event.run_id), event.run_id, event.state)
         if not here:
-            self._pool.answer(event.run_id, Answer(error=error))
+            self._pool.answer(event.run_id, Answer(error=error, question=event.question))
         return here
 
     def _ended(self, event: Returned | Raised | Stopped) -> End:

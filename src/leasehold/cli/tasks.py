@@ -84,6 +84,8 @@ def paged(views: Views, filter_: str, limit: int) -> Iterator[TaskView]:
     while limit > 0:
         page = views.tasks(filter_, cursor=cursor, limit=min(PAGE, limit))
         yield from page.rows
+        for sentence in page.unreadable:
+            note(f"Left out: {sentence}.")
         limit -= len(page.rows)
         cursor = page.cursor
         if cursor is None:

@@ -19,6 +19,7 @@
     │   ├── QueueUnavailable        the queue cannot be reached
     │   └── StoreUnavailable        the object store cannot be reached or written
     ├── StoreDamaged                an object in the store is not what was put there
+    ├── LedgerDamaged               a row of the ledger holds what nobody can read
     ├── SchemaMismatch              the ledger has another version: migrate it, or update Leasehold
     ├── MalformedMessage            a message on the wire is not one of ours
     ├── TaskFailed                  from result(): the task ended as failed
@@ -98,6 +99,10 @@ class StoreUnavailable(Unavailable):
 
 class StoreDamaged(LeaseholdError):
     """An object in the store is not what was put there: its hash differs. Trying again does not help."""
+
+
+class LedgerDamaged(LeaseholdError):
+    """A row of the ledger holds what nobody can read. ``leasehold audit`` names such rows; take them from a backup."""
 
 
 class SchemaMismatch(LeaseholdError):

@@ -13,7 +13,7 @@ from leasehold.core.wire import encode_update, quarantined, told_directly
 from leasehold.flow.metering import Accounts, Meter
 from leasehold.flow.recorder import announce, change_of
 from leasehold.ports.clock import Bell, Clock
-from leasehold.ports.ledger import Applied, Change, Ledger
+from leasehold.ports.ledger import Applied, Change, Ledger, Unreadable
 from leasehold.ports.reports import Busy, Grant, StaleRun, Start
 
 SOURCE = "status report"
@@ -85,6 +85,8 @@ def claimed(start: Start) -> Claimed:
 
 def said(answer: Applied) -> Grant | StaleRun | Busy:
     """The ledger's answer in the words of the port."""
+    if isinstance(answer, Unreadable):
+        return StaleRun(answer.reason)
     if not isinstance(answer, Decision | Ignored):
         return StaleRun("there is no such task in this ledger")
     if answer.refusal is None:

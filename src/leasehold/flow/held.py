@@ -92,6 +92,11 @@ class Held:
         """The last instant at which the run may begin: its dispatch is still valid (R6) and its lease useful (R2)."""
         return min(self.valid_until, self.hold.useful_until(self.message.lease, margin))
 
+    def hopeless(self, margin: int) -> bool:
+        """Whether its lease is too short for any run on this worker, however soon it starts."""
+        lease = self.message.lease
+        return Hold(0, lease).hopeless(lease, margin)
+
     def expired(self, now: int) -> bool:
         """Whether the dispatch is over: nobody may start it any more."""
         return now > self.valid_until

@@ -21,7 +21,11 @@ SOON = 5_000
 receive of whatever is so short that receives cost anything beside it."""
 
 DRIFT = 1_000
-"""A machine's clock may lose one part in so many: NTP slews by half of that at most."""
+"""A machine's clock may lose one part in so many against the queue's.
+
+Twice what the kernel lets NTP turn a clock's rate by (MAXFREQ, 500 ppm: adjtimex(2)), so that the queue's may run as
+much too fast. chrony may slew faster for a while, but then loses no more than it was ahead: the margin takes that.
+"""
 
 
 class Hold(NamedTuple):
@@ -37,16 +41,23 @@ class Hold(NamedTuple):
 
     @property
     def surely(self) -> int:
-        """Until when the queue certainly hides it, though this machine's clock be slow: a delete counts until then."""
+        """Until when the queue certainly hides it, though this machine's clock be slow."""
         return self.ends - self.span // DRIFT
 
     def deadline(self, margin: int) -> int:
-        """When the last process of the run must be gone: the margin covers killing, reaping and reporting it."""
-        return self.ends - margin
+        """When the run must end: the margin covers killing, reaping and reporting it, and no part of it the drift.
+
+        A margin is the same for every lease, and what a slow clock loses grows with the lease: 43 s in 12 h.
+        """
+        return self.surely - margin
 
     def useful_until(self, lease: int, margin: int) -> int:
         """The last instant at which enough is left to start a run that was promised ``lease`` ms (R2)."""
         return self.deadline(margin) - int(USEFUL * (lease - margin))
+
+    def hopeless(self, lease: int, margin: int) -> bool:
+        """Whether not even a run that starts at once would be useful (R2)."""
+        return self.useful_until(lease, margin) <= self.since
 
     def patience(self) -> int:
         """How long (ms) its message may wait here for its arguments before it is better off elsewhere (R2)."""

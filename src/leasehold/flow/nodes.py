@@ -9,6 +9,7 @@ from random import Random
 from typing import Protocol
 
 from leasehold.flow.dispatcher import Dispatcher
+from leasehold.flow.gate import Gate
 from leasehold.flow.intake import Intake
 from leasehold.flow.recall import Recall
 from leasehold.flow.reporter import Reporter
@@ -135,6 +136,8 @@ class WorkerNode:
     ``notices`` tell that its machine will be taken away: that asks it to stop too. Of the time that is left then,
     ``reserve`` ms are kept for stopping runs and giving them back; at most ``patience`` ms of it are the runs' own.
 
+    ``gate``: asks in a thread of its own whether a run may start; none where nobody has to be asked.
+
     Each intake polls in a thread of its own. Several of them share the room fairly, but each may always ask for one
     message: so many more than there is room for may come at once, and wait or go back (R2).
     """
@@ -149,9 +152,11 @@ class WorkerNode:
         *,
         poll: int,
         patience: int,
+        gate: Gate | None = None,
         notices: Notices | None = None,
         reserve: int = 0,
     ) -> None:
+        self._gates = () if gate is None else (gate,)
         self._notices = notices
         self._reserve = reserve
         self._notice: Notice | None = None
@@ -176,6 +181,7 @@ class WorkerNode:
                 Loop("worker", lambda: self._work(stop, over, at_once), lambda: None),
                 *(self._intake_loop(intake, stop, over) for intake in self._intakes),
                 Loop("reporter", self._report, lambda: None),
+                *(Loop("claims", gate.step, partial(gate.pause, REST)) for gate in self._gates),
                 *(Loop("notices", partial(self._heed, stop), partial(over.wait, NOTICE_EVERY)) for _ in self._told_by),
             ],
             over,
@@ -185,6 +191,8 @@ class WorkerNode:
         try:
             stop.on_ask(self._slots.wake)
             over.on_ask(self._reporter.wake)
+            for gate in self._gates:
+                over.on_ask(gate.wake)
             for _ in self._told_by:
                 self._heed(stop)  # one that is started again on a machine that is about to go receives nothing
             service.start()

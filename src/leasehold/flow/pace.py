@@ -17,6 +17,9 @@ REMEMBERED = 32
 LATELY = 200
 """Runs after which a handler that was not among them says nothing about the next message any more."""
 
+IN_LINE = 32
+"""Short runs handed over per slot, so that a child never waits for its supervisor."""
+
 
 class Measured(NamedTuple):
     """What is known of a handler."""

@@ -11,14 +11,14 @@ from leasehold.core.errors import StoreDamaged
 from leasehold.core.reports import Update, UpdateKind
 from leasehold.flow.bundle import Unit, begin, hand_in, lasts, line_of, units_of
 from leasehold.flow.desk import CANCELLED, Desk, missing_arguments, too_short
-from leasehold.flow.gate import Gate
+from leasehold.flow.gate import SLOW_CLAIM, Gate
 from leasehold.flow.held import Fate, Held
 from leasehold.flow.jobs import Drain, job_of
 from leasehold.flow.lobby import TOO_LATE, Lobby
-from leasehold.flow.pace import Pace
+from leasehold.flow.loners import Loners
+from leasehold.flow.pace import IN_LINE, Pace
 from leasehold.flow.reporter import Reporter
 from leasehold.ports.clock import Clock
-from leasehold.ports.reports import Claims
 from leasehold.ports.slots import (
     NEIGHBOUR,
     Answer,
@@ -34,13 +34,8 @@ from leasehold.ports.slots import (
     Told,
 )
 
-IN_LINE = 32
-"""Short runs handed over per slot, so that a child never waits for its supervisor."""
-
 BACKLOG = 5_000
 """Unreported outcomes beyond which nothing new is received: the outbox is down, and memory is not endless."""
-
-SLOW_CLAIM = "its claim was answered too late to start it"
 
 AT_STORE = 4
 """Calls per slot that the store may owe an answer; for each one more, one message less is received."""
@@ -56,7 +51,7 @@ class Worker:
         self,
         slots: Slots,
         reporter: Reporter,
-        claims: Claims,
+        gate: Gate,
         desk: Desk,
         clock: Clock,
         *,
@@ -66,7 +61,7 @@ class Worker:
     ) -> None:
         self._slots = slots
         self._reporter = reporter
-        self._gate = Gate(claims, clock)
+        self._gate = gate
         self._desk = desk
         self._clock = clock
         self._size = size
@@ -82,7 +77,7 @@ class Worker:
         self._in_line: dict[str, Held] = {}
         """Of what was handed over, what has not begun: a run, or the first one of a bundle."""
         self._stopping: set[str] = set()
-        self._alone: set[str] = set()
+        self._alone = Loners()
         self._drain: Drain | None = None
         self._unacknowledged: set[str] = set()
         """Runs whose Draining is not yet known to be on its way to the ledger."""
@@ -114,10 +109,7 @@ class Worker:
     # ------------------------------------------------------------ the work
 
     def step(self, wait: int = 0) -> int:
-        """Handle what happened in the slots, waiting up to ``wait`` ms for it, and start what can be started.
-
-        Raises ``Unavailable`` at its end, where nobody could say what may be started.
-        """
+        """Handle what happened in the slots, waiting up to ``wait`` ms for it, and start what can be started."""
         events = self._slots.events(wait)
         for event in events:
             self._handle(event)
@@ -130,7 +122,6 @@ class Worker:
         started = self._start()
         self._give_back_waiting()
         self._make_room()
-        self._gate.complain()
         return len(events) + answered + started
 
     def begin_drain(self, reason: str, patience: int) -> None:
@@ -150,9 +141,10 @@ class Worker:
     def drained(self) -> bool:
         """Whether nothing is held, running or unreported any more."""
         patience = 0 if self._drain is None else self._drain.until
-        holding = self._inbox or self._lobby or self._running or self._parting or self._desk.holds_ends(patience)
+        holding = self._inbox or self._lobby or self._gate.asking or self._running or self._parting
+        ending = self._desk.holds_ends(patience) or self._reporter.backlog
         tidying = self._desk.load and self._clock.boot() < patience
-        return not (holding or self._reporter.backlog or tidying)
+        return not (holding or ending or tidying)
 
     def close(self) -> None:
         """What the store answers from now on is for nobody."""
@@ -166,11 +158,22 @@ class Worker:
     # ------------------------------------------------------------ starting
 
     def _start(self) -> int:
-        if self._gate.shut:
+        """Start what may run, and ask for what could be started next."""
+        started = self._start_granted()
+        if not (self._gate.shut or self._gate.asking):
+            batch = [held for unit in self._next_batch() for held in unit]
+            self._gate.ask([(held, job) for held in batch if (job := self._job(held)) is not None])
+            started += self._start_granted()  # where the answer is there at once
+        return started
+
+    def _start_granted(self) -> int:
+        granted, unanswered = self._gate.answered()
+        if self._drain is not None:  # they were asked for when the draining began
+            for held, _ in (*granted, *unanswered):
+                if held.bundle is None:  # of a bundle, only who began says so (B3)
+                    self._say_draining(held, self._drain.reason)
+                self._turn_away(held, self._drain.reason)
             return 0
-        batch = [held for unit in self._next_batch() for held in unit]
-        prepared = [(held, job) for held in batch if (job := self._job(held)) is not None]
-        granted, unanswered = self._gate.ask(prepared)
         self._ready.extendleft(reversed(units_of(held for held, _ in unanswered)))
         now = self._clock.boot()
         for held, _ in (late := [each for each in granted if now > each[1].start_by_boot]):
@@ -187,7 +190,7 @@ class Worker:
         """What may begin now, or stand in line behind runs known to be short."""
         free = self._slots.free()
         batch: list[Unit] = []
-        while self._ready and not self._must_wait_alone(batch):
+        while self._ready and not self._alone.keep_out(self._ready[0], batch, self._running.values()):
             if free <= len(batch) and not self._may_line_up(self._ready[0][0], len(batch), free):
                 break
             batch.append(self._ready.popleft())
@@ -201,20 +204,11 @@ class Worker:
             return len(self._in_line) + before - free < self._size
         return self._size * IN_LINE - len(self._running) > before
 
-    def _must_wait_alone(self, batch: Sequence[Unit]) -> bool:
-        """Whether a run that has to be alone (or already is) forbids starting the next one."""
-        if not self._alone:
-            return False
-        busy = bool(batch or self._running)
-        under_way = (*(held for unit in batch for held in unit), *self._running.values())
-        lonely = any(held.task.id in self._alone for held in under_way)
-        return lonely or (busy and any(held.task.id in self._alone for held in self._ready[0]))
-
     def _job(self, held: Held) -> Job | None:
         """The run as a slot needs it; ``None`` where it must not start."""
         start_by = held.start_by(self._margin)
         # A message that can never start here would come again at once if it were shown again at once: it is refused.
-        if held.message.lease <= self._margin:
+        if held.hopeless(self._margin):
             self._report(held, too_short(held, self._margin, self._clock.boot()), Fate.DELETE_BEFORE)
             return None
         if self._clock.boot() > start_by:
@@ -242,7 +236,7 @@ class Worker:
             case Saving():
                 self._desk.save(held, event.state, partial(self._saved, held, event))
             case Loading():
-                self._desk.load_state(held, partial(self._answer, held))
+                self._desk.load_state(held, partial(self._answer, held, event.question))
             case Returned():
                 self._end(held, event.at_boot)
                 self._desk.completed(held, event, partial(self._completed, held))
@@ -268,13 +262,14 @@ class Worker:
             took = at_boot - held.began if held.bundle is None else held.bundle.pace(at_boot)
             self._pace.ran(held.message.name, took, held.message.lease)
 
-    def _answer(self, held: Held, answer: Answer) -> None:
+    def _answer(self, held: Held, question: int, answer: Answer) -> None:
         leaving = self._drain.reason if self._drain is not None else None
         if held.run_id in self._running:  # one that ended meanwhile does not ask any more
-            self._slots.answer(held.run_id, answer._replace(interrupted=answer.interrupted or leaving))
+            said = answer._replace(interrupted=answer.interrupted or leaving, question=question)
+            self._slots.answer(held.run_id, said)
 
     def _saved(self, held: Held, event: Saving, answer: Answer) -> None:
-        self._answer(held, answer)
+        self._answer(held, event.question, answer)
         if held.run_id in self._running:
             self._progress(held, event.fraction, event.note)
 
@@ -359,7 +354,9 @@ class Worker:
         """Give back what never began; what began is stopped when time is up, and given back once that was announced."""
         for held in self._lobby.empty():
             self._turn_away(held, drain.reason)
-        self._stop([run_id for run_id, held in self._running.items() if held.began is None], drain.reason)
+        waiting = [run_id for run_id, held in self._running.items() if held.began is None]
+        if waiting:  # what has begun goes on, even if its word is still on its way
+            self._slots.take_back(waiting, drain.reason)
         if self._clock.boot() >= drain.until:
             self._stop([run_id for run_id in self._running if run_id not in self._unacknowledged], drain.reason)
         parting, self._parting = self._parting, []
@@ -388,7 +385,8 @@ class Worker:
 
     def _make_room(self) -> None:
         """Say how much may be received: for free slots, and ahead only in bites worth a request."""
-        free = self._slots.free() - len(self._lobby) - max(0, self._desk.load - AT_STORE * self._size)
+        owed = max(0, self._desk.load - AT_STORE * self._size)
+        free = self._slots.free() - len(self._lobby) - self._gate.asking - owed
         now = self._clock.boot()
         busy = sum(lasts(held, now) for held in self._begun.values())
         ahead = self._pace.ahead(max(0, self._size - busy), self._fetch_ahead)

@@ -91,13 +91,20 @@ class Unknown(NamedTuple):
     task_id: str
 
 
+class Unreadable(NamedTuple):
+    """The task's row holds what nobody can read: it is left as it is."""
+
+    task_id: str
+    reason: str
+
+
 class Repeated(NamedTuple):
     """This status_id has been applied before."""
 
     status_id: str
 
 
-Applied = Decision | Ignored | Unknown | Repeated
+Applied = Decision | Ignored | Unknown | Unreadable | Repeated
 
 
 class Need(StrEnum):

@@ -86,12 +86,16 @@ class Saving(NamedTuple):
     state: str
     fraction: float | None
     note: str | None
+    question: int = 0
+    """The answer names it: a run that is interrupted while it waits may ask again, and must not be told of this one."""
 
 
 class Loading(NamedTuple):
     """The run wants its last checkpoint; it waits for ``Slots.answer(run_id, ...)``."""
 
     run_id: str
+    question: int = 0
+    """As in ``Saving``."""
 
 
 class Told(NamedTuple):
@@ -112,6 +116,8 @@ class Answer(NamedTuple):
     error: str | None = None
     interrupted: str | None = None
     """Why the run should end early (drain, cancelled), or ``None``."""
+    question: int = 0
+    """What it answers."""
 
 
 class Slots(Protocol):

@@ -56,6 +56,8 @@ class Page(NamedTuple, Generic[T]):
 
     rows: Sequence[T]
     cursor: str | None
+    unreadable: Sequence[str] = ()
+    """Of each row that is left out because nobody can read it, a sentence."""
 
 
 class FailureGroup(NamedTuple):

@@ -31,6 +31,7 @@ from leasehold.flow.client import Client
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.errands import Errands, at_once
+from leasehold.flow.gate import Gate
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
@@ -94,7 +95,7 @@ class InlineSystem:
         self.worker = Worker(
             self.slots,
             self.reporter,
-            GrantsAll(),
+            Gate(GrantsAll(), self.clock),
             Desk(self.store, self.clock, Errands(at_once), limit=PAYLOAD_LIMIT),
             self.clock,
             size=1,

@@ -76,9 +76,10 @@ class Driver:
     def _reply(self, event: SlotEvent) -> None:
         if isinstance(event, Saving):
             self.states.append(event.state)
-            self.slots.answer(event.run_id, self.answer)
+            self.slots.answer(event.run_id, self.answer._replace(question=event.question))
         elif isinstance(event, Loading):
-            self.slots.answer(event.run_id, self.answer._replace(state=self.states[-1] if self.states else None))
+            state = self.states[-1] if self.states else None
+            self.slots.answer(event.run_id, self.answer._replace(state=state, question=event.question))
 
     def kinds(self, run_id: str) -> list[str]:
         """What was heard of a run, in order."""

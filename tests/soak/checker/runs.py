@@ -109,7 +109,8 @@ class Runs:
 def checkpoints(executions: list[Execution]) -> Iterator[str]:
     """A run loads the newest state that was saved before it, and never one that nobody saved.
 
-    Once a run has returned, its task needs no checkpoint any more, and they may be gone.
+    Once a run has returned, its task needs no checkpoint any more, and they may be gone. A run that shares its token
+    with another, because the queue delivered its message twice, may load what that one has saved.
     """
     for place, each in enumerate(executions):
         loaded = next((step for step in each.steps if step[0] == "loaded"), None)
@@ -120,6 +121,7 @@ def checkpoints(executions: list[Execution]) -> Iterator[str]:
         sure = kept and max(
             [0, *(done for one in before for what, done, at in one.steps if what == "saved" and at < each.began)]
         )
-        most = max([0, *(done for one in before for what, done, _ in one.steps if what == "saves")])
+        theirs = [one for one in executions if one is not each and one.token <= each.token]
+        most = max([0, *(done for one in theirs for what, done, _ in one.steps if what == "saves")])
         if not sure <= loaded[1] <= most:
             yield f"run {each.token} loaded step {loaded[1]}, of which {sure} to {most} can have been saved"

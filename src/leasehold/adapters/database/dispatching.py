@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from leasehold.adapters.database import recording
 from leasehold.adapters.database.changing import Changing
 from leasehold.adapters.database.connection import Sharing, Sql, Transaction
+from leasehold.adapters.database.damage import Damage
 from leasehold.adapters.database.rows import TASK_COLUMNS, hot_of
 from leasehold.core.bundles import Due, bundled, messages_of, size_of
 from leasehold.core.events import Dispatched
@@ -17,14 +18,18 @@ from leasehold.ports.queue import Message, NotSent, Queue
 
 HOT = 2 + len(TASK_COLUMNS)
 """How many values of a row belong to ``hot_of``; those of the body follow."""
+BEFORE = 2
+"""How many of them stand before ``TASK_COLUMNS``."""
 
 
-def dispatch(tx: Transaction, sql: Mapping[str, Sql], queue: str, limit: int, terms: Terms) -> list[Outgoing]:
+def dispatch(
+    tx: Transaction, sql: Mapping[str, Sql], queue: str, limit: int, terms: Terms, damage: Damage
+) -> list[Outgoing]:
     """Decide and save; what goes out, in the order of the line, those that share a message together."""
     paused = any(paused for (paused,) in tx.rows(sql["paused"], {"queue": queue}))
     if paused and not terms.despite_pause:
         return []
-    rows = tx.rows(sql["due"], {"queue": queue, "limit": limit})
+    rows = damage.up_to(limit, BEFORE, lambda length: tx.rows(sql["due"], {"queue": queue, "limit": length}))
     hots = [hot_of(row[:HOT]) for row in rows]
     changing = Changing(tx, sql, {hot.task.id: hot for hot in hots})
     bodies = [row[HOT:] for row in rows]
@@ -42,12 +47,18 @@ def dispatch(tx: Transaction, sql: Mapping[str, Sql], queue: str, limit: int, te
 
 
 def send(
-    tx: Transaction, sql: Mapping[str, Sql], into: Queue, outgoing: Sequence[Outgoing], messages: Sequence[Message]
+    tx: Transaction,
+    sql: Mapping[str, Sql],
+    into: Queue,
+    outgoing: Sequence[Outgoing],
+    messages: Sequence[Message],
+    damage: Damage,
 ) -> list[Outgoing]:
     """Put the messages on a queue in this very transaction; those that it took."""
     if not isinstance(into, Sharing):
         raise TypeError(f"queue {into.name!r} does not live in the ledger's database: send after the commit")
     sent = zip(messages_of(outgoing), into.send_within(tx, messages), strict=True)
     answers = [(each, answer) for members, answer in sent for each in members]
-    recording.apply(tx, sql, [unsendable(o.task, into.name, a) for o, a in answers if isinstance(a, NotSent)], ())
+    refused = [unsendable(each.task, into.name, answer) for each, answer in answers if isinstance(answer, NotSent)]
+    recording.apply(tx, sql, refused, (), damage)
     return [each for each, answer in answers if not isinstance(answer, NotSent)]

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from leasehold.adapters.database import counting, dispatching, metering, operating, recording, submitting
 from leasehold.adapters.database.connection import Database, Transaction
+from leasehold.adapters.database.damage import Damage
 from leasehold.adapters.database.joining import within
 from leasehold.adapters.database.rows import task_of
 from leasehold.core.alarms import owed
@@ -51,6 +52,7 @@ class DatabaseLedger:
         self.database = database
         books = ("ledger", "chores", "pages", "recall", "metering")
         self._sql = {name: sql for book in books for name, sql in database.sql(book).items()}
+        self._damage = Damage()
 
     @property
     def elsewhere(self) -> bool:
@@ -77,9 +79,9 @@ class DatabaseLedger:
         """Give up to ``limit`` due tasks their next dispatch; sent in the same transaction if ``into`` is given."""
 
         def work(tx: Transaction) -> list[Outgoing]:
-            outgoing = dispatching.dispatch(tx, self._sql, queue, limit, terms)
+            outgoing = dispatching.dispatch(tx, self._sql, queue, limit, terms, self._damage)
             if outgoing and into is not None:
-                return dispatching.send(tx, self._sql, into, outgoing, compose(outgoing))
+                return dispatching.send(tx, self._sql, into, outgoing, compose(outgoing), self._damage)
             return outgoing
 
         return self._repeat(work)
@@ -88,13 +90,14 @@ class DatabaseLedger:
         """Decide and save; one answer per change, in order."""
         if not changes and not malformed:
             return []
-        return self._repeat(lambda tx: recording.apply(tx, self._sql, changes, malformed))
+        return self._repeat(lambda tx: recording.apply(tx, self._sql, changes, malformed, self._damage))
 
     def alarms(self, need: Need, limit: int) -> list[tuple[str, Event]]:
         """What the clock owes, oldest debt first."""
         which = self._sql["asleep" if need is Need.SCHEDULER else "alarmed"]
         with self.database.read() as tx:
-            tasks = [task_of(row[2:]) for row in tx.rows(which, {"now": tx.now, "limit": limit})]
+            rows = self._damage.up_to(limit, 2, lambda length: tx.rows(which, {"now": tx.now, "limit": length}))
+            tasks = [task_of(row[2:]) for row in rows]
         events = [(task.id, owed(task, tx.now)) for task in tasks]
         return [(task_id, event) for task_id, event in events if event is not None]
 
@@ -157,8 +160,10 @@ class DatabaseLedger:
     def held_by(self, names: Sequence[str], *, ahead: int, limit: int) -> list[Task]:
         """What these machines or workers run with a receipt that others may use and ``ahead`` ms of its lease left."""
         with self.database.read() as tx:
-            given = {"names": tx.array(list(names)), "until": tx.now + ahead, "limit": limit}
-            return [task_of(row) for row in tx.rows(self._sql["held by"], given)]
+            given = {"names": tx.array(list(names)), "until": tx.now + ahead}
+            held = self._sql["held by"]
+            rows = self._damage.up_to(limit, 0, lambda length: tx.rows(held, {**given, "limit": length}))
+            return [task_of(row) for row in rows]
 
     def secret(self, name: str) -> bytes:
         """A 32-byte key kept in the ledger, made at first use."""

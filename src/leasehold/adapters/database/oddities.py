@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from leasehold.adapters.database.rows import STATES, TASK_COLUMNS
@@ -42,11 +43,17 @@ OF_RUN = kinds_of(RUN_COLUMNS, "lease_until")
 
 def odd_task(row: Sequence[Any]) -> str | None:
     """What no task can be made of, in ``TASK_COLUMNS``; ``None`` for a sound row."""
-    if not all(map(isinstance, row, OF_TASK)):
+    if not are_of_task(tuple(map(type, row))):
         return mistyped(TASK_COLUMNS, OF_TASK, row)
     if row[STATE] not in STATES:
         return said("state", row[STATE])
     return None if are_names(row[CHARGED]) else said("charged", row[CHARGED])
+
+
+@lru_cache(256)
+def are_of_task(types: tuple[type, ...]) -> bool:
+    """Whether values of these types may make a task: there are few such rows of types, and many tasks."""
+    return all(map(issubclass, types, OF_TASK))
 
 
 def odd_run(row: Sequence[Any]) -> str | None:

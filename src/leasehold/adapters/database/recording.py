@@ -6,36 +6,40 @@ from collections.abc import Mapping, Sequence
 
 from leasehold.adapters.database.changing import Changing
 from leasehold.adapters.database.connection import Sql, Transaction
+from leasehold.adapters.database.damage import Damage, unreadable
 from leasehold.adapters.database.outputs import Outputs
 from leasehold.adapters.database.rows import Hot, hot_of
 from leasehold.adapters.database.tally import REPEATED, came_to_nothing
 from leasehold.core.machine import decide
 from leasehold.core.reports import Malformed
-from leasehold.ports.ledger import Applied, Change, Repeated, Unknown
+from leasehold.ports.ledger import Applied, Change, Repeated, Unknown, Unreadable
 
 Heard = tuple[int, str]
 """Task number and status_id."""
 
 
 def apply(
-    tx: Transaction, sql: Mapping[str, Sql], changes: Sequence[Change], malformed: Sequence[Malformed]
+    tx: Transaction, sql: Mapping[str, Sql], changes: Sequence[Change], malformed: Sequence[Malformed], damage: Damage
 ) -> list[Applied]:
     """Fold the changes in order, then write what has come of them."""
     # In one order, so that two recorders with the same damaged messages cannot lock each other out.
     tx.run_many(sql["add malformed"], [(tx.now, *message) for message in sorted(malformed)])
     if not changes:
         return []
-    hots = read(tx, sql, [change.task_id for change in changes])
-    recording = Recording(tx, sql, hots, heard_before(tx, sql, changes, hots))
+    odd: dict[str, str] = {}
+    hots = read(tx, sql, [change.task_id for change in changes], damage, odd)
+    recording = Recording(tx, sql, hots, heard_before(tx, sql, changes, hots), odd)
     answers = [recording.record(change) for change in changes]
     recording.save()
     return answers
 
 
-def read(tx: Transaction, sql: Mapping[str, Sql], task_ids: Sequence[str]) -> dict[str, Hot]:
-    """The rows of these tasks, locked."""
+def read(
+    tx: Transaction, sql: Mapping[str, Sql], task_ids: Sequence[str], damage: Damage, odd: dict[str, str]
+) -> dict[str, Hot]:
+    """The rows of these tasks, locked; ``odd`` learns of those that nobody can read."""
     rows = tx.rows(sql["read"], {"ids": tx.array(list(dict.fromkeys(task_ids)))})
-    return {row[2]: hot_of(row) for row in rows}
+    return {row[2]: hot_of(row) for row in damage.sound(rows, 2, odd)}
 
 
 def heard_before(
@@ -54,7 +58,15 @@ def heard_before(
 class Recording:
     """The changes of one transaction."""
 
-    def __init__(self, tx: Transaction, sql: Mapping[str, Sql], hots: Mapping[str, Hot], heard: set[Heard]) -> None:
+    def __init__(
+        self,
+        tx: Transaction,
+        sql: Mapping[str, Sql],
+        hots: Mapping[str, Hot],
+        heard: set[Heard],
+        odd: Mapping[str, str],
+    ) -> None:
+        self._odd = odd
         self._now = tx.now
         self._hots = hots
         self._heard = heard
@@ -65,7 +77,8 @@ class Recording:
         """Decide one change on top of those before it."""
         hot = self._hots.get(change.task_id)
         if hot is None:
-            return Unknown(change.task_id)
+            told = self._odd.get(change.task_id)
+            return Unreadable(change.task_id, unreadable(change.task_id, told)) if told else Unknown(change.task_id)
         if change.status_id is not None:
             heard = (hot.number, change.status_id)
             if heard in self._heard:

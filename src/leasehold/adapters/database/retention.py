@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from leasehold.adapters.database.connection import Database, Row, Transaction
+from leasehold.adapters.database.damage import Damage
 from leasehold.adapters.database.rows import task_of
 from leasehold.adapters.database.tally import HAPPENED, Tally
 from leasehold.adapters.database.views import run_view, task_view
@@ -27,6 +28,7 @@ class DatabaseRetention:
         self.database = database
         self._redaction = redaction or Redaction()
         self._sql = database.sql("retention")
+        self._damage = Damage()
 
     def now(self) -> int:
         """The database's clock."""
@@ -34,9 +36,10 @@ class DatabaseRetention:
 
     def aged(self, status: Status, after: int, limit: int) -> list[Aged]:
         """The next tasks of that status beyond a place, in the order of submits."""
-        given = {"state": status.value, "after": after, "below": LAST, "limit": limit}
+        given = {"state": status.value, "after": after, "below": LAST}
+        aged = self._sql["aged"]
         with self.database.read() as tx:
-            rows = tx.rows(self._sql["aged"], given)
+            rows = self._damage.up_to(limit, 1, lambda length: tx.rows(aged, {**given, "limit": length}))
         return [Aged(number, task_of(tuple(row)), bool(keyed)) for number, *row, keyed in rows]
 
     def stories(self, tasks: Sequence[Task]) -> list[Story]:

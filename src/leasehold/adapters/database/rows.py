@@ -40,6 +40,13 @@ STATES: dict[str, tuple[Status, Why | None]] = {
 """Every state that a row may be in, taken apart."""
 
 
+UNREADABLE = Failure(
+    FailureKind.EXCEPTION,
+    "Unreadable",
+    "what the ledger holds of this failure cannot be read",
+)
+
+
 class Hot(NamedTuple):
     """A task with what only its row knows."""
 
@@ -131,5 +138,8 @@ def failure_of(text: str | None) -> Failure | None:
     """A failure from JSON."""
     if text is None:
         return None
-    kind, *rest = json.loads(text)
-    return Failure(FailureKind(kind), *rest)
+    try:
+        kind, *rest = json.loads(text)
+        return Failure(FailureKind(kind), *rest)
+    except (TypeError, ValueError):
+        return UNREADABLE

@@ -18,6 +18,7 @@ from leasehold.ports.ledger import Accepted, Existing, KeyConflict, NewTask
 
 LATE = 5
 """s after its beginning at which a transaction must have numbered its tasks: half of ``filtering.DISORDER``."""
+UNSURE = (Status.PENDING, None)
 Answer = Accepted | Existing | KeyConflict
 Key = tuple[str, str, str]
 """Key, handler's name, batch ('' for none)."""
@@ -67,8 +68,9 @@ def holders_of(tx: Transaction, sql: Mapping[str, Sql], new: Sequence[NewTask]) 
     keys = [each.key for each in new if each.key is not None]
     if not keys:
         return {}
+    # A state that nobody can read is no outcome: nothing that is sure has come of that task.
     return {
-        (key, name, batch): Holder(fingerprint, task_id, STATES[state][0])
+        (key, name, batch): Holder(fingerprint, task_id, STATES.get(state, UNSURE)[0])
         for key, name, batch, fingerprint, task_id, state in tx.rows(sql["keys"], {"keys": tx.array(keys)})
     }
 

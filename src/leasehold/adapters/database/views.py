@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from leasehold.adapters.database.connection import Database, Row, Sql, Transaction
+from leasehold.adapters.database.damage import unreadable
 from leasehold.adapters.database.filtering import LAST, Plan, beginning_with, plan
 from leasehold.adapters.database.inspection import inspect
 from leasehold.adapters.database.metering import metered, run_time
+from leasehold.adapters.database.oddities import RUN_COLUMNS, odd_run, odd_task, said
 from leasehold.adapters.database.rows import STATES, TASK_COLUMNS, failure_of, task_of
-from leasehold.core.errors import BadFilter
+from leasehold.core.errors import BadFilter, LedgerDamaged
 from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
 from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Status, Task
@@ -66,8 +68,14 @@ class DatabaseViews:
     # ------------------------------------------------------------ tasks
 
     def task(self, task_id: str) -> TaskView | None:
-        """One task."""
+        """One task.
+
+        Raises:
+            LedgerDamaged: nobody can read its row.
+        """
         rows = self._rows("task", id=task_id)
+        if rows and (told := odd_task(rows[0][:HOT])):
+            raise LedgerDamaged(unreadable(task_id, told))
         return self._seen(rows[0]) if rows else None
 
     def _seen(self, row: Row) -> TaskView:
@@ -97,15 +105,18 @@ class DatabaseViews:
         return tx.rows(self._sql["ids ending"], {**asked, "low": ""})
 
     def tasks(self, filter_: str, *, cursor: str | None = None, limit: int = 50) -> Page[TaskView]:
-        """Newest first."""
+        """Newest first. What nobody can read is left out, and told."""
         asked = parse(filter_)
         below = LAST if cursor is None else asked.position(cursor)
         with self.database.read() as tx:
             found = self._plan(tx, asked).newest(tx, self._sql, limit + 1, below)
             numbers = [str(number) for number, _ in found[:limit]]
             rows = tx.rows(self._sql["page"], {"numbers": tx.array(numbers)})
+        odd = {row[0]: told for row in rows if (told := odd_task(row[:HOT]))}
         return Page(
-            [self._seen(row) for row in rows], asked.cursor(found[limit - 1][0]) if len(found) > limit else None
+            [self._seen(row) for row in rows if row[0] not in odd],
+            asked.cursor(found[limit - 1][0]) if len(found) > limit else None,
+            [unreadable(task_id, told) for task_id, told in odd.items()],
         )
 
     def count(self, filter_: str, ceiling: int = 10_000) -> int:
@@ -124,9 +135,17 @@ class DatabaseViews:
     # ------------------------------------------------------------ outcomes
 
     def outcomes(self, task_ids: Sequence[str]) -> list[Outcome]:
-        """Those of the given tasks that have ended."""
+        """Those of the given tasks that have ended.
+
+        Raises:
+            LedgerDamaged: nobody can read how one of them ended, and whoever waits for it would do so for ever.
+        """
         with self.database.read() as tx:
-            return self._outcomes(tx, tx.rows(self._sql["outcomes"], {"ids": tx.array(task_ids)}))
+            rows = tx.rows(self._sql["outcomes"], {"ids": tx.array(task_ids)})
+            for _, _, task_id, state, *_ in rows:
+                if state not in STATES:
+                    raise LedgerDamaged(unreadable(task_id, said("state", state)))
+            return self._outcomes(tx, rows)
 
     def ended(self, batch: str, cursor: str | None = None, limit: int = 1_000) -> Page[Outcome]:
         """Outcomes of a batch in the order in which they were recorded."""
@@ -141,12 +160,17 @@ class DatabaseViews:
         return [
             Outcome(task_id, STATES[state][0], ended_at, result, ref, reason, failure_of(failures.get(number)))
             for number, _, task_id, state, ended_at, result, ref, reason, _ in rows
+            if state in STATES
         ]
 
     # ------------------------------------------------------------ one task's story
 
     def runs(self, task_id: str) -> list[RunView]:
-        """All runs of a task, by token."""
+        """All runs of a task, by token.
+
+        Raises:
+            LedgerDamaged: nobody can read one of them.
+        """
         return [run_view(task_id, row) for row in self._rows("runs", id=task_id)]
 
     def audit(self, task_id: str) -> list[Audit]:
@@ -271,6 +295,8 @@ def task_view(row: Row) -> TaskView:
 
 def run_view(task_id: str, row: Row) -> RunView:
     """From the columns of a run and its output."""
+    if told := odd_run(row[: len(RUN_COLUMNS)]):
+        raise LedgerDamaged(unreadable(task_id, f"of one of its runs, {told}"))
     run = RunView(task_id, *row)
     return run._replace(failure=failure_of(row[11]))
 

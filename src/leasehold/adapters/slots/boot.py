@@ -20,6 +20,8 @@ REVOKED: Final = 0
 """Word for the child: jobs up to this number must not begin any more, unless they have said so already."""
 ANNOUNCED: Final = 1
 """Word for the child: the request to end is ours."""
+BEGUN: Final = 2
+"""Word of the child: no job beyond this number has begun. It counts where the child could not be heard."""
 
 
 def boot() -> int:

@@ -60,7 +60,13 @@ class Child:
             self._unsent = []
 
     def _next(self) -> None:
-        """Run the next job; async ones all together."""
+        """Run the next job; async ones all together. None in a process that was asked to end, and is here all the same.
+
+        Its guard asks once: who begins now would not be asked any more, only killed.
+        """
+        if self.line.words[ANNOUNCED]:
+            self.leave()
+            return
         name = cast("str", self.line.jobs[0][3])
         handler = self.handlers.find(name)
         if handler is not None and handler.is_async:
@@ -102,10 +108,13 @@ class Child:
             self._unsent.append((UNBEGUN, seq, at))
             return False
         self._unsent.append((BEGAN, seq, at))
+        self.line.begins(seq)
         self.flush()
         # The worker revokes first and then reads our claims; we claim first and then read what is revoked. So at
         # least one of the two notices when both do it at once, and the worker ignores a claim that it has revoked.
-        if self.line.revoked(seq):
+        # While it does not read, saying so may take long: too long, perhaps.
+        at = boot()
+        if self.line.revoked(seq) or at > start_by:
             self._unsent.append((UNBEGUN, seq, at))
             return False
         return True
@@ -113,13 +122,17 @@ class Child:
     def look_after(self, now: int) -> None:
         """After a run: leave if it left processes behind, and say how much memory is in use."""
         if has_children() and litter():
-            self._unsent.append((LITTERED,))
-            self._unsent += [(UNBEGUN, job[1], 0) for job in self.line.jobs]
-            self.line.jobs.clear()
-            self.line.leaving = True
+            self.leave()
         elif now - self._sized_at > SIZED_EVERY:
             self._sized_at = now
             self._unsent.append((SIZE, resident()))
+
+    def leave(self) -> None:
+        """Begin nothing more, and end."""
+        self._unsent.append((LITTERED,))
+        self._unsent += [(UNBEGUN, job[1], 0) for job in self.line.jobs]
+        self.line.jobs.clear()
+        self.line.leaving = True
 
 
 def has_children() -> bool:
@@ -159,13 +172,15 @@ def listen_for_end(line: Line) -> None:
     """End when the leash asks for it; take the same signal from anyone else as a hint.
 
     A service manager that stops a worker often signals every process of it. The worker then drains, and its children
-    must live to see that.
+    must live to see that. Once the leash has asked, whatever comes from elsewhere would only disturb the tidying up.
     """
 
     def asked(_number: int, _frame: FrameType | None) -> None:
-        if line.words[ANNOUNCED]:
-            raise Asked
-        line.interrupt("terminated", line.last)
+        if not line.words[ANNOUNCED]:
+            line.interrupt("terminated", line.last)
+        elif not line.asked:
+            line.asked = True
+            line.end_by(Asked())
 
     signal.signal(signal.SIGTERM, asked)
 

@@ -26,7 +26,7 @@ Spoken = tuple[tuple[str, str, str, str, str, int | None, int | None], bool, int
 class Entry:
     """What is known of a run while a child has it."""
 
-    __slots__ = ("_loan", "_redaction", "_secrets", "began", "ending", "job", "log", "overrun", "stop")
+    __slots__ = ("_loan", "_redaction", "_secrets", "began", "ending", "job", "log", "overrun", "stop", "unwanted")
 
     def __init__(self, job: Job, redaction: Redaction | None = None, loan: Loan = ()) -> None:
         self.job = job
@@ -37,6 +37,8 @@ class Entry:
         self.log: Log | None = None
         self.stop: str | None = None
         """Why it was told to end, if it was."""
+        self.unwanted: str | None = None
+        """Why it must not begin any more, should it turn out that it has not."""
         self.overrun = False
         self.ending: int | None = None
         """When it has had its grace, once it was made to end."""

@@ -23,7 +23,7 @@ INLINE: Final = 48 * 1024
 
 # worker to child
 JOB: Final = 1  # seq, task_id, name, arguments, n, r, deadline, start by, variables lent to it
-ANSWER: Final = 2  # seq, state, error, interrupted
+ANSWER: Final = 2  # seq, question, state, error, interrupted
 INTERRUPT: Final = 3  # reason, seq of the last run that it is meant for
 CANCEL: Final = 4  # seq: an async run must end now
 LEAVE: Final = 5  # end the process once idle
@@ -37,12 +37,12 @@ RETURNED: Final = 13  # seq, at, microseconds, result, output, output bytes
 RAISED: Final = 14  # seq, at, microseconds, (failure, unrecoverable, after), output, output bytes
 YIELDED: Final = 15  # seq, at, microseconds, why it was interrupted, output, output bytes
 UNBEGUN: Final = 16  # seq, at: its turn came too late
-SAVING: Final = 17  # seq, state, fraction, note
-LOADING: Final = 18  # seq
+SAVING: Final = 17  # seq, question, state, fraction, note
+LOADING: Final = 18  # seq, question
 TOLD: Final = 19  # seq, fraction, note
 OUTPUT: Final = 20  # seq, bytes, how many bytes they stand for
 SIZE: Final = 21  # resident bytes
-LITTERED: Final = 22  # the run that ended last left processes behind
+LITTERED: Final = 22  # this process leaves: a run left processes behind, or went on when it was asked to end
 
 
 class Garbage(Exception):

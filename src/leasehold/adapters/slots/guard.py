@@ -337,10 +337,10 @@ class Guard:
             self.wakers.wind_up()
             drain(self.woken)
 
-    def report(self, why: str) -> None:
-        """Say how the child ended, and wait until the worker has done with it, or is dead."""
+    def report(self, why: str, at: int) -> None:
+        """Say how the child ended, why and when, and wait until the worker has done with it, or is dead."""
         try:
-            os.write(self.control, f"{self.status} {why}\n".encode())
+            os.write(self.control, f"{self.status} {why} {at}\n".encode())
             while os.read(self.control, 64):
                 pass
         except OSError:
@@ -382,10 +382,10 @@ def main(arguments: list[str]) -> None:
     guard = Guard(control, words, child_words, memory, arguments[7])
     guard.start(arguments[8:], output, pipes)
     guard.longest_sleep = LONGEST_SLEEP if guard.wakers.wind_up() else TICK
-    why = guard.watch()
+    why, at = guard.watch(), now()
     guard.kill()
     if why != "orphaned":
-        guard.report(why)
+        guard.report(why, at)
     guard.tidy()
 
 

@@ -7,9 +7,10 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from typing import cast
 
-from leasehold.adapters.slots.boot import REVOKED
+from leasehold.adapters.slots.boot import BEGUN, REVOKED
 from leasehold.adapters.slots.frames import (
     ANSWER,
     CANCEL,
@@ -42,8 +43,20 @@ class Line:
         self._poll = select.poll()
         self._poll.register(inward, select.POLLIN)
         self._sending = threading.Lock()
+        os.set_blocking(outward, False)
+        self._room = select.poll()
+        self._room.register(outward, select.POLLOUT)
+        self._unsent = bytearray()
+        """Also what is left of a frame whose sender was asked to end in the midst of it: it goes before the next."""
+        self._main = threading.get_ident()
+        self._writing = False
+        """Whether the main thread has yet to note what it has just written."""
+        self._postponed: BaseException | None = None
         self._changed = threading.Condition()
         self._reading = False
+        self._questions = count(1)
+        self._awaited: set[int] = set()
+        """Questions that somebody waits with for an answer."""
         self._answers: dict[int, Message] = {}
         self.jobs: deque[Message] = deque()
         self.cancelled: set[int] = set()
@@ -53,6 +66,8 @@ class Line:
         self._singled_out: dict[int, str] = {}
         """Why single runs should end early; each is told once, and remembers."""
         self.leaving = False
+        self.asked = False
+        """Whether the leash has asked this process to end."""
         self.on_news: Callable[[], None] | None = None
         """Called by whichever thread has read something."""
 
@@ -60,20 +75,52 @@ class Line:
         """Put messages on the pipe; they are there when this returns, whatever becomes of this process."""
         frame = encode(messages)
         with self._sending:
-            self._write(frame)
+            self._unsent += frame
+            while self._unsent:
+                if not self._write():
+                    self._room.poll()
 
-    def _write(self, frame: bytes) -> None:
-        sent = os.write(self._out, frame)
-        while sent < len(frame):
-            sent += os.write(self._out, frame[sent:])
+    def _write(self) -> bool:
+        """Write what there is room for; whether there was any."""
+        room = True
+        self._writing = threading.get_ident() == self._main
+        try:
+            del self._unsent[: os.write(self._out, self._unsent)]
+        except BlockingIOError:
+            room = False
+        finally:
+            self._writing = False
+        postponed, self._postponed = self._postponed, None
+        if postponed is not None:
+            raise postponed
+        return room
 
-    def ask(self, seq: int, message: Message) -> Message:
-        """Send a message and wait for the answer to that run."""
-        self.send([message])
+    def end_by(self, error: BaseException) -> None:
+        """Raise this in the main thread, which a signal has interrupted: but frames stay whole."""
+        if self._writing:
+            self._postponed = error
+        else:
+            raise error
+
+    def ask(self, kind: int, seq: int, *more: object) -> Message:
+        """Ask something for that run and wait for the answer.
+
+        Who is interrupted meanwhile never hears it: what is asked next must not take it for its own.
+        """
+        question = next(self._questions)
+        self._awaited.add(question)
+        try:
+            self.send([(kind, seq, question, *more)])
+            return self._answer_to(question)
+        finally:
+            self._awaited.discard(question)
+            self._answers.pop(question, None)
+
+    def _answer_to(self, question: int) -> Message:
         while True:
             with self._changed:
-                if seq in self._answers:
-                    return self._answers.pop(seq)
+                if question in self._answers:
+                    return self._answers[question]
                 if self._reading:
                     self._changed.wait()
                     continue
@@ -81,8 +128,10 @@ class Line:
             self._read()
 
     def wait(self) -> None:
-        """Wait until something came in."""
+        """Wait until something came in: not if a thread of a run has read it since the caller looked."""
         with self._changed:
+            if self.jobs or self.leaving:
+                return
             if self._reading:
                 self._changed.wait()
                 return
@@ -121,7 +170,8 @@ class Line:
             self.jobs.append(message)
             self.last = cast("int", message[1])
         elif kind == ANSWER:
-            self._answers[cast("int", message[1])] = message
+            if (question := cast("int", message[2])) in self._awaited:
+                self._answers[question] = message
         elif kind == INTERRUPT:
             self.interrupt(*cast("tuple[str, int]", message[1:]))
         elif kind == INTERRUPT_ONE:
@@ -140,6 +190,10 @@ class Line:
         """Why that run should end early, as far as it is known here."""
         reason, last = self._interruption
         return self._singled_out.pop(seq, reason if seq <= last else None)
+
+    def begins(self, seq: int) -> None:
+        """Write down that this job may begin, before it is said: what is said may go astray."""
+        self.words[BEGUN] = seq
 
     def revoked(self, seq: int) -> bool:
         """Whether the worker has taken this job back before it began."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from leasehold.adapters.slots.boot import boot
-from leasehold.adapters.slots.frames import LOADING, SAVING, TOLD, Message
+from leasehold.adapters.slots.frames import LOADING, SAVING, TOLD
 from leasehold.adapters.slots.line import Line
 from leasehold.adapters.slots.output import Printing
 from leasehold.adapters.slots.spool import Text
@@ -25,11 +25,11 @@ class ChildLink(Printing):
 
     def load(self) -> str | None:
         """Ask the worker, which alone holds the store."""
-        return self._ask((LOADING, self.seq))
+        return self._ask(LOADING)
 
     def save(self, state: str, fraction: float | None, note: str | None) -> None:
         """Hand the state to the worker and wait until it is durable."""
-        self._ask((SAVING, self.seq, self.line.spool.give(state), fraction, note))
+        self._ask(SAVING, self.line.spool.give(state), fraction, note)
 
     def tell(self, fraction: float | None, note: str | None) -> None:
         """Tell the worker; nobody waits."""
@@ -46,9 +46,9 @@ class ChildLink(Printing):
         """Seconds until the leash."""
         return max(0.0, (self.deadline - boot()) / 1_000)
 
-    def _ask(self, message: Message) -> str | None:
-        _, _, state, error, interrupted = cast(
-            "tuple[int, int, Text | None, str | None, str | None]", self.line.ask(self.seq, message)
+    def _ask(self, kind: int, *more: object) -> str | None:
+        state, error, interrupted = cast(
+            "tuple[Text | None, str | None, str | None]", self.line.ask(kind, self.seq, *more)[3:]
         )
         if interrupted is not None:
             self.why = interrupted

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from leasehold.adapters.slots import guard
-from leasehold.adapters.slots.boot import KILL_AT, REVOKED, TERM_AT, WORDS_BYTES, words
+from leasehold.adapters.slots.boot import BEGUN, KILL_AT, REVOKED, TERM_AT, WORDS_BYTES, words
 from leasehold.adapters.slots.frames import Decoder, Message, encode
 from leasehold.adapters.slots.orphans import MARK, Orphans
 from leasehold.adapters.slots.spool import Spool
@@ -44,6 +44,8 @@ class Death(NamedTuple):
 
     status: int | None
     why: str
+    at: int | None = None
+    """When the guard saw that (``boot`` ms), however late it is heard."""
 
 
 class Process:
@@ -125,6 +127,11 @@ class Process:
         """No job up to ``seq`` may begin any more, unless it has said so in the pipe already."""
         self.child_words[REVOKED] = seq
 
+    @property
+    def begun(self) -> int:
+        """No job beyond this number has begun: what the child wrote down beside its pipe."""
+        return self.child_words[BEGUN]
+
     def ask(self) -> None:
         """Ask all of it to end."""
         self._tell(b"T")
@@ -161,8 +168,10 @@ class Process:
         self._report += said
         if said and not said.endswith(b"\n"):
             return self.death()
-        status, _, why = self._report.decode().partition(" ")
-        return Death(int(status) if status.lstrip("-").isdigit() else None, why.strip() or "guard")
+        if not self._report.endswith(b"\n"):
+            return Death(None, "guard")
+        status, why, at = self._report.decode().split()
+        return Death(int(status) if status.lstrip("-").isdigit() else None, why, int(at))
 
     def bury(self) -> None:
         """Give back everything; the guard is gone already, or goes when its pipe closes."""

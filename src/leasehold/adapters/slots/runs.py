@@ -87,8 +87,12 @@ class Runs:
         return entry
 
     def unbegun(self) -> list[int]:
-        """The numbers of those that have not begun."""
+        """The numbers of those that have not said that they begin."""
         return [seq for seq, entry in self.entries.items() if entry.began is None]
+
+    def presume(self, seq: int, at: int) -> None:
+        """It may have begun, and said so where nobody heard it: it counts as begun."""
+        self._begin(self.entries[seq], at)
 
     def print_raw(self, piece: bytes) -> None:
         """Raw output belongs to the run begun last; where there is none, to the one whose beginning is on its way."""
@@ -108,8 +112,8 @@ class Runs:
         """It did not begin: for good, or to be begun elsewhere."""
         entry = self.remove(seq)
         entry.began = None
-        if entry.stop is not None:
-            self.events.append(entry.stopped(at, entry.stop))
+        if (cause := entry.stop or entry.unwanted) is not None:
+            self.events.append(entry.stopped(at, cause))
         elif at > min(entry.job.start_by_boot, entry.job.deadline_boot):
             self.events.append(entry.stopped(at, LATE))
         else:
@@ -154,10 +158,10 @@ class Runs:
         if kind == OUTPUT:
             entry.take_output(cast("bytes", message[2]), cast("int", message[3]))
         elif kind == LOADING:
-            self.events.append(Loading(run_id))
+            self.events.append(Loading(run_id, cast("int", message[2])))
         elif kind == TOLD:
             fraction, note = cast("tuple[float | None, str | None]", message[2:])
             self.events.append(Told(run_id, fraction, entry.note(note)))
         else:
-            state, fraction, note = cast("tuple[Text, float | None, str | None]", message[2:])
-            self.events.append(Saving(run_id, self._spool.take(state), fraction, entry.note(note)))
+            question, state, fraction, note = cast("tuple[int, Text, float | None, str | None]", message[2:])
+            self.events.append(Saving(run_id, self._spool.take(state), fraction, entry.note(note), question))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 from leasehold.adapters.slots.boot import boot
-from leasehold.adapters.slots.deaths import OutOfMemory, classify
+from leasehold.adapters.slots.deaths import classify
 from leasehold.adapters.slots.entry import LEASE_OVER, Entry
 from leasehold.adapters.slots.environment import lent
 from leasehold.adapters.slots.frames import (
@@ -23,10 +23,10 @@ from leasehold.adapters.slots.frames import (
     Message,
 )
 from leasehold.adapters.slots.heard import understood
-from leasehold.adapters.slots.process import Death, Launch, Process
+from leasehold.adapters.slots.process import Death, Process
 from leasehold.adapters.slots.runs import SPEAKS_OF_RUNS, Runs
+from leasehold.adapters.slots.shared import Kind, Shared
 from leasehold.core.model import Failure, FailureKind
-from leasehold.core.redaction import Redaction
 from leasehold.ports.slots import NEIGHBOUR, SIBLING, Answer, Job, SlotEvent
 
 NEVER = 1 << 62
@@ -44,32 +44,6 @@ HELP_AFTER = 100
 HELP_EVERY = 25
 GUARD_TIME = 2_000
 """ms after which a guard that says nothing is killed itself."""
-
-
-class Kind(NamedTuple):
-    """What a slot must know of a handler."""
-
-    is_async: bool
-    concurrency: int
-    environment: tuple[str, ...] = ()
-    """Variables that it asks for."""
-
-
-class Shared(NamedTuple):
-    """What the slots of a pool have in common."""
-
-    launch: Launch
-    environment: Mapping[str, str]
-    """The worker's own: what handlers ask for is taken from it."""
-    grace: int
-    """ms between asking a process to end and killing it."""
-    oom: OutOfMemory
-    give_back: Callable[[list[Job]], None]
-    """Takes back jobs that never began."""
-    redaction: Redaction | None
-    """What of its arguments a run's own words must not show."""
-    learn: Callable[[str, int], None]
-    """Hears how long a run of a handler took, in microseconds."""
 
 
 class Slot:
@@ -136,7 +110,8 @@ class Slot:
         """Take back every job that has not begun; none of them will begin.
 
         First no further one may begin, then what the child has said up to now is read: a job that has not said there
-        that it begins will find itself revoked.
+        that it begins will find itself revoked. What it said may be unheard, once somebody has spoilt the pipe: so what
+        the child wrote down beside it counts too. Where the two differ, the job stays until it is known.
         """
         self._turn_away(())
 
@@ -150,10 +125,12 @@ class Slot:
         self.process.revoke(self.runs.last)
         self._hear()
         now = boot()
+        begun = self.process.begun  # after that: reading is what orders both sides' words
         for seq in self.runs.unbegun():
             if seq in wanted:
-                self.runs.entries[seq].stop = cause
-            self.runs.turn_away(seq, now)
+                self.runs.entries[seq].unwanted = cause
+            if seq > begun:
+                self.runs.turn_away(seq, now)
 
     def _here(self, run_ids: Iterable[str]) -> list[int]:
         """The numbers of those of these runs that are here."""
@@ -163,7 +140,7 @@ class Slot:
         """Pass an answer on, if the run is here."""
         if (seq := self.runs.find(run_id)) is not None:
             state = None if answer.state is None else self.process.spool.give(answer.state)
-            self.process.send([(ANSWER, seq, state, answer.error, answer.interrupted)])
+            self.process.send([(ANSWER, seq, answer.question, state, answer.error, answer.interrupted)])
 
     def interrupt(self, reason: str, run_ids: Iterable[str] | None = None) -> None:
         """Tell those of these runs that are here, or all that are, that they should end soon."""
@@ -208,7 +185,13 @@ class Slot:
 
     def stuck(self, now: int) -> bool:
         """Whether its jobs wait behind a run that takes longer than short runs do."""
-        return self.flowing and len(self.runs.entries) > 1 and now - self.heard_at >= STUCK
+        return self._waiting and now - self.heard_at >= STUCK
+
+    @property
+    def _waiting(self) -> bool:
+        """Whether a job waits behind a run that it may as well leave; what has begun unheard does not."""
+        entries = self.runs.entries
+        return self.flowing and len(entries) > 1 and next(reversed(entries)) > self.process.begun
 
     def flows(self, now: int) -> bool:
         """Whether plain runs follow each other in it quickly, as far as one can see."""
@@ -228,8 +211,11 @@ class Slot:
                 self.process.destroy()
 
     def _end(self, seq: int, entry: Entry, now: int) -> None:
-        """Make a run end: an async one is cancelled, a plain one is asked to end with its whole process."""
-        entry.ending = now + self._shared.grace
+        """Make a run end: an async one is cancelled, a plain one is asked to end with its whole process.
+
+        One that comes late to the end of a lease gives no more grace: the guard may have asked already.
+        """
+        entry.ending = min(now, entry.job.deadline_boot) + self._shared.grace
         if self.shares:
             self.process.send([(CANCEL, seq)])
         else:
@@ -263,7 +249,7 @@ class Slot:
         kill_at = min([entry.ending or entry.job.deadline_boot + grace for entry in entries])
         self.process.lease(kill_at if self.shares else kill_at - grace, kill_at)
         self.alarm = min([self._gone_by, *[entry.ending or entry.job.deadline_boot for entry in entries]])
-        if len(self.runs.entries) > 1 and self.flowing:
+        if self._waiting:
             self.alarm = min(self.alarm, self.heard_at + STUCK)
         self._mind_the_guard()
 
@@ -356,9 +342,12 @@ class Slot:
         while piece := self.process.read_raw():
             self.runs.print_raw(piece)
         self.runs.disown()
-        now = boot()
+        now, begun = boot(), self.process.begun
         for seq in self.runs.unbegun():
-            self.runs.turn_away(seq, now)
+            if seq > begun:
+                self.runs.turn_away(seq, now)
+            else:
+                self.runs.presume(seq, now)
         self._judge(death, now)
         self.close()
         return self.events()
@@ -368,13 +357,17 @@ class Slot:
         self.process.bury()
 
     def _judge(self, death: Death, now: int) -> None:
-        """Charge whoever is to blame. Whom the process took along is not, and where nobody knows, nobody is."""
+        """Charge whoever is to blame. Whom the process took along is not, and where nobody knows, nobody is.
+
+        The guard acts on the least deadline of all that the worker had handed over when it was last awake: whoever had
+        time left at that instant was killed for another, one that has ended since or waited behind it.
+        """
         entries = list(self.runs.entries.values())
         self.runs.entries.clear()
         late = death.why == "late"
         for entry in entries:
-            entry.overrun |= late and entry.job.deadline_boot <= now
-        explained = any(entry.overrun or entry.stop is not None for entry in entries)
+            entry.overrun |= late and entry.job.deadline_boot <= (now if death.at is None else death.at)
+        explained = late or any(entry.overrun or entry.stop is not None for entry in entries)
         for entry in entries:
             if entry.overrun:
                 self.runs.events.append(entry.raised(now, LEASE_OVER))

@@ -29,6 +29,8 @@ class Together:
         self._handlers = handlers
         self._runner = asyncio.Runner()
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._told: set[int] = set()
+        """Runs that were cancelled: once, for they tidy up then."""
         self._unsent: list[Message] = []
         self._ended = asyncio.Event()
         self._lending = Lending()
@@ -56,7 +58,11 @@ class Together:
             loop.remove_reader(self._line.inward)
 
     def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.call_soon_threadsafe(self._take_in)
+        loop.call_soon_threadsafe(self._hear)
+
+    def _hear(self) -> None:
+        if self._line.on_news is not None:  # in a loop that is about to stop, nothing more would turn what begins
+            self._take_in()
 
     def _look(self) -> None:
         self._line.look()
@@ -73,16 +79,18 @@ class Together:
                 self._unsent.append((UNBEGUN, job.seq, at))
                 continue
             self._unsent.append((BEGAN, job.seq, at))
+            self._line.begins(job.seq)
             begun.append(job)
         self._flush()
         for job in begun:
-            if self._line.revoked(job.seq):  # see Child.claim
+            if self._line.revoked(job.seq) or boot() > job.start_by:  # see Child.claim
                 self._unsent.append((UNBEGUN, job.seq, boot()))
             else:
                 self._lending.lend(job.loan)
                 task = self._tasks[job.seq] = asyncio.create_task(self._run(job))
                 task.add_done_callback(partial(self._done, job.seq))
-        for seq in self._line.cancelled & self._tasks.keys():
+        for seq in (self._line.cancelled & self._tasks.keys()) - self._told:
+            self._told.add(seq)
             self._tasks[seq].cancel()
         return bool(self._tasks)
 
@@ -98,6 +106,7 @@ class Together:
     def _done(self, seq: int, task: asyncio.Task[None]) -> None:
         del self._tasks[seq]
         self._line.cancelled.discard(seq)
+        self._told.discard(seq)
         if task.cancelled():  # before its first step: nothing of it has run that could have said so
             self._say((YIELDED, seq, boot(), 0, "cancelled", b"", 0))
         if not self._tasks:

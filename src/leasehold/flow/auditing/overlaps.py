@@ -20,6 +20,7 @@ ENDS = frozenset({"completed", "failed", "released", "refused", "lapsed", "recal
 
 MAY = "a standard queue may hand one message out twice at once"
 PAUSED = "the earlier run outlived its lease: its machine stood still, and the fencing token stops what it still does"
+GIVEN_BACK = "only the earlier run's own worker could hand the message on, and was gone before it told of its end"
 BLURRED = "shorter than a late report can make it look"
 CLAIMED = "the ledger granted the later run when no other was known to be alive"
 DEFECT = "no rule lets two runs live at once here"
@@ -68,6 +69,8 @@ class Overlaps:
             return True, PAUSED
         if self._claimed:
             return True, CLAIMED
+        if earlier.ended_at is None and earlier.n == later.n and earlier.r < later.r:
+            return True, GIVEN_BACK
         return (True, BLURRED) if length <= BLUR else (False, DEFECT)
 
     def problems(self) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from leasehold.flow.dead_letters import DeadLetters
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.errands import Errands, Work, at_once
+from leasehold.flow.gate import Gate
 from leasehold.flow.horizon import Horizon
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
@@ -179,10 +180,11 @@ class Node:
         later = LaterErrands(world) if world.terms.slow_store else None
         claims, outbox = world.reports(self)
         self.reporter = world.roles.reporter(WatchedOutbox(outbox, world.watch.acknowledged), self.clock, linger=0)
+        gate = Gate(claims, self.clock, apart=world.terms.claims, wake=self.slots.wake)
         self.worker = world.roles.worker(
             self.slots,
             self.reporter,
-            claims,
+            gate,
             Desk(world.store_line(actor), self.clock, Errands(later or at_once, self.slots.wake), limit=PAYLOAD_LIMIT),
             self.clock,
             size=world.terms.slots,
@@ -195,6 +197,7 @@ class Node:
             "intake": self._take_in,
             "worker": self.worker.step,
             "reporter": self.reporter.step,
+            "claims": gate.step,
             "store": (lambda: 0) if later is None else later.step,
         }
 
