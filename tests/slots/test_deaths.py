@@ -15,7 +15,8 @@ from leasehold.adapters.slots.deaths import OutOfMemory, classify
 from leasehold.adapters.slots.frames import Message
 from leasehold.adapters.slots.orphans import Orphans
 from leasehold.adapters.slots.process import Death, Launch, Process
-from leasehold.adapters.slots.slot import Kind, Shared, Slot
+from leasehold.adapters.slots.shared import Kind, Shared
+from leasehold.adapters.slots.slot import Slot
 from leasehold.core.model import FailureKind
 from leasehold.ports.handlers import LOADER
 from leasehold.ports.slots import Job

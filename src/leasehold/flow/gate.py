@@ -17,6 +17,8 @@ FIRST_PAUSE = 1_000
 LONGEST_PAUSE = 30_000
 """ms between two questions that nobody answers, doubled each time: what is received meanwhile only comes and goes."""
 
+SLOW_CLAIM = "its claim was answered too late to start it"
+
 Prepared = tuple[Held, Job]
 Answers = Sequence[Grant | StaleRun | Busy]
 

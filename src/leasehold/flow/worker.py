@@ -11,7 +11,7 @@ from typing import NamedTuple
 from leasehold.core.errors import StoreDamaged
 from leasehold.core.reports import Update, UpdateKind
 from leasehold.flow.desk import CANCELLED, Desk, missing_arguments, too_short
-from leasehold.flow.gate import Gate
+from leasehold.flow.gate import SLOW_CLAIM, Gate
 from leasehold.flow.held import Fate, Held, entry
 from leasehold.flow.lobby import TOO_LATE, Lobby
 from leasehold.flow.pace import Pace
@@ -37,8 +37,6 @@ IN_LINE = 32
 
 BACKLOG = 5_000
 """Unreported outcomes beyond which nothing new is received: the outbox is down, and memory is not endless."""
-
-SLOW_CLAIM = "its claim was answered too late to start it"
 
 AT_STORE = 4
 """Calls per slot that the store may owe an answer; for each one more, one message less is received."""
@@ -266,8 +264,8 @@ class Worker:
     def _answer(self, held: Held, question: int, answer: Answer) -> None:
         leaving = self._drain.reason if self._drain is not None else None
         if held.run_id in self._running:  # one that ended meanwhile does not ask any more
-            said = answer._replace(interrupted=answer.interrupted or leaving, question=question)
-            self._slots.answer(held.run_id, said)
+            interrupted = answer.interrupted or leaving
+            self._slots.answer(held.run_id, answer._replace(interrupted=interrupted, question=question))
 
     def _saved(self, held: Held, event: Saving, answer: Answer) -> None:
         self._answer(held, event.question, answer)

@@ -13,7 +13,8 @@ from leasehold.adapters.slots.deaths import OutOfMemory
 from leasehold.adapters.slots.environment import scrubbed
 from leasehold.adapters.slots.orphans import Orphans
 from leasehold.adapters.slots.process import Launch
-from leasehold.adapters.slots.slot import Kind, Shared, Slot
+from leasehold.adapters.slots.shared import Kind, Shared
+from leasehold.adapters.slots.slot import Slot
 from leasehold.adapters.slots.starts import Starts
 from leasehold.adapters.slots.tempo import Tempo
 from leasehold.core.errors import BadApplication, UnknownHandler

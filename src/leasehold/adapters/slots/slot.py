@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 from leasehold.adapters.slots.boot import boot
-from leasehold.adapters.slots.deaths import OutOfMemory, classify
+from leasehold.adapters.slots.deaths import classify
 from leasehold.adapters.slots.entry import LEASE_OVER, Entry
 from leasehold.adapters.slots.environment import lent
 from leasehold.adapters.slots.frames import (
@@ -23,10 +23,10 @@ from leasehold.adapters.slots.frames import (
     Message,
 )
 from leasehold.adapters.slots.heard import understood
-from leasehold.adapters.slots.process import Death, Launch, Process
+from leasehold.adapters.slots.process import Death, Process
 from leasehold.adapters.slots.runs import SPEAKS_OF_RUNS, Runs
+from leasehold.adapters.slots.shared import Kind, Shared
 from leasehold.core.model import Failure, FailureKind
-from leasehold.core.redaction import Redaction
 from leasehold.ports.slots import NEIGHBOUR, SIBLING, Answer, Job, SlotEvent
 
 NEVER = 1 << 62
@@ -44,32 +44,6 @@ HELP_AFTER = 100
 HELP_EVERY = 25
 GUARD_TIME = 2_000
 """ms after which a guard that says nothing is killed itself."""
-
-
-class Kind(NamedTuple):
-    """What a slot must know of a handler."""
-
-    is_async: bool
-    concurrency: int
-    environment: tuple[str, ...] = ()
-    """Variables that it asks for."""
-
-
-class Shared(NamedTuple):
-    """What the slots of a pool have in common."""
-
-    launch: Launch
-    environment: Mapping[str, str]
-    """The worker's own: what handlers ask for is taken from it."""
-    grace: int
-    """ms between asking a process to end and killing it."""
-    oom: OutOfMemory
-    give_back: Callable[[list[Job]], None]
-    """Takes back jobs that never began."""
-    redaction: Redaction | None
-    """What of its arguments a run's own words must not show."""
-    learn: Callable[[str, int], None]
-    """Hears how long a run of a handler took, in microseconds."""
 
 
 class Slot:
