@@ -56,14 +56,20 @@ def test_a_run_is_asked_first_and_can_tidy_up(make: Make, held: Held, tmp_path: 
     assert (tmp_path / "note").read_text() == "tidied"
 
 
+def tidying_up(bench: Bench, held: Held, folder: Path) -> tuple[str, Path]:
+    """A run that was asked by its guard, since nobody has turned, and the pipe of the word that it waits for."""
+    word = folder / "word"
+    os.mkfifo(word)
+    run_id = bench.start("tidy_up_as_told", lease=SHORT, fifo=held.path, note=str(folder / "note"), word=str(word))
+    held.wait_until_held()
+    held.wait_until_held()
+    return run_id, word
+
+
 def test_a_run_that_tidies_up_is_not_asked_again(make: Make, held: Held, tmp_path: Path) -> None:
     """Worker and guard both see the end of a lease."""
-    word = tmp_path / "word"
-    os.mkfifo(word)
     bench = make(grace=20_000)
-    run_id = bench.start("tidy_up_as_told", lease=SHORT, fifo=held.path, note=str(tmp_path / "note"), word=str(word))
-    held.wait_until_held()
-    held.wait_until_held()  # asked by the guard: nobody has turned
+    run_id, word = tidying_up(bench, held, tmp_path)
     for _ in range(20):
         bench.turn(wait=10)  # the worker asks
         bench.pool.stop([run_id], "drain")
@@ -74,13 +80,9 @@ def test_a_run_that_tidies_up_is_not_asked_again(make: Make, held: Held, tmp_pat
 
 def test_nor_by_anybody_else(make: Make, held: Held, tmp_path: Path) -> None:
     """A service manager may signal every process at that very moment."""
-    word = tmp_path / "word"
-    os.mkfifo(word)
     bench = make(grace=20_000)
     child = int(bench.run("pid").result)
-    run_id = bench.start("tidy_up_as_told", lease=SHORT, fifo=held.path, note=str(tmp_path / "note"), word=str(word))
-    held.wait_until_held()
-    held.wait_until_held()
+    run_id, word = tidying_up(bench, held, tmp_path)
     os.kill(child, signal.SIGTERM)
     Thread(target=word.write_text, args=("tidied",), daemon=True).start()
     assert bench.end(run_id).failure.kind is FailureKind.LEASE

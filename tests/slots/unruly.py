@@ -51,8 +51,8 @@ def sometimes_hang(fifo: str) -> None:
 
 @task
 def tidy_up_when_asked(fifo: str, note: str) -> None:
-    hold_open(fifo)
     try:
+        hold_open(fifo)  # in here: who sees that it is held may ask at once
         wait_for_ever()
     finally:
         Path(note).write_text("tidied")
@@ -61,8 +61,8 @@ def tidy_up_when_asked(fifo: str, note: str) -> None:
 @task
 def tidy_up_as_told(fifo: str, note: str, word: str) -> None:
     """Says that it was asked to end, and waits for a word before it tidies up."""
-    hold_open(fifo)
     try:
+        hold_open(fifo)  # in here: who sees that it is held may ask at once
         wait_for_ever()
     finally:
         hold_open(fifo)
@@ -72,8 +72,8 @@ def tidy_up_as_told(fifo: str, note: str, word: str) -> None:
 @task
 def print_and_tidy_up(fifo: str, note: str) -> None:
     """Prints until nobody reads any more, and saves what it has when it is asked to end."""
-    hold_open(fifo)
     try:
+        hold_open(fifo)
         while True:
             print("x" * 100_000)
     finally:
@@ -85,8 +85,8 @@ def print_and_tidy_up(fifo: str, note: str) -> None:
 @task
 def go_on_when_asked(fifo: str) -> None:
     """Takes the request to end for itself, and goes on to its own end."""
-    hold_open(fifo)
     with contextlib.suppress(SystemExit):
+        hold_open(fifo)
         wait_for_ever()
     hold_open(fifo)
 

@@ -251,6 +251,14 @@ def test_it_takes_as_explained(excuse: str) -> None:
     assert judged["figures"]["runs"] == 7
 
 
+def test_a_run_that_was_killed_before_it_said_a_word_began_by_its_lease_on_record() -> None:
+    """Where runs are claimed, the ledger knows such a run by its claim."""
+    soak = Soak()
+    retold("b", "1.1", started_at=None)(soak)
+    judged = soak.judged()
+    assert judged["ok"], judged["text"]
+
+
 def test_each_problem_is_told_with_the_story_of_its_task() -> None:
     soak = Soak()
     soak.began("b3", "b", 2, (1, 3), "worker-3", 103, 9.7)

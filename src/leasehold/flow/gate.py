@@ -32,13 +32,6 @@ class Refused(NamedTuple):
     answer: StaleRun | Busy
 
 
-class Question(NamedTuple):
-    """What is asked in one go."""
-
-    prepared: Sequence[Prepared]
-    starts: Sequence[Start]
-
-
 class Answered(NamedTuple):
     """``answers`` are in the order of the question; ``None``: nobody could be asked."""
 
@@ -66,7 +59,7 @@ class Gate:
         self._wake = wake
         self._pause = FIRST_PAUSE
         self._again = 0
-        self._question: Question | None = None
+        self._question: Sequence[Prepared] | None = None
         self._answered: Answered | None = None
         self._changed = Condition()
         self.asking = 0
@@ -83,7 +76,7 @@ class Gate:
             return
         self.asking = len({line_of(held) for held, _ in prepared})
         with self._changed:
-            self._question = Question(prepared, [self._start(held) for held, _ in prepared])
+            self._question = prepared
             self._changed.notify_all()
         if not self._apart:
             self.step()
@@ -117,15 +110,15 @@ class Gate:
         if question is None:
             return 0
         try:
-            answers = self._claims.claim(question.starts)
+            answers = self._claims.claim([self._start(held) for held, _ in question])
         except Unavailable:
             self._again = self._clock.boot() + self._pause
             self._pause = min(LONGEST_PAUSE, 2 * self._pause)
-            self._tell(Answered(question.prepared, None))
+            self._tell(Answered(question, None))
             raise
         self._pause, self._again = FIRST_PAUSE, 0
-        turn_away(refused(question.prepared, answers), self._clock.boot())
-        self._tell(Answered(question.prepared, answers))
+        turn_away(refused(question, answers), self._clock.boot())
+        self._tell(Answered(question, answers))
         return len(answers)
 
     def pause(self, timeout: int) -> None:

@@ -42,7 +42,7 @@ class Hold(NamedTuple):
     @property
     def surely(self) -> int:
         """Until when the queue certainly hides it, though this machine's clock be slow."""
-        return self.ends - self.span // DRIFT
+        return self.ends - -(-self.span // DRIFT)  # rounded up
 
     def deadline(self, margin: int) -> int:
         """When the run must end: the margin covers killing, reaping and reporting it, and no part of it the drift.

@@ -265,8 +265,8 @@ class Worker:
     def _answer(self, held: Held, question: int, answer: Answer) -> None:
         leaving = self._drain.reason if self._drain is not None else None
         if held.run_id in self._running:  # one that ended meanwhile does not ask any more
-            said = answer._replace(interrupted=answer.interrupted or leaving, question=question)
-            self._slots.answer(held.run_id, said)
+            interrupted = answer.interrupted or leaving
+            self._slots.answer(held.run_id, answer._replace(interrupted=interrupted, question=question))
 
     def _saved(self, held: Held, event: Saving, answer: Answer) -> None:
         self._answer(held, event.question, answer)

@@ -111,8 +111,12 @@ class Causes:
 
     def of_loss(self, row: Row) -> str | None:
         """Why the ledger thought that a run was lost."""
-        since = ms(row["started_at"] or row["lease_until"] or row["lost_at"]) - SOON
-        for blow in self._between(since, ms(row["lost_at"])):
+        since = ms(row["lost_at"])
+        if row["started_at"] is not None:
+            since = ms(row["started_at"])
+        elif row["lease_until"] is not None:  # it was claimed, and nothing was heard of it: its lease tells when
+            since = ms(row["lease_until"]) - self.evidence.lease
+        for blow in self._between(since - SOON, ms(row["lost_at"])):
             if blow.kind in ON_THE_WAY or (blow.kind in ON_THE_WORKER and blow.target == row["worker"]):
                 return blow.kind
             if blow.kind == "worker-kill":

@@ -8,7 +8,7 @@ from leasehold.adapters.database import recording
 from leasehold.adapters.database.changing import Changing
 from leasehold.adapters.database.connection import Sharing, Sql, Transaction
 from leasehold.adapters.database.damage import Damage
-from leasehold.adapters.database.rows import TASK_COLUMNS, hot_of
+from leasehold.adapters.database.rows import TASK_AT, TASK_COLUMNS, hot_of
 from leasehold.core.bundles import Due, bundled, messages_of, size_of
 from leasehold.core.events import Dispatched
 from leasehold.core.machine import decide
@@ -16,10 +16,8 @@ from leasehold.core.model import Decision
 from leasehold.ports.ledger import Outgoing, Terms, unsendable
 from leasehold.ports.queue import Message, NotSent, Queue
 
-HOT = 2 + len(TASK_COLUMNS)
+HOT = TASK_AT + len(TASK_COLUMNS)
 """How many values of a row belong to ``hot_of``; those of the body follow."""
-BEFORE = 2
-"""How many of them stand before ``TASK_COLUMNS``."""
 
 
 def dispatch(
@@ -29,7 +27,7 @@ def dispatch(
     paused = any(paused for (paused,) in tx.rows(sql["paused"], {"queue": queue}))
     if paused and not terms.despite_pause:
         return []
-    rows = damage.up_to(limit, BEFORE, lambda length: tx.rows(sql["due"], {"queue": queue, "limit": length}))
+    rows = damage.up_to(limit, TASK_AT, lambda length: tx.rows(sql["due"], {"queue": queue, "limit": length}))
     hots = [hot_of(row[:HOT]) for row in rows]
     changing = Changing(tx, sql, {hot.task.id: hot for hot in hots})
     bodies = [row[HOT:] for row in rows]

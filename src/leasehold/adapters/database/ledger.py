@@ -10,7 +10,7 @@ from leasehold.adapters.database import counting, dispatching, metering, operati
 from leasehold.adapters.database.connection import Database, Transaction
 from leasehold.adapters.database.damage import Damage
 from leasehold.adapters.database.joining import within
-from leasehold.adapters.database.rows import task_of
+from leasehold.adapters.database.rows import TASK_AT, hot_of, task_of
 from leasehold.core.alarms import owed
 from leasehold.core.events import Event
 from leasehold.core.metering import Count
@@ -96,8 +96,8 @@ class DatabaseLedger:
         """What the clock owes, oldest debt first."""
         which = self._sql["asleep" if need is Need.SCHEDULER else "alarmed"]
         with self.database.read() as tx:
-            rows = self._damage.up_to(limit, 2, lambda length: tx.rows(which, {"now": tx.now, "limit": length}))
-            tasks = [task_of(row[2:]) for row in rows]
+            rows = self._damage.up_to(limit, TASK_AT, lambda length: tx.rows(which, {"now": tx.now, "limit": length}))
+            tasks = [hot_of(row).task for row in rows]
         events = [(task.id, owed(task, tx.now)) for task in tasks]
         return [(task_id, event) for task_id, event in events if event is not None]
 

@@ -8,7 +8,7 @@ from leasehold.adapters.database.changing import Changing
 from leasehold.adapters.database.connection import Sql, Transaction
 from leasehold.adapters.database.damage import Damage, unreadable
 from leasehold.adapters.database.outputs import Outputs
-from leasehold.adapters.database.rows import Hot, hot_of
+from leasehold.adapters.database.rows import TASK_AT, Hot, hot_of
 from leasehold.adapters.database.tally import REPEATED, came_to_nothing
 from leasehold.core.machine import decide
 from leasehold.core.reports import Malformed
@@ -39,7 +39,7 @@ def read(
 ) -> dict[str, Hot]:
     """The rows of these tasks, locked; ``odd`` learns of those that nobody can read."""
     rows = tx.rows(sql["read"], {"ids": tx.array(list(dict.fromkeys(task_ids)))})
-    return {row[2]: hot_of(row) for row in damage.sound(rows, 2, odd)}
+    return {row[TASK_AT]: hot_of(row) for row in damage.sound(rows, TASK_AT, odd)}
 
 
 def heard_before(

@@ -18,6 +18,9 @@ TASK_COLUMNS = (
 )
 """The columns of ``task_of``, in its order."""
 
+TASK_AT = 2
+"""Where ``TASK_COLUMNS`` begin in a row of ``hot_of``."""
+
 CHANGING = (
     *("due_at", "state", "version"),
     *("n", "open", "not_after", "void_at", "r", "run_id", "run_open", "worker", "receipt", "lease_until"),
@@ -57,7 +60,7 @@ class Hot(NamedTuple):
 
 def hot_of(row: tuple[Any, ...]) -> Hot:
     """From (number, ended_no, ``TASK_COLUMNS``)."""
-    return Hot(row[0], row[1], task_of(row[2:]))
+    return Hot(row[0], row[1], task_of(row[TASK_AT:]))
 
 
 def task_of(row: tuple[Any, ...]) -> Task:

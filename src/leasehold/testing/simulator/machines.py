@@ -197,7 +197,7 @@ class Node:
             "intake": self._take_in,
             "worker": self.worker.step,
             "reporter": self.reporter.step,
-            "claims": gate.step,
+            **({"claims": gate.step} if world.terms.claims else {}),
             "store": (lambda: 0) if later is None else later.step,
         }
 
