@@ -163,7 +163,7 @@ def test_the_doctor_finds_what_is_missing_and_what_is_too_much(deployment: Deplo
     assert excess[:2] == ('SELECT ON "secrets"', 'DELETE ON "tasks"')
     assert excess[2] == (
         'UPDATE ("number", "id", "name", "queue", "lease", "max_attempts", "max_losses", "backoff_base", '
-        '"backoff_cap", "created_at", "priority", "batch") ON "tasks"'
+        '"backoff_cap", "bundle", "created_at", "priority", "batch") ON "tasks"'
     )
 
 

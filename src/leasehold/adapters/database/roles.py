@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from leasehold.adapters.database.connection import Sql, Transaction
+from leasehold.adapters.database.rows import CHANGING
 
 WORKER, ORCHESTRATOR = "leasehold_worker", "leasehold_orchestrator"
 """What the roles are called where nobody says otherwise."""
@@ -38,12 +39,6 @@ class Compared(NamedTuple):
     """What it may do and does not need to."""
 
 
-MOVED = (
-    *("due_at", "state", "version", "n", "open", "not_after", "void_at", "r", "run_id", "run_open", "worker"),
-    *("receipt", "lease_until", "run_charged", "seen", "attempts", "losses", "charged", "inferred", "reason"),
-    *("error_group", "cancelled_by", "updated_at", "started_at", "ended_at", "alarm", "ended_no"),
-)
-"""The columns of a task that change. Its id, handler, queue, lease and budgets do not."""
 LEARNED = ("worker", "started_at", "lease_until", "ended_at", "outcome", "lost_at", "fraction", "note", "failure")
 KEPT = ("log", "log_ref", "log_bytes", "result", "result_ref")
 
@@ -51,7 +46,7 @@ OPENS = (Grant("schema_version", "SELECT"),)
 """Whoever opens the database looks whether its schema is the one that he knows."""
 CLAIMS_AND_REPORTS = (
     Grant("tasks", "SELECT"),
-    Grant("tasks", "UPDATE", MOVED),
+    Grant("tasks", "UPDATE", CHANGING),
     Grant("audit", "INSERT"),
     Grant("batches", "SELECT", ("name", "ended")),
     Grant("batches", "UPDATE", ("ended",)),
