@@ -19,3 +19,12 @@ def noop(number: int) -> int:
 def started_at() -> float:
     """When it began: seconds on the clock that all processes of this machine share."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@app.task(lease="60s")
+def burn(seconds: float) -> float:
+    """Use so much CPU, and tell how much it was."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+    return seconds + time.thread_time() - until

@@ -33,13 +33,13 @@ class Bench:
         cells = self.connection.client.views.counts()
         return sum(cell.tasks for cell in cells if cell.status == "completed")
 
-    def wait_completed(self, count: int, limit: float = 300) -> float:
-        """Wait until so many are; the instant (``time.perf_counter``) at which that was seen, within 5 ms."""
+    def wait_completed(self, count: int, limit: float = 300, every: float = 0.005) -> float:
+        """Wait until so many are; the instant (``time.perf_counter``) at which that was seen, within ``every`` s."""
         until = time.perf_counter() + limit
         while self.completed() < count:
             if time.perf_counter() > until:
                 raise TimeoutError(f"{self.completed()} of {count} tasks after {limit} s")
-            time.sleep(0.005)
+            time.sleep(every)
         return time.perf_counter()
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:

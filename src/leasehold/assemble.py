@@ -16,7 +16,7 @@ from leasehold.adapters.database.open import connect, mismatch, schema_version
 from leasehold.adapters.database.version import SCHEMA_VERSION
 from leasehold.adapters.slots.pool import Recycling, SlotPool
 from leasehold.adapters.spot import Metadata, SpotNotices, machine, metadata_of
-from leasehold.backends import Backends, worker_grants
+from leasehold.backends import BACKLOGGED, Backends, worker_grants
 from leasehold.core.errors import BadSettings
 from leasehold.core.retention import Keep
 from leasehold.core.wire import PACK_CEILING
@@ -197,9 +197,8 @@ class Parts(Backends):
         slots = self._slots()
         with ExitStack() as failing:
             failing.callback(slots.close)
-            node = self._node(
-                slots, Reporter(outbox, self.clock, linger=self.tempo.linger), claims, store, served, name
-            )
+            reporter = Reporter(outbox, self.clock, linger=self.tempo.linger, backlogged=BACKLOGGED)
+            node = self._node(slots, reporter, claims, store, served, name)
             failing.pop_all()
         return node
 

@@ -41,7 +41,7 @@ class Tempo(NamedTuple):
     """What is worth waiting for, where requests cost little and where they are billed."""
 
     linger: int
-    """ms that a worker collects reports before it sends them."""
+    """ms that a worker collects reports before it sends them; ``BACKLOGGED`` while more tasks wait in line there."""
     fetch_ahead: int
     """Messages fetched beyond the free slots, at most, where runs are measured to be short (R2)."""
 
@@ -52,6 +52,10 @@ LOCAL = Tempo(linger=10, fetch_ahead=100)
 BILLED = Tempo(linger=200, fetch_ahead=20)
 """SQS: every ten messages cost a request to send, to receive and to delete. Two receives' worth is fetched ahead, so
 that each of them can be a full one."""
+
+
+BACKLOGGED = 200
+"""ms that a worker collects reports while more tasks wait in line there."""
 
 
 class Queues(Protocol):

@@ -37,6 +37,7 @@ class Node:
         store: ScriptedStore | None = None,
         execute: Executor = at_once,
         linger: int = 0,
+        backlogged: int = 0,
     ) -> None:
         self.clock = clock or ManualClock()
         self.journal: list[str] = []
@@ -45,7 +46,7 @@ class Node:
         self.queue = self.queues[0]
         self.store = store or ScriptedStore()
         self.slots = slots or ScriptedSlots(self.clock, places)
-        self.reporter = Reporter(outbox or self.outbox, self.clock, linger=linger)
+        self.reporter = Reporter(outbox or self.outbox, self.clock, linger=linger, backlogged=backlogged)
         self.desk = Desk(self.store, self.clock, Errands(execute, self.slots.wake), limit=LIMIT)
         self.gate = Gate(claims or GrantsAll(), self.clock, apart=claims is not None, wake=self.slots.wake)
         self.worker = Worker(

@@ -17,6 +17,7 @@ from leasehold.testing.clock import ManualClock
 from tests.flow.scripted import MINUTE, JournalQueue, ScriptedOutbox, a_message, task_id
 
 LINGER = 600_000
+BACKLOGGED = 2 * LINGER
 STARTED, PROGRESSED, COMPLETED, FAILED, RELEASED, DRAINING, EXPIRED = (
     UpdateKind.STARTED,
     UpdateKind.PROGRESSED,
@@ -37,7 +38,7 @@ class Desk:
         self.outbox = ScriptedOutbox(self.journal)
         self.queue = JournalQueue("tasks:a", self.clock, self.journal)
         self.other = JournalQueue("tasks:b", self.clock)
-        self.reporter = Reporter(self.outbox, self.clock, linger=LINGER)
+        self.reporter = Reporter(self.outbox, self.clock, linger=LINGER, backlogged=BACKLOGGED)
         self.ids = IdMaker(self.clock, Random(0))
         self.numbers = count(1)
 

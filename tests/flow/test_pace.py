@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -221,6 +222,22 @@ def test_longer_ones_wait_with_the_worker_where_a_drain_finds_them() -> None:
     node.queue.put(*(a_message(number) for number in range(1, 6)))
     node.turn()
     assert len(node.slots.handed_over) == 1 + 1
+
+
+@pytest.mark.parametrize("duration", [10, 1_000])
+def test_reports_wait_for_others_while_more_tasks_wait_at_the_worker(duration: int) -> None:
+    node = measured(Node(places=1, linger=10, backlogged=200), duration=duration)
+    node.queue.put(a_message(1), a_message(2))
+    node.turn()
+    node.outbox.said.clear()
+    node.clock.advance(199)
+    node.reporter.step()
+    assert not node.outbox.said
+    node.slots.succeed(1)
+    node.work()
+    node.slots.succeed(2)
+    node.work()
+    assert node.outbox.kinds(1) == node.outbox.kinds(2) == ["completed"]
 
 
 def test_what_stands_in_line_behind_a_slow_run_is_taken_back_in_time() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Thread
+
 import pytest
 
 from leasehold.flow.held import Fate
 from leasehold.flow.reporter import AGAIN, ENOUGH
-from tests.flow.reporter_desk import COMPLETED, DRAINING, LINGER, STARTED, Desk
+from tests.flow.reporter_desk import BACKLOGGED, COMPLETED, DRAINING, LINGER, STARTED, Desk
 
 
 @pytest.fixture
@@ -91,3 +93,32 @@ def test_what_was_not_accepted_lingers_again(desk: Desk, waits: list[float]) -> 
     desk.reporter.step()
     desk.reporter.pause(1_000)
     assert waits == [LINGER / 1_000]
+
+
+def test_while_more_work_waits_in_line_they_are_collected_for_longer(desk: Desk, waits: list[float]) -> None:
+    desk.reporter.expect(more=True)
+    desk.say(COMPLETED)
+    desk.clock.advance(LINGER)
+    desk.reporter.pause(1_000)
+    assert waits == [(BACKLOGGED - LINGER) / 1_000]
+
+
+def test_and_go_at_once_when_no_more_does(desk: Desk, waits: list[float]) -> None:
+    desk.reporter.expect(more=True)
+    desk.say(COMPLETED)
+    desk.reporter.expect(more=False)
+    desk.reporter.pause(1_000)
+    assert waits == []
+
+
+def test_who_waits_for_more_hears_at_once_that_none_comes(desk: Desk) -> None:
+    """A real condition: its pause would last for a minute of the machine's time, whose clock stands still here."""
+    desk.reporter.expect(more=True)
+    desk.say(COMPLETED)
+    paused = Thread(target=desk.reporter.pause, args=(60_000,), daemon=True)
+    paused.start()
+    while not desk.reporter._changed._waiters:  # type: ignore[attr-defined] # the only sign that it waits
+        pass
+    desk.reporter.expect(more=False)
+    paused.join(30)
+    assert not paused.is_alive()

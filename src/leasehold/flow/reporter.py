@@ -48,12 +48,17 @@ class Stamped(NamedTuple):
 
 
 class Reporter:
-    """Collects for a short while (``linger`` ms), then reports. Thread-safe; ``step`` belongs to one thread."""
+    """Collects for a short while (``linger`` ms), then reports. Thread-safe; ``step`` belongs to one thread.
 
-    def __init__(self, outbox: Outbox, clock: Clock, *, linger: int) -> None:
+    ``backlogged``: the same (ms) while more work waits in line at this worker: then nobody waits for this one's end
+    in order to go on, and every report that is shared is work for the ledger that is saved. Never shorter.
+    """
+
+    def __init__(self, outbox: Outbox, clock: Clock, *, linger: int, backlogged: int = 0) -> None:
         self._outbox = outbox
         self._clock = clock
         self._linger = linger
+        self._lingers = (linger, max(linger, backlogged))
         self._waiting: list[Stamped] = []
         self._since: int | None = None
         self._ends = 0
@@ -88,6 +93,17 @@ class Reporter:
             self._leaving = True
             self._changed.notify_all()
 
+    def expect(self, *, more: bool) -> None:
+        """Say whether more work waits in line here. Once none does, what was collected goes at once."""
+        linger = self._lingers[more]
+        if linger == self._linger:
+            return
+        with self._changed:
+            self._linger = linger
+            if self._since is not None and not more:
+                self._since = min(self._since, self._clock.boot() - linger)
+                self._changed.notify_all()
+
     @property
     def backlog(self) -> int:
         """How much is not yet reported, or not yet deleted."""
@@ -107,7 +123,11 @@ class Reporter:
             if self._since is not None and self._ends < ENOUGH:
                 left = self._since + self._linger - self._clock.boot()
                 if left > 0:
-                    self._changed.wait_for(lambda: self._ends >= ENOUGH, left / 1000)
+                    self._changed.wait_for(self._due, left / 1000)
+
+    def _due(self) -> bool:
+        waited = self._since is not None and self._clock.boot() - self._since >= self._linger
+        return waited or self._ends >= ENOUGH
 
     def step(self) -> int:
         """Report what is waiting; how many reports were accepted. What was not stays for the next step.

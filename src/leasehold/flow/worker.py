@@ -391,8 +391,8 @@ class Worker:
         busy = sum(lasts(held, now) for held in self._begun.values())
         ahead = self._pace.ahead(max(0, self._size - busy), self._fetch_ahead)
         room = ahead - len(self._in_line) - max(0, -free)
-        if free <= 0 and room < ahead / 2:
-            room = 0
+        room = 0 if free <= 0 and room < ahead / 2 else room
+        self._reporter.expect(more=free <= 0 and bool(self._in_line or self._lobby))
         with self._changed:
             self._room = max(0, free) + max(0, room) - len(self._inbox)
             if self._room > 0:
