@@ -8,6 +8,7 @@ twice counts twice: this is a meter, not an audit.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from threading import Lock
@@ -55,9 +56,10 @@ class Meter:
 
     def ended(self, answers: Sequence[Applied]) -> None:
         """Reports were recorded: of those that ended a task, one each."""
-        for answer in answers:
-            if isinstance(answer, Decision) and any(ends(line.before, line.after) for line in answer.audit):
-                self._add(0, f"tasks:{answer.task.queue}", Action.ENDED, Tally(messages=1))
+        decided = [answer for answer in answers if isinstance(answer, Decision)]
+        lines = [(each.task.queue, line) for each in decided for line in each.audit]
+        for queue, tasks in Counter(queue for queue, line in lines if ends(line.before, line.after)).items():
+            self._add(0, f"tasks:{queue}", Action.ENDED, Tally(messages=tasks))
 
     def hear(self, counts: Iterable[Count]) -> None:
         """What a worker counted. How long its message was on its way hardly matters."""
