@@ -114,7 +114,7 @@ class Fault(NamedTuple):
 FAULTS = {
     "R1": Fault("worker", ForgetsTheLease, Topology.FIFO, frozenset({"S10", "S11"})),
     "R4": Fault("reporter", DeletesSuccessFirst, Topology.TWO_QUEUE, frozenset({"S8"})),
-    "R5": Fault("reporter", ClaimsDeletes, Topology.FIFO, frozenset({"S11", "S12"})),
+    "R5": Fault("reporter", ClaimsDeletes, Topology.FIFO, frozenset({"S11", "S12"}), range(8, 400)),
     "R6": Fault("intake", StartsAnything, Topology.FIFO, frozenset({"S11", "S12"})),
     "R7": Fault("sweeper", Hasty, Topology.FIFO, frozenset({"S11", "S12"}), range(200, 600), hidden=True),
     "R8": Fault("recorder", DeletesFirst, Topology.FIFO, frozenset({"S6"}), range(400, 900), hidden=True),
