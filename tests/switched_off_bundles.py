@@ -25,6 +25,14 @@ BUNDLED = [
         (f"{CORE_BUNDLES}::test_a_member_whose_bundle_was_received_twice_is_due_again_by_itself",),
     ),
     Mutant(
+        "B1",
+        "what began in a bundle and was given back goes out in a bundle again",
+        "core/spoken.py",
+        "    if event.deleted and event.begun:\n        leave_bundle(step)\n",
+        "",
+        (f"{CORE_BUNDLES}::test_given_back_after_it_began_it_goes_by_itself",),
+    ),
+    Mutant(
         "B2",
         "a bundle is deleted when all have ended, though a success is not acknowledged",
         "flow/bundle.py",

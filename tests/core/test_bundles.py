@@ -277,5 +277,14 @@ def test_a_cancelled_member_is_adopted_when_it_is_retried() -> None:
 
 
 def test_given_back_near_the_end_of_its_lease_it_may_be_bundled_again() -> None:
-    task = after(a_member(), Started(RUN), released(deleted=True))
+    task = after(a_member(), unbegun(deleted=True))
     assert (task.why, task.members) == (Why.DUE, 2)
+
+
+@pytest.mark.parametrize("told", [(Started(RUN),), (claimed(), Started(RUN)), ()])
+def test_given_back_after_it_began_it_goes_by_itself(told: tuple[Event, ...]) -> None:
+    """Async members run together: where their process dies, none of them is charged, and it might happen for ever."""
+    task = after(a_member(), *told, released(deleted=True))
+    assert (task.why, task.members, task.losses, task.attempts) == (Why.DUE, 0, 0, 0)
+    alone = after(task, Dispatched(NOW + VALIDITY))
+    assert alone.members == 0

@@ -109,7 +109,8 @@ class Task(NamedTuple):
     ended_at: int | None = None
     members: int = 1
     """How many tasks share the message of dispatch ``n``. 0: it goes out by itself from now on, for it was in a bundle
-    that was received twice, or was lost with its machine, or took its process along (B1)."""
+    that was received twice, or was lost with its machine, or took its process along, or it began and was given back
+    (B1)."""
 
     @property
     def token(self) -> Token:

@@ -136,10 +136,16 @@ def charge_attempt(step: Step, event: Failed, *, was_open: bool) -> None:
 
 
 def on_released(step: Step, event: Released) -> Decision | Ignored:
-    """Given back through no fault of its own: nothing is charged."""
+    """Given back through no fault of its own: nothing is charged.
+
+    Of a bundle, one that began goes by itself: where a process died with several runs in it, nobody knows whose fault
+    that was, and together they would take it along again and again.
+    """
     step.facts = (spoken(event.run)._replace(ended_at=event.ended_at, outcome="released", note=event.cause or None),)
     if (ignored := given_back(step, event.run, deleted=event.deleted, begun=event.begun)) is not None:
         return ignored
+    if event.deleted and event.begun:
+        leave_bundle(step)
     if step.task.terminal:
         step.stay("late", of=event.run, detail="given back after the outcome")
     else:
