@@ -13,17 +13,21 @@ import pytest
 from leasehold.adapters.bell import NullBell
 from leasehold.adapters.database.retention import DatabaseRetention
 from leasehold.adapters.memory.queue import MemoryQueue
+from leasehold.adapters.memory.store import MemoryStore
 from leasehold.cli.program import outcome
 from leasehold.cli.tools import Tools
 from leasehold.core.errors import LedgerDamaged
 from leasehold.core.events import Cancelled
 from leasehold.core.model import Decision, Status
 from leasehold.core.reports import Update, UpdateKind
+from leasehold.core.retention import Keep
+from leasehold.core.units import HOUR
 from leasehold.core.wire import PACK_CEILING, capability
 from leasehold.flow.claims import LedgerClaims
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.outbox import StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
+from leasehold.flow.retention import Pruner, Terms
 from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.sweeper import Sweeper
 from leasehold.ports.ledger import Change, Existing, Need, Unreadable
@@ -48,6 +52,10 @@ class House(NamedTuple):
         with self.bench.database.write() as tx:
             for task_id in task_ids:
                 tx._cursor.execute(f"UPDATE tasks SET {damage} WHERE id = '{task_id}'")  # noqa: S608 - our words
+
+    def run(self, statement: str) -> None:
+        with self.bench.database.write() as tx:
+            tx._cursor.execute(statement)
 
     def state(self, task_id: str) -> str:
         return self.moves.state(task_id)
@@ -86,6 +94,35 @@ def test_a_row_that_cannot_be_read_is_not_forgotten_and_the_others_are(house: Ho
     assert retention.forget(aged, trails=True, archived=False) == [good]
     assert retention.aged(Status.COMPLETED, 0, 1) == []
     assert house.moves.views.find_id(bad) == [bad]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE tasks SET charged = 'nobody' WHERE id = '{id}'",
+        "UPDATE bodies SET arguments = '{{' WHERE task = (SELECT number FROM tasks WHERE id = '{id}')",
+        "UPDATE results SET result = 'no JSON' WHERE task = (SELECT number FROM tasks WHERE id = '{id}')",
+        "UPDATE runs SET ended_at = 9000000000000000000 WHERE task = (SELECT number FROM tasks WHERE id = '{id}')",
+        "UPDATE tasks SET ended_at = NULL WHERE id = '{id}'",
+    ],
+)
+def test_what_cannot_be_archived_is_not_forgotten_and_all_others_are(
+    house: House, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    """Chosen before it was damaged, or not seen to be when it was chosen."""
+    first, bad, last, _ = house.moves.out(4)
+    for task_id in (first, bad, last):
+        house.moves.complete(task_id)
+    store = MemoryStore()
+    pruner = Pruner(DatabaseRetention(house.bench.database), store, house.bench.clock, Terms(Keep(0), archive=True))
+    house.bench.let_pass(VALIDITY + LEASE + HOUR)
+    house.run(damage.format(id=bad))
+    for _ in range(2):
+        list(pruner.round())
+    assert [house.moves.views.find_id(task_id) for task_id in (first, bad, last)] == [[], [bad], []]
+    archived = [line for key in store.keys("archive") for line in (store.get(key) or b"").splitlines()]
+    assert [json.loads(line)["id"] for line in archived] == [first, last]
+    assert len([record for record in caplog.records if bad in record.getMessage()]) <= 1
 
 
 @pytest.mark.parametrize("damage", UNREAD)

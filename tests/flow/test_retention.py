@@ -200,6 +200,16 @@ def test_what_goes_is_archived_first_with_all_that_is_known_of_it(bench: Bench) 
     assert done not in bench.there()
 
 
+def test_half_a_character_in_a_result_stops_no_archive(bench: Bench) -> None:
+    """JSON can hold it, UTF-8 cannot."""
+    (task_id,) = bench.moves.out(1)
+    bench.moves.given()
+    bench.ledger.apply([Change(task_id, bench.moves.completed(), payload=Payload(result='"\\ud800 é"'))])
+    bench.let_pass(DAY)
+    assert bench.prune(Terms(KEEP, archive=True)).forgotten == 1
+    assert [line["result"] for line in bench.archived()] == ["\ud800 é"]
+
+
 def maps(value: object) -> Sequence[dict[str, object]]:
     assert isinstance(value, list)
     return value

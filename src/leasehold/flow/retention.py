@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -14,9 +15,10 @@ from leasehold.core.retention import Keep, may_go_at
 from leasehold.core.units import SECOND
 from leasehold.flow import shapes
 from leasehold.ports.clock import Clock
-from leasehold.ports.retention import Retention
+from leasehold.ports.retention import Retention, Story
 from leasehold.ports.store import Store
 
+log = logging.getLogger("leasehold.retention")
 LIMIT = 500
 """Tasks forgotten in one transaction: recorders must not feel it."""
 LOOKED_AT = 2_000
@@ -26,6 +28,8 @@ ROUND = 60_000
 SHORTEST = 20
 LONGEST = 1_000
 """ms of rest between two batches: as long as the last one took, so that at most half of the time goes into it."""
+TOLD = 1_000
+"""Tasks that a process names in its log because they cannot be archived, at most."""
 ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
 
@@ -89,6 +93,8 @@ class Pruner:
         self._round: Iterator[Done] | None = None
         self._due = 0
         self._kept: dict[Status, Spans] = {}
+        self._told: set[str] = set()
+        """Tasks that cannot be archived, and were named."""
         self.pause = 0
         """ms to rest before the next step."""
         self.rest = SHORTEST
@@ -153,35 +159,52 @@ class Pruner:
                 place = span.last
                 continue
             page = self._retention.aged(status, place, LOOKED_AT)
-            times = [(may_go_at(each.task, keyed=each.keyed, keep=keep) or 0, each.task) for each in page]
+            times = [
+                (at, each.task)
+                for each in page
+                if (at := may_go_at(each.task, keyed=each.keyed, keep=keep)) is not None
+            ]
             yield [task for at, task in times if at <= now]
             if not page or page[-1].task.created_at > now - kept:  # whatever comes now ended later still
                 return
             # who ends meanwhile is kept at least so long
-            spans.add(Span(place, page[-1].place, min(now + kept, *(at for at, _ in times))))
+            spans.add(Span(place, page[-1].place, min([now + kept, *(at for at, _ in times)])))
             place = page[-1].place
 
     def _forget(self, tasks: Sequence[Task]) -> Done:
         archived = 0
         if self._terms.archive:
-            archived = self._archive(tasks)
+            tasks = self._archive(tasks)
+            archived = len(tasks)
         gone = self._retention.forget(tasks, trails=self._terms.trails is None, archived=self._terms.archive)
         return Done(forgotten=len(gone), archived=archived)
 
-    def _archive(self, tasks: Sequence[Task]) -> int:
-        """Write their stories as one object, before any of them goes; how many lines.
+    def _archive(self, tasks: Sequence[Task]) -> list[Task]:
+        """Write their stories as one object, before any of them goes; those that are in it, for no other may go.
 
         Its name follows from what is in it: whoever does this once more, after a crash or at the same time, writes the
         same object, or one that tells some of the same stories.
         """
-        stories = self._retention.stories(tasks)
-        lines = [json.dumps(shapes.whole_task(*story), ensure_ascii=False) for story in stories]
+        lines = {story.view.task: line for story in self._retention.stories(tasks) if (line := self._line(story))}
         if lines:
-            value = "".join(f"{line}\n" for line in lines).encode()
-            first = stories[0].view.task
+            first, value = next(iter(lines)), b"".join(lines.values())
             day = datetime.fromtimestamp(first.created_at / SECOND, UTC).date().isoformat()
             self._store.create(f"archive/{day}/{first.id}-{len(lines)}-{digest(value)}", value)
-        return len(lines)
+        archived = {task.id for task in lines}
+        return [task for task in tasks if task.id in archived]
+
+    def _line(self, story: Story) -> bytes | None:
+        """The story as a line of JSON; ``None`` where it holds what nobody can read, which is told once."""
+        try:
+            return line_of(shapes.whole_task(*story))
+        except (ValueError, TypeError, OverflowError, OSError) as error:
+            self._tell(story.view.task.id, error)
+            return None
+
+    def _tell(self, task_id: str, error: Exception) -> None:
+        if task_id not in self._told and len(self._told) < TOLD:
+            self._told.add(task_id)
+            log.error("task %s is not forgotten: it cannot be archived (%s). See: leasehold audit", task_id, error)
 
     def _trails(self) -> Iterator[Done]:
         if self._terms.trails is None:
@@ -197,3 +220,11 @@ class Pruner:
             self._store.delete([*keys, *(key for folder in folders for key in self._store.keys(folder[:-1]))])
             self._retention.cleared(left)
             yield Done(leftovers=len(left))
+
+
+def line_of(shape: shapes.Shape) -> bytes:
+    """One line of JSON; half a character, which JSON can hold and UTF-8 cannot, is escaped with all others in it."""
+    try:
+        return f"{json.dumps(shape, ensure_ascii=False)}\n".encode()
+    except UnicodeEncodeError:
+        return f"{json.dumps(shape)}\n".encode()

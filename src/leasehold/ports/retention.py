@@ -48,7 +48,7 @@ class Retention(Protocol):
         ...
 
     def stories(self, tasks: Sequence[Task]) -> list[Story]:
-        """Those that are still there, in the order of submits, their arguments as people may see them."""
+        """Those that are there and can be read, in the order of submits, their arguments as people may see them."""
         ...
 
     def forget(self, tasks: Sequence[Task], *, trails: bool, archived: bool) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from leasehold.adapters.database.connection import Database, Row, Transaction
 from leasehold.adapters.database.damage import Damage
-from leasehold.adapters.database.rows import task_of
+from leasehold.adapters.database.oddities import RUN_COLUMNS, odd_run, odd_task
+from leasehold.adapters.database.rows import TASK_COLUMNS, task_of
 from leasehold.adapters.database.tally import HAPPENED, Tally
 from leasehold.adapters.database.views import run_view, task_view
 from leasehold.core.model import Audit, Status, Task
@@ -43,17 +44,21 @@ class DatabaseRetention:
         return [Aged(number, task_of(tuple(row)), bool(keyed)) for number, *row, keyed in rows]
 
     def stories(self, tasks: Sequence[Task]) -> list[Story]:
-        """Those that are still there, in the order of submits."""
+        """Those that are still there and can be read, in the order of submits."""
         with self.database.read() as tx:
             given = {"ids": tx.array([task.id for task in tasks])}
             bodies, runs, trails = (tx.rows(self._sql[name], given) for name in ("bodies of", "runs of", "trails of"))
+        odd = odd_in(bodies, runs)
+        for task_id, told in odd.items():
+            self._damage.name(task_id, told)
         runs_of: dict[str, list[RunView]] = {}
         trail_of: dict[str, list[Audit]] = {}
         for task_id, *run in runs:
-            runs_of.setdefault(task_id, []).append(run_view(task_id, tuple(run)))
+            if task_id not in odd:
+                runs_of.setdefault(task_id, []).append(run_view(task_id, tuple(run)))
         for task_id, *line in trails:
             trail_of.setdefault(task_id, []).append(Audit(*line))
-        return [self._story(row, runs_of, trail_of) for row in bodies]
+        return [self._story(row, runs_of, trail_of) for row in bodies if row[0] not in odd]
 
     def _story(self, row: Row, runs: dict[str, list[RunView]], trails: dict[str, list[Audit]]) -> Story:
         view = task_view(row)
@@ -115,6 +120,13 @@ class DatabaseRetention:
             tx.run(sql[f"drop {what}"], numbers)
         counted(rows).save(tx, sql)
         return [row[2] for row in rows]
+
+
+def odd_in(bodies: Sequence[Row], runs: Sequence[Row]) -> dict[str, str]:
+    """Tasks of which nobody can read the row or a run, and why."""
+    odd = {row[0]: told for row in bodies if (told := odd_task(row[: len(TASK_COLUMNS)]))}
+    columns = slice(1, 1 + len(RUN_COLUMNS))
+    return odd | {row[0]: f"of one of its runs, {told}" for row in runs if (told := odd_run(row[columns]))}
 
 
 def folders(rows: Sequence[Row]) -> Iterator[str]:
