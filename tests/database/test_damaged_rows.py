@@ -16,6 +16,7 @@ from leasehold.adapters.memory.queue import MemoryQueue
 from leasehold.adapters.memory.store import MemoryStore
 from leasehold.cli.program import outcome
 from leasehold.cli.tools import Tools
+from leasehold.core.bundles import messages_of
 from leasehold.core.errors import LedgerDamaged
 from leasehold.core.events import Cancelled
 from leasehold.core.model import Decision, Status
@@ -148,6 +149,18 @@ def test_the_dispatcher_passes_over_what_it_cannot_read_and_sends_the_rest(
     unread = [] if damage.startswith("state") else [first, second, third]  # who has no state stands in no line
     assert [line.split()[4] for line in told(caplog)] == unread
     assert all("`leasehold audit`" in line for line in told(caplog))
+
+
+def test_a_row_that_cannot_go_out_changes_nothing_of_who_shares_a_message(house: House) -> None:
+    """It is due though a dispatch of it is open, which no rule leads to: those behind it must not take its place."""
+    together = [house.moves.new(name=name) for name in ("resize", "resize", "resize", "delete")]
+    policy = together[0].task.policy._replace(bundle=3)
+    house.moves.submit(*(new._replace(task=new.task._replace(policy=policy)) for new in together))
+    first, odd, last, other = (new.task.id for new in together)
+    house.write("open = true", odd)
+    sent = [[each.task.id for each in members] for members in messages_of(house.moves.dispatch())]
+    assert sent == [[first, last], [other]]
+    assert house.moves.views.find_id(odd) == [odd]
 
 
 @pytest.mark.parametrize("damage", UNREAD)

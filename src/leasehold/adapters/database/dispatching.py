@@ -28,9 +28,9 @@ def dispatch(
     if paused and not terms.despite_pause:
         return []
     rows = damage.up_to(limit, TASK_AT, lambda length: tx.rows(sql["due"], {"queue": queue, "limit": length}))
-    hots = [hot_of(row[:HOT]) for row in rows]
+    going = [(hot, row[HOT:]) for row in rows if not (hot := hot_of(row[:HOT])).task.open]  # else it cannot go out
+    hots, bodies = [hot for hot, _ in going], [body for _, body in going]
     changing = Changing(tx, sql, {hot.task.id: hot for hot in hots})
-    bodies = [row[HOT:] for row in rows]
     due = [Due(hot.task, body[2], size_of(body[0], body[3])) for hot, body in zip(hots, bodies, strict=True)]
     outgoing: list[Outgoing] = []
     for members in bundled(due):
