@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
+from heapq import heappop, heappush
+
 import pytest
 
 from leasehold.core.errors import BadApplication
+from leasehold.core.model import Task
 from leasehold.core.reports import UpdateKind
 from leasehold.flow.claims import LedgerClaims
 from leasehold.flow.explain import Case, explain
@@ -18,6 +22,10 @@ from tests.flow.scripted import MINUTE, JournalQueue
 
 THREES = POLICY._replace(bundle=3)
 IDLE = Flight(1_000, 0, 0, 0, paused=False, started=0, expired=0)
+
+
+def a_member_of(bundle: int) -> Task:
+    return Task("t", "work", "default", POLICY._replace(bundle=bundle), 0, 0, members=min(bundle, 2))
 
 
 def members(orchestra: Orchestra) -> list[list[str]]:
@@ -107,6 +115,47 @@ def test_the_members_of_a_bundle_received_twice_do_not_count_as_expired(orchestr
         orchestra.report(UpdateKind.EXPIRED, message._replace(tasks=(task,)), 2, deleted=True)
     orchestra.recorder.step()
     assert orchestra.ledger.flights()["default"].expired == 0
+
+
+def busy_slots(slots: int, bundle: int, took: int, minutes: int = 20) -> float:
+    """What share of the slots was busy in the last half, where all of a long backlog goes out in bundles."""
+    window, task, free = Window(10_000), a_member_of(bundle), slots
+    line: deque[int] = deque()
+    running: list[tuple[int, int]] = []  # (when its run ends, how many wait behind it)
+    queued = started = ran = 0
+    for now in range(0, minutes * MINUTE, 1_000):
+        while running and running[0][0] <= now:
+            at, behind = heappop(running)
+            if behind:
+                heappush(running, (at + took, behind - 1))
+                queued, started = queued - 1, started + 1
+            else:
+                free += 1
+        flight = IDLE._replace(due=1_000_000, queued=queued, in_progress=slots - free, started=started)
+        room = min(1_000, window.room(flight, now))
+        for first in range(0, room, bundle):
+            line.append(min(bundle, room - first))
+            window.sent([task])
+        queued += room
+        while free and line:
+            heappush(running, (now + took, line.popleft() - 1))
+            free, queued, started = free - 1, queued - 1, started + 1
+        ran += (slots - free) * (now >= minutes * MINUTE // 2)
+    return ran / (slots * minutes * 30)
+
+
+@pytest.mark.parametrize(("slots", "bundle", "took"), [(100, 100, 1_000), (100, 20, 5_000), (20, 500, 300)])
+def test_what_waits_behind_a_run_does_not_keep_other_slots_idle(slots: int, bundle: int, took: int) -> None:
+    assert busy_slots(slots, bundle, took) > 0.97
+
+
+@pytest.mark.parametrize(
+    ("last", "in_progress", "room"), [((100, 1), 1_000, 250), ((100,), 50, 200 + 50 * 99), ((100,), 1_000, 10_000)]
+)
+def test_nothing_is_thought_to_wait_behind_single_tasks(last: tuple[int, ...], in_progress: int, room: int) -> None:
+    window = Window(10_000)
+    window.sent([a_member_of(bundle) for bundle in last])
+    assert window.room(IDLE._replace(in_progress=in_progress, started=in_progress), 0) == room
 
 
 # ------------------------------------------------------------ what is said of it

@@ -52,7 +52,9 @@ class Window:
     less often than messages expire, it is that one that expires now and then: three requests, and no run.
 
     Where tasks go out in bundles, two of those may always wait; and while half of the window still waits on the queue,
-    nothing less than a whole one goes out: as one task after the other begins, they would go out one by one.
+    nothing less than a whole one goes out: as one task after the other begins, they would go out one by one. What waits
+    for its turn behind a run in progress has left the queue, so as much more may be out. Where the last dispatch held
+    single tasks too, those in progress may be single ones with nobody behind them, and this is not counted on.
     """
 
     def __init__(self, largest: int) -> None:
@@ -62,6 +64,8 @@ class Window:
         self._expired: int | None = None
         self._bundle = 1
         """How many tasks a message may hold, as far as the last dispatch told."""
+        self._behind = 0
+        """How many at most wait behind each run in progress, likewise."""
         self._trusted_from = 0
         """How many runs had started when the share last changed."""
         self._brisk_from = Reading(0, 0)
@@ -70,7 +74,8 @@ class Window:
     def room(self, flight: Flight, now_boot: int) -> int:
         """How many tasks may be dispatched now."""
         smallest = SMALLEST if self._bundle == 1 else max(SMALLEST, BUNDLES * self._bundle)
-        size = min(self._largest, max(smallest, self._ended_lately(flight, now_boot), WAITING * flight.in_progress))
+        waiting = max(smallest, self._ended_lately(flight, now_boot), WAITING * flight.in_progress)
+        size = min(self._largest, waiting + self._behind * flight.in_progress)
         self._judge(flight, size, now_boot)
         allowed = max(1, int(size * self._share))
         guard = IN_FLIGHT - flight.queued - flight.lapsed - flight.in_progress
@@ -80,7 +85,8 @@ class Window:
     def sent(self, tasks: Sequence[Task]) -> None:
         """Hear what was dispatched."""
         if tasks:
-            self._bundle = max(task.policy.bundle if task.members else 1 for task in tasks)
+            sizes = [task.policy.bundle if task.members else 1 for task in tasks]
+            self._bundle, self._behind = max(sizes), min(sizes) - 1
 
     def _judge(self, flight: Flight, size: float, now: int) -> None:
         """Send half as much when messages expired, or fewer by those; twice as much when that proved too little."""
