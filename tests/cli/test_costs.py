@@ -128,6 +128,21 @@ def test_a_plan_says_what_to_expect(run: Command) -> None:
     assert (told["takes_ms"], told["backend"], told["held_by"]) == (50 * MINUTE, "sqs", "slots")
 
 
+def test_a_plan_of_bundles_says_how_many_messages_there_are(run: Command) -> None:
+    given = ("plan", "10000", "--duration", "10ms", "--lease", "60s", "--bundle")
+    said, told = run(*given, "100"), run(*given, "100", "--json").json
+    assert "messages 100" in words(said.out)
+    assert (told["bundle"], told["messages"], run(*given, "1", "--json").json["messages"]) == (100, 100, 10_000)
+    assert told["requests"] < run(*given, "1", "--json").json["requests"] / 4
+
+
+@pytest.mark.parametrize("bundle", ["0", "501", "many"])
+def test_a_bundle_that_no_handler_may_have_is_an_error(run: Command, bundle: str) -> None:
+    said = run("plan", "10", "--duration", "1s", "--bundle", bundle)
+    assert said.code == 2
+    assert "--bundle" in said.err
+
+
 def test_a_plan_that_does_not_end_says_never(run: Command) -> None:
     said = run("plan", "10", "--duration", "1h", "--lease", "30m", "--workers", "0")
     assert "time never" in words(said.out)

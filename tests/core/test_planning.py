@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leasehold.core.bundles import LARGEST_BUNDLE
 from leasehold.core.costing import Prices
 from leasehold.core.errors import UsageError
 from leasehold.core.measured import (
     COMPLETED_BYTES,
     LEDGER_BYTES,
+    MEMBER_BYTES,
     MESSAGE_BYTES,
     STARTED_BYTES,
     SUBMIT,
@@ -143,7 +145,16 @@ def test_what_was_not_measured_is_not_known(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("tasks", -1), ("workers", MOST + 1), ("p99", 1), ("checkpoint", 0), ("orchestrators", 0), ("database_cores", 0)],
+    [
+        ("bundle", 0),
+        ("bundle", LARGEST_BUNDLE + 1),
+        ("tasks", -1),
+        ("workers", MOST + 1),
+        ("p99", 1),
+        ("checkpoint", 0),
+        ("orchestrators", 0),
+        ("database_cores", 0),
+    ],
 )
 def test_amounts_that_make_no_sense_are_refused(field: str, value: int) -> None:
     with pytest.raises(UsageError):
@@ -157,14 +168,100 @@ def test_amounts_that_make_no_sense_are_refused(field: str, value: int) -> None:
     st.sampled_from([0, 1, 64, MOST]),
     st.sampled_from([0.0, 1e-6, 1.0, 1e6]),
     st.sampled_from(list(Backend)),
+    st.sampled_from([1, 2, 100, LARGEST_BUNDLE]),
 )
 def test_every_plan_has_an_answer(
-    tasks: int, p50: int, workers: int, slots: int, interruptions: float, backend: Backend
+    tasks: int, p50: int, workers: int, slots: int, interruptions: float, backend: Backend, bundle: int
 ) -> None:
-    found = plan(Work(tasks, p50, p50, workers, slots, backend, interruptions=interruptions))
+    found = plan(Work(tasks, p50, p50, workers, slots, backend, interruptions=interruptions, bundle=bundle))
     assert found.ms is None or found.ms >= 0
     assert all(each.requests >= 0 and each.billed >= each.requests * 0.999 for each in found.asked)
     assert found.in_flight <= max(tasks, GUARD)
+
+
+# ------------------------------------------------------------ bundles
+
+
+SHORT = WORK._replace(tasks=100_000, p50=10, p99=10, lease=MINUTE, workers=4)
+
+
+def warned(work: Work) -> str:
+    return " ".join(plan(work).warnings)
+
+
+@pytest.mark.parametrize("backend", list(Backend))
+def test_bundles_save_messages_requests_and_cpu(backend: Backend) -> None:
+    singly = plan(SHORT._replace(p50=0, p99=0, backend=backend))
+    together = plan(SHORT._replace(p50=0, p99=0, backend=backend, bundle=100))
+    assert (singly.messages, together.messages) == (100_000, 1_000)
+    assert together.requests < singly.requests / 2
+    assert together.rate > singly.rate
+    assert together.transactions is not None
+    assert singly.transactions is not None
+    assert together.transactions <= singly.transactions
+    assert together.warnings == []
+
+
+def test_what_short_tasks_cost_in_bundles_is_near_what_was_measured() -> None:
+    """By ``bench.noop --at postgres+sqs``, 6,000 tasks, on 2026-11-22."""
+    work = Work(6_000, 1, 2, workers=2, slots=2, backend=Backend.SQS, lease=MINUTE)
+    for bundle, measured in [(1, 0.339), (10, 0.0425), (100, 0.0127)]:
+        assert plan(work._replace(bundle=bundle)).requests / 6_000 == pytest.approx(measured, rel=0.25)
+
+
+def test_a_bundle_that_outlasts_its_lease_goes_out_again_in_part() -> None:
+    found = plan(SHORT._replace(p50=SECOND, p99=SECOND, bundle=100))
+    assert found.messages == pytest.approx(100_000 / 34, rel=0.001)  # three quarters of 44 s, and the first
+    assert any("only 34 of the 100 tasks" in warning for warning in found.warnings)
+    assert "over a third" in warned(SHORT._replace(p50=250, p99=250, bundle=100))
+    assert "give at most bundle=80" in warned(SHORT._replace(p50=250, p99=250, bundle=100)).lower()
+    assert "third" not in warned(SHORT._replace(p50=250, p99=250, bundle=80))
+    assert "begin within" in warned(SHORT._replace(lease=HOUR, bundle=100, p50=10 * SECOND, p99=10 * SECOND))
+
+
+def test_a_lease_without_time_to_work_lets_one_begin() -> None:
+    assert plan(SHORT._replace(lease=SECOND, checkpoint=1, bundle=10)).messages == 100_000
+
+
+def test_few_tasks_in_large_bundles_leave_slots_idle() -> None:
+    found = plan(SHORT._replace(tasks=400, bundle=100, p50=100, p99=100))
+    assert found.limits[0].what == "the size of the bundles"
+    assert found.ms == pytest.approx(100 * 100)
+    assert "there are 4 messages for 16 slots" in warned(SHORT._replace(tasks=400, bundle=100, p50=100, p99=100))
+    smaller = plan(SHORT._replace(tasks=400, bundle=25, p50=100, p99=100))
+    assert smaller.ms == pytest.approx(25 * 100)
+    assert smaller.warnings == []
+    assert plan(SHORT._replace(tasks=3, bundle=100)).messages == 1
+
+
+def test_a_window_full_of_bundles_leaves_slots_of_a_large_fleet_idle() -> None:
+    fleet = SHORT._replace(tasks=10**7, workers=500, p50=100, p99=100, orchestrators=9, database_cores=64, bundle=100)
+    found = plan(fleet)
+    assert (found.in_flight, found.window) == (203, 10_000)
+    assert found.rate == pytest.approx(2_030)
+    assert any("203 bundles of 100" in warning for warning in found.warnings)
+    assert plan(fleet._replace(bundle=10)).rate > 4 * found.rate
+
+
+def test_large_arguments_make_small_bundles() -> None:
+    large = SHORT._replace(arguments=20_000, bundle=100)
+    assert plan(large).messages == pytest.approx(100_000 / 11, abs=1)
+    assert "only 11 fit into a message, not 100" in warned(large)
+    assert plan(large._replace(arguments=200_000)).messages == 1_000  # they are in the store
+    assert plan(large._replace(arguments=300_000, inline=300_000)).messages == 100_000
+
+
+def test_bundles_of_long_tasks_are_worth_a_word() -> None:
+    assert "save little" in warned(WORK._replace(bundle=2))
+    assert "save little" not in warned(SHORT._replace(bundle=2))
+
+
+def test_an_interrupted_bundle_is_deleted_not_given_back() -> None:
+    spot = SHORT._replace(p50=900, p99=900, interruptions=1.0, bundle=10, lease=10 * MINUTE)
+    found = plan(spot)
+    assert Cause.GIVE_BACK not in found.dollars
+    assert Cause.GIVE_BACK in plan(spot._replace(bundle=1)).dollars
+    assert found.messages == pytest.approx(10_000 + found.runs - 100_000)
 
 
 def test_the_mean_is_that_of_a_distribution_with_these_percentiles() -> None:
@@ -183,6 +280,8 @@ def test_the_sizes_that_are_counted_with_are_those_of_the_wire() -> None:
     message = TaskMessage(
         "transcribe", 1_800_000, 1_800_000_000_000, (WireTask(TASK_ID, 1, CAPABILITY, "", None, None),), "default", 10
     )
+    two = message._replace(tasks=message.tasks * 2)
+    assert len(encode_task_message(two)) - len(encode_task_message(message)) == pytest.approx(MEMBER_BYTES.value)
     for size, constant in [
         (len(encode_update(started, 100_000)), STARTED_BYTES),
         (len(encode_update(completed, 100_000)), COMPLETED_BYTES),

@@ -7,12 +7,13 @@ from heapq import heappop, heappush
 
 import pytest
 
+from leasehold.core.bundles import LARGEST_BUNDLE
 from leasehold.core.errors import BadApplication
 from leasehold.core.model import Task
 from leasehold.core.reports import UpdateKind
 from leasehold.flow.claims import LedgerClaims
 from leasehold.flow.explain import Case, explain
-from leasehold.flow.registry import LARGEST_BUNDLE, Registry
+from leasehold.flow.registry import Registry
 from leasehold.flow.window import SMALLEST, Window
 from leasehold.ports.ledger import Flight
 from leasehold.ports.queue import QueueTraits

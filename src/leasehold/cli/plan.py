@@ -11,6 +11,7 @@ from leasehold.cli.cost import dollars, prices_of
 from leasehold.cli.options import DURATION, SIZE, with_json
 from leasehold.cli.output import Column, emit, plural, say, show_table
 from leasehold.cli.tools import Tools, pass_tools
+from leasehold.core.bundles import LARGEST_BUNDLE
 from leasehold.core.measured import Backend
 from leasehold.core.metering import Cause
 from leasehold.core.planning import MOST, Plan
@@ -23,6 +24,7 @@ from leasehold.settings import Settings
 NEVER = "never"
 UNKNOWN = "not known"
 AMOUNT = click.IntRange(0, MOST)
+BUNDLE = click.IntRange(1, LARGEST_BUNDLE)
 Fact = tuple[str, str]
 
 
@@ -33,6 +35,7 @@ Fact = tuple[str, str]
 @click.option("--workers", type=AMOUNT, default=1, show_default=True, help="Machines.")
 @click.option("--slots", type=AMOUNT, help="Runs of one worker at once. Default: LEASEHOLD_WORKER_SLOTS.")
 @click.option("--lease", type=DURATION, default=30 * MINUTE, help="The handler's lease. Default: 30m.")
+@click.option("--bundle", type=BUNDLE, default=1, show_default=True, help="The handler's: tasks that share a message.")
 @click.option("--arguments", type=SIZE, default=100, help="Size of one task's arguments. Default: 100.")
 @click.option("--result", type=SIZE, default=100, help="Size of one task's result. Default: 100.")
 @click.option("--interruptions", type=click.FloatRange(0, MOST), default=0.0, help="Of one worker in an hour (spot).")
@@ -52,6 +55,7 @@ def plan(
 
     Examples:
       leasehold plan 100000 --duration 2m --p99 10m --workers 50 --slots 4
+      leasehold plan 1000000 --duration 50ms --bundle 100 --lease 60s --workers 20
       leasehold plan 5000 --duration 1h --lease 3h --workers 20 --interruptions 0.1 --checkpoint 5m
     """
     settings = tools.settings()
@@ -78,7 +82,7 @@ def work_of(
         backend=here if backend is None else Backend(backend),
     )
     if work.backend is here:
-        work = work._replace(margin=settings.lease_margin)
+        work = work._replace(margin=settings.lease_margin, validity=settings.validity)
     return work._replace(**given)
 
 
@@ -117,7 +121,8 @@ def facts(work: Work, found: Plan) -> list[Fact]:
         ("rate", f"{per_second(found.rate)}, held by: {first.what}"),
         ("", f"next: {second.what}, at {per_second(second.rate)}"),
         ("runs", amount(found.runs)),
-        ("on the queue", f"up to {amount(found.window)} messages wait"),
+        *in_messages(work, found),
+        ("on the queue", f"up to {amount(found.window)} " + waiting(work)),
         ("in flight", f"up to {amount(found.in_flight)} messages" + of_limit(work, found)),
         ("transactions", known(found.transactions, amount)),
         ("ledger grows by", known(found.ledger_bytes, lambda size: say_bytes(round(size)))),
@@ -126,6 +131,16 @@ def facts(work: Work, found: Plan) -> list[Fact]:
         rows.append(("database's log", known(found.wal_bytes, lambda size: say_bytes(round(size)))))
     slot_time = known(found.slot_hours, lambda hours: f"{hours:,.1f} hours of slots")
     return [*rows, ("work", slot_time + known(found.slot_dollars, lambda price: f", ${dollars(price)}", ""))]
+
+
+def in_messages(work: Work, found: Plan) -> list[Fact]:
+    """How many messages carry the runs, where tasks share them."""
+    return [("messages", amount(found.messages))] if work.bundle > 1 else []
+
+
+def waiting(work: Work) -> str:
+    """What of them waits where."""
+    return "messages wait" if work.bundle == 1 else "tasks wait, in line behind others of their bundle too"
 
 
 def of_limit(work: Work, found: Plan) -> str:

@@ -7,6 +7,9 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from leasehold.core.model import Task
 
+LARGEST_BUNDLE = 500
+"""Tasks of one message at most."""
+
 BYTES = 240_000
 """Of one bundle at most, as far as they can be told before it is written: any queue takes that, older ones of SQS
 too. A task alone may have more."""

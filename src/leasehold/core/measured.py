@@ -55,6 +55,7 @@ class Cpu(NamedTuple):
 
 NOOP = "bench.noop --at"
 EVENING = "2026-11-21"
+TODAY = "2026-11-22"
 CPU: dict[Backend, Cpu] = {
     Backend.FILE: Cpu(0.179, 0.186, None),
     Backend.POSTGRES: Cpu(0.122, 0.182, 0.175),
@@ -68,6 +69,25 @@ CPU_MEASURED: dict[Backend, Constant] = {
     Backend.SQS: Constant(0.699, "CPU s per 1,000 tasks", EVENING, f"{NOOP} postgres+sqs"),
     Backend.SQS_SINGLE: Constant(
         1.270, "CPU s per 1,000 tasks", EVENING, f"{NOOP} postgres+sqs --topology single-queue"
+    ),
+    Backend.SQS_FIFO: Constant(None, "CPU s per 1,000 tasks", "", "not measured: taken as on standard queues"),
+}
+MEASURED_BUNDLE = 100
+CPU_BUNDLED: dict[Backend, Cpu] = {
+    Backend.FILE: Cpu(0.156, 0.110, None),
+    Backend.POSTGRES: Cpu(0.118, 0.119, 0.151),
+    Backend.SQS: Cpu(0.124, 0.083, 0.099),
+    Backend.SQS_SINGLE: Cpu(0.049, 0.203, 0.141),
+    Backend.SQS_FIFO: Cpu(0.124, 0.083, 0.099),
+}
+"""Where ``MEASURED_BUNDLE`` tasks share a message. Measured in turn with single ones beside other work, and what that
+saved of each part taken off the figures of the quiet evening above."""
+CPU_BUNDLED_MEASURED: dict[Backend, Constant] = {
+    Backend.FILE: Constant(0.266, "CPU s per 1,000 tasks", TODAY, f"{NOOP} file --bundle 100"),
+    Backend.POSTGRES: Constant(0.237, "CPU s per 1,000 tasks", TODAY, f"{NOOP} postgres --bundle 100"),
+    Backend.SQS: Constant(0.207, "CPU s per 1,000 tasks", TODAY, f"{NOOP} postgres+sqs --bundle 100"),
+    Backend.SQS_SINGLE: Constant(
+        0.252, "CPU s per 1,000 tasks", TODAY, f"{NOOP} postgres+sqs --topology single-queue --bundle 100"
     ),
     Backend.SQS_FIFO: Constant(None, "CPU s per 1,000 tasks", "", "not measured: taken as on standard queues"),
 }
@@ -93,6 +113,9 @@ COMPLETED_BYTES = Constant(360, "bytes", "2026-11-22", "tests/core/test_planning
 
 MESSAGE_BYTES = Constant(225, "bytes", "2026-11-22", "tests/core/test_planning.py, besides the arguments")
 """Of one task message."""
+
+MEMBER_BYTES = Constant(108, "bytes", TODAY, "tests/core/test_planning.py, besides the arguments")
+"""Of each further task in one message."""
 
 RECORDING = Constant(20, "ms", "2026-11-21", "bench.noop --at postgres+sqs: two requests and one transaction")
 """One step of a recorder on SQS: what arrives meanwhile is received together."""

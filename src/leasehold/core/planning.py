@@ -9,13 +9,16 @@ from __future__ import annotations
 from math import exp, inf, log
 from typing import NamedTuple
 
+from leasehold.core.bundles import LARGEST_BUNDLE
 from leasehold.core.costing import Place, Prices
 from leasehold.core.errors import UsageError
 from leasehold.core.measured import (
     COMPLETED_BYTES,
-    CPU,
+    CPU_BUNDLED_MEASURED,
     CPU_MEASURED,
     LEDGER_BYTES,
+    MEASURED_BUNDLE,
+    MEMBER_BYTES,
     MESSAGE_BYTES,
     RECORDING,
     STARTED_BYTES,
@@ -25,7 +28,8 @@ from leasehold.core.measured import (
     Constant,
 )
 from leasehold.core.metering import Cause
-from leasehold.core.traffic import GUARD, SQS_IN_FLIGHT, TEN, Asked, Flow, Work
+from leasehold.core.sharing import bundle_warnings, cpu_of, sharing_of
+from leasehold.core.traffic import GUARD, SQS_IN_FLIGHT, TEN, Asked, Flow, Sharing, Work
 from leasehold.core.units import HOUR, SECOND, say_duration
 
 MOST = 10**12
@@ -61,8 +65,12 @@ class Plan(NamedTuple):
     """Tasks a second while all slots are busy."""
     limits: list[Limit]
     """The lowest first."""
+    messages: float
+    """That are sent: fewer than runs where tasks share them."""
     window: float
+    """Tasks."""
     in_flight: float
+    """Messages."""
     asked: list[Asked]
     dollars: dict[Cause, float]
     slot_hours: float | None
@@ -85,10 +93,11 @@ def plan(work: Work, prices: Prices | None = None) -> Plan:
     check(work)
     mean = mean_of(work.p50, work.p99)
     tries, span = with_interruptions(work, mean)
-    limits = sorted(limits_of(work, span), key=lambda limit: limit.rate)
+    sharing = sharing_of(work, mean)
+    limits = sorted(limits_of(work, sharing, span), key=lambda limit: limit.rate)
     rate = limits[0].rate
-    ms = time_of(work, rate, span)
-    flow = Flow(work, mean, tries, rate, ms)
+    ms = time_of(work, sharing, rate, span)
+    flow = Flow(work, sharing, mean, tries, rate, ms)
     asked = flow.asked() if ms is not None else []
     prices = prices or Prices()
     slot_hours = None if ms is None else work.tasks * span / HOUR
@@ -99,6 +108,7 @@ def plan(work: Work, prices: Prices | None = None) -> Plan:
         runs=work.tasks * tries,
         rate=rate,
         limits=limits,
+        messages=flow.messages,
         window=flow.window,
         in_flight=flow.in_flight,
         asked=asked,
@@ -110,7 +120,7 @@ def plan(work: Work, prices: Prices | None = None) -> Plan:
         wal_bytes=None if work.backend is Backend.FILE else kept(work, WAL_BYTES),
         warnings=warnings(work, mean, flow, tries),
         unknown=unknown(work, prices),
-        constants=constants(work.backend),
+        constants=constants(work),
     )
 
 
@@ -124,6 +134,8 @@ def check(work: Work) -> None:
             raise UsageError(f"{name}: give a number from 0 to {MOST:,}")
     if work.p99 < work.p50:
         raise UsageError(f"the 99th percentile ({say_duration(work.p99)}) is under the median: give p50, then p99")
+    if not 1 <= work.bundle <= LARGEST_BUNDLE:
+        raise UsageError(f"bundle: give a number from 1 to {LARGEST_BUNDLE}")
     if work.checkpoint is not None and work.checkpoint <= 0:
         raise UsageError("checkpoint: give a duration over 0")
     if work.orchestrators < 1 or work.database_cores < 1:
@@ -155,19 +167,22 @@ def with_interruptions(work: Work, mean: float) -> tuple[float, float]:
     return exp(expected), (exp(expected) - 1) / rate
 
 
-def limits_of(work: Work, span: float) -> list[Limit]:
+def limits_of(work: Work, sharing: Sharing, span: float) -> list[Limit]:
     """What could hold the rate down."""
-    cpu = CPU[work.backend]
+    cpu = cpu_of(work, sharing.begun)
     busy = max(span, 1e-3 * SECOND * cpu.worker)
+    slots = min(GUARD, work.workers * work.slots)
     found = [
-        Limit("slots", min(GUARD, work.workers * work.slots) * SECOND / busy),
+        Limit("slots", slots * SECOND / busy),
         Limit("CPU of the workers' supervisors", work.workers * 1_000 / cpu.worker),
         Limit("CPU of the orchestrators", work.orchestrators * 1_000 / cpu.orchestrator),
     ]
     if cpu.database is not None:
         found.append(Limit("CPU of the database", work.database_cores * 1_000 / cpu.database))
+    if sharing.size > 1 and min(sharing.messages, sharing.most) < slots:
+        found.append(Limit("the size of the bundles", min(sharing.messages, sharing.most) * SECOND / busy))
     if work.backend is Backend.SQS_FIFO:
-        found.append(Limit("FIFO queues without high throughput", float(FIFO_RATE)))
+        found.append(Limit("FIFO queues without high throughput", float(FIFO_RATE * sharing.begun)))
     return found
 
 
@@ -177,13 +192,15 @@ def submit_time(work: Work) -> float:
     return work.tasks * SECOND / rate if rate else inf
 
 
-def time_of(work: Work, rate: float, span: float) -> float | None:
+def time_of(work: Work, sharing: Sharing, rate: float, span: float) -> float | None:
     """From the first submit to the last outcome (ms); ``None`` where that never comes."""
     if not work.tasks:
         return 0.0
     if not rate or span == inf or hopeless(work):
         return None
     last = max(0.0, work.p99 - span)  # the last tasks to begin are as long as any
+    if sharing.messages > work.workers * work.slots:
+        last += (sharing.begun - 1) * span / 2  # and while the last bundles end, other slots are free
     ms = max(submit_time(work), work.tasks * SECOND / rate, span) + last
     return None if ms == inf else ms
 
@@ -211,6 +228,7 @@ def kept(work: Work, per_task: Constant) -> float | None:
 def warnings(work: Work, mean: float, flow: Flow, tries: float) -> list[str]:
     """What will go wrong, or nearly."""
     usable = work.lease - work.margin
+    cpu = cpu_of(work, flow.sharing.begun)
     wrong = {
         f"runs have {say_duration(max(0, usable))} within their lease and half of them take longer: they never end. "
         "Give a longer lease, or save checkpoints": hopeless(work),
@@ -225,14 +243,15 @@ def warnings(work: Work, mean: float, flow: Flow, tries: float) -> list[str]:
         "SQLite is one writer on one machine: this many workers need PostgreSQL": work.backend is Backend.FILE
         and work.workers > TEN,
         "some seconds' work waits for each recorder: add orchestrators": flow.rate * mean > 0
-        and flow.rate > 0.9 * 1_000 / CPU[work.backend].orchestrator * work.orchestrators,
+        and flow.rate > 0.9 * 1_000 / cpu.orchestrator * work.orchestrators,
+        **bundle_warnings(work, mean, flow.sharing),
     }
     return [sentence for sentence, is_so in wrong.items() if is_so]
 
 
 def unknown(work: Work, prices: Prices) -> list[str]:
     """What is not in it."""
-    found = [f"{what}: {constant.source}" for what, constant in constants(work.backend) if constant.value is None]
+    found = [f"{what}: {constant.source}" for what, constant in constants(work) if constant.value is None]
     if prices.slot_hour is None:
         found.append("what the workers cost: set price_slot_hour")
     return found
@@ -243,8 +262,9 @@ def hopeless(work: Work) -> bool:
     return work.checkpoint is None and work.p50 > work.lease - work.margin
 
 
-def constants(backend: Backend) -> list[tuple[str, Constant]]:
+def constants(work: Work) -> list[tuple[str, Constant]]:
     """Every figure that the plan stands on."""
+    backend = work.backend
     server = backend is not Backend.FILE
     found = [
         ("CPU per task", CPU_MEASURED[backend]),
@@ -253,6 +273,9 @@ def constants(backend: Backend) -> list[tuple[str, Constant]]:
     ]
     if server:
         found.append(("PostgreSQL's log", WAL_BYTES))
+    if work.bundle > 1:
+        found.append((f"CPU per task in bundles of {MEASURED_BUNDLE}", CPU_BUNDLED_MEASURED[backend]))
+        found += [("a task more in a message", MEMBER_BYTES)] if backend.on_sqs else []
     if backend.on_sqs:
         found += [("a task message", MESSAGE_BYTES), ("a recorder's step", RECORDING)]
     if backend.on_sqs and backend.reports:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, inf
 from typing import NamedTuple
 
-from leasehold.core.measured import COMPLETED_BYTES, MESSAGE_BYTES, RECORDING, STARTED_BYTES, Backend
+from leasehold.core.measured import COMPLETED_BYTES, MEMBER_BYTES, MESSAGE_BYTES, RECORDING, STARTED_BYTES, Backend
 from leasehold.core.metering import DEAD, STATUS, STEP, TASKS, Action, Cause, cause_of
 from leasehold.core.units import MINUTE, SECOND
 
@@ -15,7 +15,9 @@ LINGER = {True: 200, False: 10}
 """ms that a worker collects reports, on SQS and in a database (``backends.Tempo``)."""
 AHEAD = {True: 20, False: 100}
 """Messages fetched beyond the free slots where runs are short, likewise."""
-ENOUGH = 200
+HOLD = 1_000
+"""ms that deletes of messages on SQS wait for others (``flow/reporter.py``)."""
+ENOUGH = 1_000
 """Reports for which a worker waits no longer (``flow/reporter.py``)."""
 SHORT_WAIT = 0.1
 """Share of a lease that a fetched message may wait for its slot (``flow/lease.py``)."""
@@ -27,8 +29,7 @@ GUARD = 100_000
 SQS_IN_FLIGHT = 120_000
 POLL = 20 * SECOND
 CHUNK = 1_000
-"""Rows of a submit, and changes of a recording transaction, at most."""
-DISPATCHED = 500
+"""Rows of a submit, tasks of a dispatch and changes of a recording transaction, at most."""
 
 
 class Work(NamedTuple):
@@ -54,6 +55,28 @@ class Work(NamedTuple):
     database_cores: int = 2
     inline: int = 48 * 1024
     """Bytes beyond which arguments and results go to the store."""
+    bundle: int = 1
+    """Up to how many tasks share a message."""
+    validity: int = 10 * MINUTE
+    """How long after its dispatch a task may begin."""
+
+    @property
+    def inlined(self) -> int:
+        """Bytes of one task's arguments in its message."""
+        return self.arguments if self.arguments <= self.inline else 0
+
+
+class Sharing(NamedTuple):
+    """How tasks share messages. Where they go one by one, a message is a task."""
+
+    size: int
+    """Tasks of one message."""
+    begun: int
+    """Those of them that can begin under its lease; the others go back, and out again."""
+    messages: int
+    """That carry all tasks, if no run is interrupted."""
+    most: int
+    """Messages that may be out at once."""
 
 
 class Asked(NamedTuple):
@@ -76,62 +99,77 @@ class Asked(NamedTuple):
 class Flow:
     """How full requests are, by how much happens while each of them is collected."""
 
-    def __init__(self, work: Work, mean: float, tries: float, rate: float, ms: float | None) -> None:
+    def __init__(self, work: Work, sharing: Sharing, mean: float, tries: float, rate: float, ms: float | None) -> None:
         self.work = work
+        self.sharing = sharing
         self.mean = mean
         self.runs = work.tasks * tries if tries < inf else 0.0
         self.seconds = (ms or 0.0) / SECOND
         self.rate = min(rate, self.runs / self.seconds) if self.seconds else 0.0
         self.each = self.rate / work.workers if work.workers else 0.0
         """Runs a second of one worker."""
+        self.messages = sharing.messages + max(0.0, self.runs - work.tasks)
+        """Each run that is interrupted needs one more."""
+        self.bundles = self.messages / self.runs if self.runs else 0.0
+        """Messages of one run."""
         at_once = min(work.tasks, work.workers * work.slots)
-        self.window = min(LARGEST_WINDOW, max(SMALLEST_WINDOW, self.rate * 60, at_once / 4))
-        self.in_flight = min(work.tasks, GUARD, work.workers * (work.slots + self.ahead))
+        behind = at_once * (sharing.size - 1)
+        smallest = SMALLEST_WINDOW if sharing.size == 1 else max(SMALLEST_WINDOW, 2 * sharing.size)
+        self.window = min(LARGEST_WINDOW, max(smallest, self.rate * 60, at_once / 4) + behind)
+        self.in_flight = min(sharing.messages, sharing.most, work.workers * (work.slots + self.ahead))
 
     @property
     def ahead(self) -> int:
         """Messages that a worker fetches beyond its free slots."""
         may_wait = min(SHORT_WAIT * self.work.lease, SOON) * self.work.slots
-        return min(AHEAD[self.work.backend.on_sqs], int(may_wait / max(1, self.work.p99)))
+        return min(AHEAD[self.work.backend.on_sqs], int(may_wait / max(1, self.takes)))
+
+    @property
+    def takes(self) -> float:
+        """How long (ms) a message keeps a slot, at most or nearly so."""
+        return max(self.work.p99, self.sharing.begun * self.mean)
 
     def asked(self) -> list[Asked]:
         """Every request to a queue."""
-        work, runs = self.work, self.runs
-        sent = runs / self.fill_of_dispatch()
-        size = MESSAGE_BYTES.value or 0
-        body = size + (work.arguments if work.arguments <= work.inline else 0)
-        received = runs / self.fill_of_receive()
-        deleted = work.tasks / self.together(self.each)
+        messages = self.messages
+        sent = messages / self.fill_of_dispatch()
+        member = self.work.inlined + (MEMBER_BYTES.value or 0)
+        body = (MESSAGE_BYTES.value or 0) + self.work.inlined + member * (self.sharing.size - 1)
+        received = messages / self.fill_of_receive()
+        deleted = self.sharing.messages / self.deleted_together()
         found = [
-            Asked(TASKS, Action.SEND, sent, max(sent, runs * body / STEP)),
-            Asked(TASKS, Action.RECEIVE, received, max(received, runs * body / STEP)),
+            Asked(TASKS, Action.SEND, sent, max(sent, messages * body / STEP)),
+            Asked(TASKS, Action.RECEIVE, received, max(received, messages * body / STEP)),
             Asked(TASKS, Action.DELETE, deleted, deleted),
             *self._given_back(),
-            *(self._reports() if work.backend.reports else []),
+            *(self._reports() if self.work.backend.reports else []),
             *self._idle(),
         ]
         return [each for each in found if each.requests > 0]
 
     def fill_of_dispatch(self) -> float:
         """Messages of one send: as many as ended while one step of a recorder took, up to ten."""
-        step = self.rate * (RECORDING.value or 0) / SECOND
-        began = min(self.window, self.runs)  # the first window goes out in full requests
-        steady = min(float(TEN), 1 + step)
-        rest = self.runs - began
-        return self.runs / (began / TEN + rest / steady) if self.runs else 1.0
+        step = self.rate * self.bundles * (RECORDING.value or 0) / SECOND
+        full = min(float(TEN), CHUNK / self.sharing.size)  # the first window goes out in full requests
+        began = min(self.window * self.bundles, self.messages)
+        rest = self.messages - began
+        return self.messages / (began / full + rest / min(full, 1 + step)) if self.messages else 1.0
 
     def fill_of_receive(self) -> float:
         """Messages of one receive: where runs are short enough to fetch ahead, bites of half of what may wait."""
-        free = min(self.work.slots, max(1.0, self.each * 2 * LINGER[True] / SECOND)) if self.work.slots else 1.0
-        return min(float(TEN), max(1.0, self.ahead / 2, free if self.mean < SECOND else 1.0))
+        came = self.each * self.bundles * 2 * LINGER[True] / SECOND
+        free = min(self.work.slots, max(1.0, came)) if self.work.slots else 1.0
+        return min(float(TEN), max(1.0, self.ahead / 2, free if self.takes < SECOND else 1.0))
 
-    def together(self, each_second: float) -> float:
-        """How many of what happens so often on one worker share a request: the first, and those while it lingers."""
-        return min(float(TEN), 1 + each_second * LINGER[self.work.backend.on_sqs] / SECOND)
+    def deleted_together(self) -> float:
+        """Messages of one delete: where requests are billed, it waits for others."""
+        wait = HOLD if self.work.backend.on_sqs else LINGER[False]
+        return min(float(TEN), 1 + self.each * self.bundles * wait / SECOND)
 
     def _given_back(self) -> list[Asked]:
+        """What is interrupted is shown again; a bundle never is: it is deleted (B1)."""
         again = max(0.0, self.runs - self.work.tasks)
-        return [Asked(TASKS, Action.CHANGE, again, again)]
+        return [Asked(TASKS, Action.CHANGE if self.sharing.size == 1 else Action.DELETE, again, again)]
 
     @property
     def updates(self) -> float:
@@ -170,8 +208,10 @@ class Flow:
         """Of the database: to submit, dispatch, record; with claims also for each start and for each report."""
         work = self.work
         step = max(1.0, self.rate * (RECORDING.value or 0) / SECOND)
-        submits, dispatches = ceil(work.tasks / CHUNK), self.runs / min(DISPATCHED, step)
+        dispatched = self.runs * self.sharing.size / self.sharing.begun
+        submits, dispatches = ceil(work.tasks / CHUNK), dispatched / min(CHUNK, max(step, self.sharing.size))
         if work.backend.reports:
             return submits + dispatches + self.runs * self.updates / min(CHUNK, step * self.updates)
-        per_worker = 1 + self.each * LINGER[True] / SECOND
-        return submits + dispatches + 2 * self.runs / per_worker
+        linger = LINGER[True] / SECOND
+        claims = self.messages / (1 + self.each * self.bundles * linger)  # one for all members of a bundle
+        return submits + dispatches + claims + self.runs / (1 + self.each * linger)

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
+from leasehold.core.bundles import LARGEST_BUNDLE
 from leasehold.core.errors import BadApplication, BadLease, UnknownHandler
 from leasehold.core.model import Policy
 from leasehold.core.suggest import did_you_mean
@@ -23,8 +24,6 @@ DEFAULT_LEASE = "30m"
 DEFAULT_QUEUE = "default"
 DEFAULT_PRIORITY = 0
 NAME_LENGTH = 200
-LARGEST_BUNDLE = 500
-"""Tasks that one dispatch takes from the ledger at a time."""
 CLOUD = "AWS_*"
 """Where credentials of the cloud are, and where they are found: keys, profiles, a container's and a pod's role."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")

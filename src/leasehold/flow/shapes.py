@@ -162,7 +162,7 @@ def money(dollars: float | None) -> float | None:
     return None if dollars is None else round(dollars, 10)
 
 
-DURATIONS = frozenset({"p50", "p99", "lease", "margin", "checkpoint"})
+DURATIONS = frozenset({"p50", "p99", "lease", "margin", "checkpoint", "validity"})
 
 
 def plan(work: Work, found: Plan) -> Shape:
@@ -175,6 +175,7 @@ def plan(work: Work, found: Plan) -> Shape:
         "submit_ms": whole(found.submit_ms),
         "mean_ms": whole(found.mean_run),
         "runs": whole(found.runs),
+        "messages": whole(found.messages),
         "per_second": found.rate,
         "held_by": found.limits[0].what,
         "limits": [limit._asdict() for limit in found.limits],
