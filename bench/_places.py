@@ -84,5 +84,5 @@ def make_queues() -> None:
     import boto3  # noqa: PLC0415 - not needed elsewhere
 
     client = boto3.client("sqs")
-    for name in ("bench-tasks-default", "bench-status", "bench-dead"):
+    for name in ("bench-tasks-default", "bench-tasks-small", "bench-status", "bench-dead"):
         client.create_queue(QueueName=name)
