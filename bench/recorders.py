@@ -14,10 +14,9 @@ import argparse
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from multiprocessing import Pipe, get_context
-from multiprocessing.connection import Connection
+from multiprocessing import get_context
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from bench._places import postgres
 from bench._processes import cpu_seconds
@@ -47,6 +46,14 @@ Dispatched = tuple[str, int]
 """(id of a task, number of its dispatch)."""
 
 
+class End(Protocol):
+    """One end of a pipe between two processes, whatever the platform makes of it."""
+
+    def poll(self, timeout: float, /) -> bool: ...
+    def recv(self) -> object: ...
+    def send(self, said: object, /) -> None: ...
+
+
 class Share(NamedTuple):
     """What one recorder did."""
 
@@ -70,7 +77,7 @@ def told(dispatched: Sequence[Dispatched], now: int) -> list[Update]:
     return updates
 
 
-def record(url: str, dispatched: Sequence[Dispatched], pipe: Connection) -> None:
+def record(url: str, dispatched: Sequence[Dispatched], pipe: End) -> None:
     """One process: gets ready, begins when it is told to, says what it did."""
     clock = SystemClock()
     queue = MemoryQueue("status", clock)
@@ -136,10 +143,10 @@ def recorded(url: str, tasks: int) -> None:
     assert sum(cell.tasks for cell in counts if cell.status == "completed") == tasks, counts
 
 
-def started(stack: ExitStack, url: str, dispatched: Sequence[Dispatched]) -> Connection:
+def started(stack: ExitStack, url: str, dispatched: Sequence[Dispatched]) -> End:
     """One recorder's process."""
     context = get_context("spawn")
-    ours, theirs = Pipe()
+    ours, theirs = context.Pipe()
     process = context.Process(target=record, args=(url, dispatched, theirs), daemon=True)
     process.start()
     theirs.close()
@@ -148,7 +155,7 @@ def started(stack: ExitStack, url: str, dispatched: Sequence[Dispatched]) -> Con
     return ours
 
 
-def answered(pipe: Connection) -> object:
+def answered(pipe: End) -> object:
     """What a recorder says next; raises ``EOFError`` where it died."""
     if not pipe.poll(BOUND):
         raise TimeoutError("a recorder does not answer")

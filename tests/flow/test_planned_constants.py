@@ -14,8 +14,8 @@ SETTINGS = read_settings(environ={})
 PAIRS = {
     "reports that are worth no more waiting": (traffic.ENOUGH, reporter.ENOUGH),
     "how long a delete waits": (traffic.HOLD, reporter.AGAIN),
-    "linger on SQS": (traffic.LINGER[True], backends.BILLED.linger),
-    "linger in a database": (traffic.LINGER[False], backends.LOCAL.linger),
+    "linger on SQS": (traffic.LINGER, backends.BILLED.linger),
+    "linger in a line": (traffic.LINGER, backends.BACKLOGGED),
     "fetched ahead on SQS": (traffic.AHEAD[True], backends.BILLED.fetch_ahead),
     "fetched ahead in a database": (traffic.AHEAD[False], backends.LOCAL.fetch_ahead),
     "share of a lease to wait": (traffic.SHORT_WAIT, lease.SHORT_WAIT),

@@ -11,8 +11,8 @@ from leasehold.core.units import MINUTE, SECOND
 
 TEN = 10
 """Entries of one request to SQS."""
-LINGER = {True: 200, False: 10}
-"""ms that a worker collects reports, on SQS and in a database (``backends.Tempo``)."""
+LINGER = 200
+"""ms that a worker collects reports, on SQS and while more tasks wait in line, as they do in a plan (``backends``)."""
 AHEAD = {True: 20, False: 100}
 """Messages fetched beyond the free slots where runs are short, likewise."""
 HOLD = 1_000
@@ -157,13 +157,13 @@ class Flow:
 
     def fill_of_receive(self) -> float:
         """Messages of one receive: where runs are short enough to fetch ahead, bites of half of what may wait."""
-        came = self.each * self.bundles * 2 * LINGER[True] / SECOND
+        came = self.each * self.bundles * 2 * LINGER / SECOND
         free = min(self.work.slots, max(1.0, came)) if self.work.slots else 1.0
         return min(float(TEN), max(1.0, self.ahead / 2, free if self.takes < SECOND else 1.0))
 
     def deleted_together(self) -> float:
         """Messages of one delete: where requests are billed, it waits for others."""
-        wait = HOLD if self.work.backend.on_sqs else LINGER[False]
+        wait = HOLD if self.work.backend.on_sqs else LINGER
         return min(float(TEN), 1 + self.each * self.bundles * wait / SECOND)
 
     def _given_back(self) -> list[Asked]:
@@ -174,10 +174,10 @@ class Flow:
     @property
     def updates(self) -> float:
         """Reports of one run: a short one's Started is not sent, for its end says it all."""
-        return 1.0 if self.mean < LINGER[self.work.backend.on_sqs] else 2.0
+        return 1.0 if self.mean < LINGER else 2.0
 
     def _reports(self) -> list[Asked]:
-        work, linger = self.work, LINGER[self.work.backend.on_sqs]
+        work, linger = self.work, LINGER
         result = work.result if work.result <= work.inline else 0
         size = (COMPLETED_BYTES.value or 0) + result + (STARTED_BYTES.value or 0) * (self.updates - 1)
         posts = self.runs * self.updates / min(ENOUGH, 1 + self.each * self.updates * linger / SECOND)
@@ -212,6 +212,6 @@ class Flow:
         submits, dispatches = ceil(work.tasks / CHUNK), dispatched / min(CHUNK, max(step, self.sharing.size))
         if work.backend.reports:
             return submits + dispatches + self.runs * self.updates / min(CHUNK, step * self.updates)
-        linger = LINGER[True] / SECOND
+        linger = LINGER / SECOND
         claims = self.messages / (1 + self.each * self.bundles * linger)  # one for all members of a bundle
         return submits + dispatches + claims + self.runs / (1 + self.each * linger)
