@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from random import Random, SystemRandom
 
+from leasehold.adapters import collector
 from leasehold.adapters.clock import SystemClock
 from leasehold.adapters.database import worker_role
 from leasehold.adapters.database.open import connect, mismatch, schema_version
@@ -356,6 +357,7 @@ def run_orchestrator(settings: Settings, stop: Stop, *, ready: Callable[[], None
     try:
         with parts.presence.of("orchestrator"):
             orchestrator = parts.orchestrator()
+            collector.spare()
             ready()
             orchestrator.serve(stop, parts.random)
             parts.accounts.close()
@@ -379,6 +381,7 @@ def run_worker(
     try:
         with parts.presence.of("worker", application(settings)):
             worker = parts.worker(name)
+            collector.spare()
             ready()
             drained = worker.serve(stop, parts.random, at_once=at_once)
             if drained:

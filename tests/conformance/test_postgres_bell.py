@@ -178,6 +178,17 @@ def test_three_thousand_rings_are_two_notifies(empty_url: str, make: Make) -> No
         assert [each.payload for each in raw.notifies(timeout=BOUND, stop_after=2)] == ["", "the end"]
 
 
+def test_one_topic_does_not_wait_for_the_interval_of_another(make: Make) -> None:
+    """News of an end must not keep the next task waiting."""
+    listener = make()
+    ended, due = waits(listener, "ended"), waits(listener, "due")
+    ringer = make(interval=FOREVER)
+    ringer.ring("ended")
+    assert ended.result(timeout=BOUND) is True
+    ringer.ring("due")
+    assert due.result(timeout=BOUND) is True
+
+
 def test_a_forked_child_connects_for_itself(empty_url: str, make: Make) -> None:
     """It neither takes its parent's rings nor ends its connection."""
     code = """

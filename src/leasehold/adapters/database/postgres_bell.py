@@ -24,7 +24,8 @@ CHANNEL = "leasehold:"
 LONGEST = 63
 """Bytes of a channel's name at most; PostgreSQL cuts longer ones."""
 INTERVAL = 20
-"""ms between two NOTIFYs of one process at least. The first after a silence goes out at once."""
+"""ms between two NOTIFYs of one topic by one process at least. The first after a silence goes out at once, whatever
+else was rung: who waits for a task must not wait for the news of another's end."""
 BEGINNING = 2.0
 """s that the first wait for a topic waits until it listens: what rings in between would not be heard."""
 FLUSH = 2.0
@@ -46,8 +47,8 @@ class PostgresBell:
     """Wakes threads of every process that uses the same database. A hint: while the server is away, nothing rings.
 
     Connects at its first use, again whenever the connection is lost, and then wakes everybody once, since somebody may
-    have rung meanwhile. ``url`` is libpq's; ``interval``: ms between two NOTIFYs. After a fork the child connects for
-    itself. Rings within the process need no server.
+    have rung meanwhile. ``url`` is libpq's; ``interval``: ms between two NOTIFYs of one topic. After a fork the child
+    connects for itself. Rings within the process need no server.
     """
 
     def __init__(self, url: str, *, interval: int = INTERVAL) -> None:
@@ -107,9 +108,8 @@ class Line:
     def ring(self, topic: str) -> None:
         """Let the other processes know, soon."""
         with self._changed:
-            first = not self._rings
-            self._rings[topic] = None
-            if first:
+            if topic not in self._rings:
+                self._rings[topic] = None
                 self._stir()
 
     def listen(self, topic: str) -> None:
@@ -168,13 +168,13 @@ class Line:
         ourselves = connection.info.backend_pid
         connection.add_notify_handler(lambda notify: self._rang(notify.channel, notify.pid, ourselves))
         connection.execute("SET synchronous_commit = off")  # a NOTIFY writes to the log, and need not wait for the disk
-        sent = 0.0
+        lately: dict[str, float] = {}
         while True:
             self._listen(connection, again=again)
-            left = sent + self._interval - time.monotonic() if self._rings else None
-            if left is not None and (left <= 0 or self._closed):
-                self._send(connection)
-                sent = time.monotonic()
+            due, left = self._due(lately)
+            if due:
+                self._send(connection, due)
+                lately.update(dict.fromkeys(due, time.monotonic()))
                 continue
             if self._closed:
                 return
@@ -194,10 +194,21 @@ class Line:
         for topic in new.values() if again else ():
             self._hear(topic)
 
-    def _send(self, connection: psycopg.Connection) -> None:
+    def _due(self, lately: dict[str, float]) -> tuple[list[str], float | None]:
+        """The topics to be sent now, and after how many seconds the next one is; ``lately``: when each was sent."""
+        now = time.monotonic()
+        for topic in [topic for topic, at in lately.items() if now - at >= self._interval]:
+            del lately[topic]
         with self._changed:
-            rings, self._rings = self._rings, {}
-        connection.execute(NOTIFY, (list(map(channel_of, rings)),))
+            due = [topic for topic in self._rings if topic not in lately or self._closed]
+            left = min((lately[topic] + self._interval - now for topic in self._rings if topic in lately), default=None)
+        return due, left
+
+    def _send(self, connection: psycopg.Connection, topics: list[str]) -> None:
+        with self._changed:
+            for topic in topics:
+                del self._rings[topic]
+        connection.execute(NOTIFY, (list(map(channel_of, topics)),))
 
     def _receive(self, connection: psycopg.Connection, ourselves: int) -> None:
         connection.pgconn.consume_input()
