@@ -129,6 +129,8 @@ def per_task(crowd: Fleet, before: Counter[str], tasks: int) -> dict[str, float]
 
 def spent(crowd: Fleet, before: tuple[Mapping[str, float], Mapping[str, float]], tasks: int) -> Figures:
     used = {name: round((now - before[0].get(name, 0.0)) * 1000 / tasks, 3) for name, now in crowd.cpu().items()}
+    if used["nodes"] < 0:  # those that were killed took their count with them
+        del used["nodes"]
     server = {name: now - before[1][name] for name, now in crowd.server().items() if name != "connections"}
     return {
         "CPU s per 1,000 tasks": used,
