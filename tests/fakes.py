@@ -125,6 +125,9 @@ class FakeViews:
         names = dict.fromkeys(view.task.batch for view in self.rows.values() if view.task.batch)
         return [BatchView(name, NOW - 100_000, self._by(batch=name)) for name in names][:limit]
 
+    def batch(self, name: str) -> BatchView | None:
+        return next((view for view in self.batches(len(self.rows)) if view.name == name), None)
+
     def _by(self, batch: str) -> dict[str, int]:
         return dict(Counter(view.task.status.value for view in self.rows.values() if view.task.batch == batch))
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.core.errors import BadFilter
+from leasehold.core.errors import BadCursor, BadFilter
 from leasehold.core.filters import STATES, Choice, Filter, parse
 
 HOUR = 3_600_000
@@ -98,14 +98,19 @@ def test_a_cursor_is_read_by_its_own_filter() -> None:
 
 
 def test_a_cursor_of_another_filter_is_refused() -> None:
-    with pytest.raises(BadFilter, match="belongs to another filter"):
+    with pytest.raises(BadCursor, match="belongs to another filter"):
         parse("name:b").position(parse("name:a").cursor(1))
 
 
-@pytest.mark.parametrize("cursor", ["", "nonsense", "ä", "MTIz", "=", "////"])
+@pytest.mark.parametrize("cursor", ["", "nonsense", "ä", "MTIz", "=", "////", Filter().cursor(2**63)])
 def test_what_is_no_cursor_is_refused(cursor: str) -> None:
-    with pytest.raises(BadFilter, match="is no page cursor"):
+    with pytest.raises(BadCursor, match="is no page cursor"):
         parse("").position(cursor)
+
+
+def test_no_value_holds_a_character_that_no_database_takes() -> None:
+    with pytest.raises(BadFilter, match="NUL"):
+        parse('batch:"a\0b"')
 
 
 @given(st.text())

@@ -17,13 +17,12 @@ from leasehold.cli.pace import average, eta
 from leasehold.cli.tasks import columns as task_columns
 from leasehold.cli.tasks import paged
 from leasehold.cli.tools import Tools, pass_tools
-from leasehold.core.errors import UsageError
 from leasehold.core.model import TERMINAL, Status
-from leasehold.core.suggest import did_you_mean
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
-from leasehold.flow.stored import read
-from leasehold.ports.views import BatchView, TaskView, Views
+from leasehold.flow.lookup import batch_of
+from leasehold.flow.stored import whole
+from leasehold.ports.views import BatchView, TaskView
 
 if TYPE_CHECKING:
     from leasehold.assemble import Parts
@@ -93,7 +92,7 @@ def show(tools: Tools, name: str, ledger: str | None, *, as_json: bool) -> None:
       leasehold batch show november
     """
     with tools.system(ledger) as system:
-        view, now = find(system.views, name), tools.now()
+        view, now = batch_of(system.views, name), tools.now()
         speed = average(view, now)
         left = sum(view.counts.values()) - sum(view.counts.get(status, 0) for status in TERMINAL)
         if as_json:
@@ -109,16 +108,6 @@ def show(tools: Tools, name: str, ledger: str | None, *, as_json: bool) -> None:
             click.echo("\nRunning the longest:")
             oldest = sorted(running, key=lambda each: each.task.updated_at)[:RUNNING_SHOWN]
             show_table(oldest, task_columns(now), "")
-
-
-def find(views: Views, name: str) -> BatchView:
-    """The batch of that name; raises ``UsageError``."""
-    found = views.batches(SEARCHED)
-    view = next((view for view in found if view.name == name), None)
-    if view is None:
-        names = [view.name for view in found]
-        raise UsageError(f"there is no batch {name!r}.{did_you_mean(name, names) or ' List them: leasehold batch ls'}")
-    return view
 
 
 @batch.command("export")
@@ -138,7 +127,7 @@ def export(tools: Tools, name: str, format_: str, output: str | None, ledger: st
     if as_json and format_ == "csv":
         raise click.UsageError("--json and --format csv contradict each other")
     with tools.system(ledger) as system:
-        find(system.views, name)
+        batch_of(system.views, name)
         rows = (exported(view, system) for view in paged(system.views, batch_filter(name), EVERYTHING))
         with click.open_file(output or "-", "w", encoding="utf-8", atomic=output is not None) as file:
             count = write_csv(rows, file) if format_ == "csv" else write_lines(rows, file)
@@ -147,17 +136,12 @@ def export(tools: Tools, name: str, format_: str, output: str | None, ledger: st
 
 def exported(view: TaskView, system: Parts) -> shapes.Shape:
     """One task with what it was given and what came of it, large values included."""
+    arguments = whole(system, view.arguments, view.arguments_ref)
     return {
         **shapes.task(view),
-        "arguments": system.redaction.covered(shapes.parsed(whole(view.arguments, view.arguments_ref, system))),
-        "result": shapes.parsed(whole(view.result, view.result_ref, system)),
+        "arguments": system.redaction.covered(shapes.parsed(arguments)),
+        "result": shapes.parsed(whole(system, view.result, view.result_ref)),
     }
-
-
-def whole(text: str | None, ref: str | None, system: Parts) -> str | None:
-    """A value, also when it is kept in the store."""
-    stored = read(system.store, ref) if ref else None
-    return text if stored is None else stored.decode()
 
 
 def write_lines(rows: Iterable[shapes.Shape], file: IO[str]) -> int:

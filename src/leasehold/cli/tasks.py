@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 
@@ -20,11 +20,9 @@ from leasehold.core.model import Audit
 from leasehold.core.transitions import state_name
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
-from leasehold.flow.stored import read
-from leasehold.ports.views import RunView, TaskView, Views
-
-if TYPE_CHECKING:
-    from leasehold.assemble import Parts
+from leasehold.flow.lookup import story_of
+from leasehold.flow.stored import log_of
+from leasehold.ports.views import TaskView, Views
 
 CEILING = 10_000
 """Where counting stops, here as everywhere."""
@@ -150,11 +148,11 @@ def show(tools: Tools, id: str, ledger: str | None, *, as_json: bool) -> None:
             if not show_forgotten(id, system.views.audit(id.strip()), tools, as_json=as_json):
                 raise
             return
-        runs, trail = system.views.runs(view.task.id), system.views.audit(view.task.id)
+        story = story_of(system.views, view)
         if as_json:
-            emit(shapes.whole_task(view, runs, trail))
+            emit(shapes.whole_task(*story))
         else:
-            tell(view, runs, trail, tools)
+            tell(*story, tools)
 
 
 def show_forgotten(id: str, trail: Sequence[Audit], tools: Tools, *, as_json: bool) -> bool:
@@ -186,16 +184,10 @@ def logs(tools: Tools, id: str, which: int | None, ledger: str | None, *, as_jso
         chosen = [(number, run) for number, run in enumerate(runs, 1) if which in (None, number)]
         if which is not None and not chosen:
             raise click.UsageError(f"there is no run {which}: the task has had {plural(len(runs), 'run')}")
-        texts = [(number, run, log_of(run, system)) for number, run in chosen]
+        texts = [(number, run, log_of(system, run)) for number, run in chosen]
     if as_json:
         emit_lines({"run": number, **shapes.run(run), "log": text} for number, run, text in texts)
         return
     for number, run, text in texts:
         note(f"--- run {number} on {run.worker or 'an unknown worker'}: {run.outcome or 'not ended'}")
         click.echo(text, nl=bool(text) and not text.endswith("\n"))
-
-
-def log_of(run: RunView, system: Parts) -> str:
-    """All that is kept of what a run wrote; the ledger holds its end, the store the rest."""
-    stored = read(system.store, run.log_ref) if run.log_ref else None
-    return run.log or "" if stored is None else stored.decode(errors="replace")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from leasehold.cli.batch import find as find_batch
 from leasehold.cli.commands import Command
 from leasehold.cli.find import find_ids, with_ids
 from leasehold.cli.options import DURATION, with_json, with_ledger
@@ -15,6 +14,7 @@ from leasehold.cli.output import clean, emit, note
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.model import Status
 from leasehold.flow import shapes
+from leasehold.flow.lookup import batch_of
 from leasehold.ports.views import Outcome
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def awaited(
     if batch is None:
         wanted = find_ids(system.views, ids)
         return len(wanted), system.client.wait(wanted, timeout)
-    total = sum(find_batch(system.views, batch).counts.values())
+    total = sum(batch_of(system.views, batch).counts.values())
     return total, until_timeout(system.client.batch_outcomes(batch, timeout))
 
 

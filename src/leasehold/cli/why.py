@@ -11,7 +11,8 @@ from leasehold.cli.output import emit, say
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.transitions import state_name
 from leasehold.flow import shapes
-from leasehold.flow.explain import Case, explain
+from leasehold.flow.explain import explain
+from leasehold.flow.lookup import case_of
 
 
 @click.command(cls=Command)
@@ -28,11 +29,8 @@ def why(tools: Tools, id: str, ledger: str | None, *, as_json: bool) -> None:
       leasehold why 8f3a02c1
     """
     with tools.system(ledger) as system:
-        views = system.views
-        view = find_task(views, id)
-        queue = next((queue for queue in views.queues() if queue.name == view.task.queue), None)
-        case = Case(view, views.runs(view.task.id), views.audit(view.task.id), queue, tools.now(), tools.zone)
-    told = explain(case)
+        view = find_task(system.views, id)
+        told = explain(case_of(system.views, view, tools.now(), tools.zone))
     if as_json:
         emit(shapes.explanation(view, told))
         return

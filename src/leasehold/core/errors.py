@@ -8,12 +8,15 @@
     │   ├── UnknownHandler          no handler of that name is registered
     │   ├── KeyTaken                the key exists with other arguments
     │   ├── TooLarge                a value is over a ceiling
-    │   ├── BadFilter               a filter or cursor does not parse
+    │   ├── BadFilter               a filter does not parse
+    │   │   └── BadCursor           a page cursor is none, or belongs to another query
     │   ├── BadSettings             a setting is unknown or does not parse
     │   ├── BadLease                a lease is too short or too long
     │   ├── BadApplication          the application cannot be loaded, or has no handlers
     │   ├── BadResult               a handler returned what cannot be written as JSON
-    │   └── NoSuchTask              no task has this id
+    │   ├── NoSuchTask              no task has this id
+    │   │   └── TaskForgotten       it ended long ago and is not kept any more
+    │   └── NoSuchBatch             no batch has this name
     ├── Unavailable                 try again later; nothing is lost
     │   ├── LedgerUnavailable       the database cannot be reached or written
     │   ├── QueueUnavailable        the queue cannot be reached
@@ -58,7 +61,11 @@ class TooLarge(UsageError):
 
 
 class BadFilter(UsageError):
-    """A filter or a page cursor does not parse."""
+    """A filter does not parse."""
+
+
+class BadCursor(BadFilter):
+    """A page cursor is none, or belongs to another query. Begin again without one."""
 
 
 class BadSettings(UsageError):
@@ -79,6 +86,14 @@ class BadResult(UsageError):
 
 class NoSuchTask(UsageError):
     """No task has this id."""
+
+
+class TaskForgotten(NoSuchTask):
+    """The task ended long ago and is not kept any more; its trail still is."""
+
+
+class NoSuchBatch(UsageError):
+    """No batch has this name."""
 
 
 class Unavailable(LeaseholdError):

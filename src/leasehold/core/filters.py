@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from leasehold.core.errors import BadFilter
+from leasehold.core.errors import BadCursor, BadFilter
 from leasehold.core.model import Status, Why
 from leasehold.core.suggest import did_you_mean
 from leasehold.core.transitions import state_name
@@ -24,6 +24,9 @@ NO_GROUP = "none"
 
 LONGEST = 10_000
 """Characters of a filter: some 250 ids."""
+
+LAST_POSITION = 2**63 - 1
+"""The highest number that a ledger can give a task."""
 
 STATES = tuple(
     state_name(status, why) for status in Status for why in (tuple(Why) if status is Status.PENDING else (None,))
@@ -72,16 +75,16 @@ class Filter(NamedTuple):
         return base64.urlsafe_b64encode(f"{position} {self.fingerprint}".encode()).decode().rstrip("=")
 
     def position(self, cursor: str) -> int:
-        """The place that ``cursor`` made a cursor of. Raises ``BadFilter`` for one of another filter."""
+        """The place that ``cursor`` made a cursor of. Raises ``BadCursor`` for one of another filter."""
         try:
             text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
         except ValueError:
             text = ""
         match = _CURSOR.fullmatch(text)
-        if match is None:
-            raise BadFilter(f"{cursor!r} is no page cursor. Take the one that came with the page before, or none")
+        if match is None or int(match[1]) > LAST_POSITION:
+            raise BadCursor(f"{cursor!r} is no page cursor. Take the one that came with the page before, or none")
         if match[2] != self.fingerprint:
-            raise BadFilter("this page cursor belongs to another filter. Begin again without a cursor")
+            raise BadCursor("this page cursor belongs to another filter. Begin again without a cursor")
         return int(match[1])
 
 
@@ -99,6 +102,8 @@ def parse(text: str) -> Filter:
         raise BadFilter(
             f"a filter of {len(text):,} characters is over {LONGEST:,}; name a batch, or give ids one by one"
         )
+    if "\0" in text:
+        raise BadFilter("a filter holds a NUL character; no name or key of a task can have one")
     terms = list(terms_of(text))
     choices = {key: choice_of(key, terms) for key in LISTS}
     older, younger = ages_of(terms)

@@ -10,14 +10,14 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from leasehold.core.errors import BadArguments, KeyTaken, LedgerUnavailable, MalformedMessage, NoSuchTask, TooLarge
+from leasehold.core.errors import BadArguments, KeyTaken, LedgerUnavailable, MalformedMessage, TooLarge
 from leasehold.core.events import Cancelled, Event, Retried
 from leasehold.core.model import Policy, Status, Task
 from leasehold.core.references import arguments_reference
 from leasehold.core.wire import DEPTH_LIMIT, INLINE_LIMIT, strict_json
 from leasehold.flow.marks import Marks
 from leasehold.flow.recorder import announce
-from leasehold.flow.stored import read
+from leasehold.flow.stored import result_of
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Accepted, Applied, Change, Existing, KeyConflict, Ledger, NewTask, Operation
 from leasehold.ports.store import Store
@@ -72,7 +72,8 @@ class Client:
         """Called now and then while waiting; raises if waiting has become pointless."""
         self._ledger = ledger
         self.views = views
-        self._store = store
+        self.store = store
+        """Where large values are."""
         self._marks = Marks(store)
         self._bell = bell
         self._clock = clock
@@ -157,7 +158,7 @@ class Client:
         stored = [(each, answer) for each, answer in zip(new, answers, strict=True) if each.arguments_ref is not None]
         unused = [each.arguments_ref or "" for each, answer in stored if not isinstance(answer, Accepted)]
         if unused:
-            self._store.delete(unused)
+            self.store.delete(unused)
         return answers
 
     def _new_task(self, order: Order, now: int) -> NewTask:
@@ -192,7 +193,7 @@ class Client:
             return text, None
         value = text.encode()
         ref = arguments_reference(task_id, value)
-        self._store.create(ref, value)
+        self.store.create(ref, value)
         return None, ref
 
     def _check_depth(self, order: Order) -> None:
@@ -264,12 +265,7 @@ class Client:
 
     def result_text(self, outcome: Outcome) -> str:
         """The result as JSON text, from the ledger or the store. Raises ``NoSuchTask``, ``StoreDamaged``."""
-        if outcome.result_ref is None:
-            return outcome.result if outcome.result is not None else "null"
-        stored = read(self._store, outcome.result_ref)
-        if stored is None:
-            raise NoSuchTask(f"the stored result {outcome.result_ref!r} of task {outcome.task_id} is gone")
-        return stored.decode()
+        return result_of(self, outcome)
 
     # ------------------------------------------------------------ change
 

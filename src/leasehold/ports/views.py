@@ -161,7 +161,7 @@ class Views(Protocol):
         ...
 
     def tasks(self, filter_: str, *, cursor: str | None = None, limit: int = 50) -> Page[TaskView]:
-        """Newest first; raises ``BadFilter`` for a filter that does not parse or a cursor of another one."""
+        """Newest first; raises ``BadFilter`` for what does not parse, ``BadCursor`` for a cursor of another filter."""
         ...
 
     def count(self, filter_: str, ceiling: int = 10_000) -> int:
@@ -198,6 +198,10 @@ class Views(Protocol):
 
     def batches(self, limit: int = 50) -> list[BatchView]:
         """Newest first."""
+        ...
+
+    def batch(self, name: str) -> BatchView | None:
+        """The batch of that name."""
         ...
 
     def queues(self) -> list[QueueView]:

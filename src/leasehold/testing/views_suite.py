@@ -258,6 +258,7 @@ class ViewsSuite:
         assert (december.name, december.counts, december.created_at) == ("december", {"pending": 1}, moves.ledger.now())
         assert november.counts == {"pending": 1, "in_progress": 1, "completed": 1}
         assert [batch.name for batch in moves.views.batches(1)] == ["december"]
+        assert [moves.views.batch(name) for name in ("november", "octember")] == [november, None]
 
     def test_queues_are_told_with_their_states(self, moves: Moves) -> None:
         """Every queue that ever held a task, or was paused."""

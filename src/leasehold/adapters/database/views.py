@@ -13,7 +13,7 @@ from leasehold.adapters.database.inspection import inspect
 from leasehold.adapters.database.metering import metered, run_time
 from leasehold.adapters.database.oddities import RUN_COLUMNS, odd_run, odd_task, said
 from leasehold.adapters.database.rows import STATES, TASK_COLUMNS, failure_of, task_of
-from leasehold.core.errors import BadFilter, LedgerDamaged
+from leasehold.core.errors import BadCursor, LedgerDamaged
 from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
 from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Status, Task
@@ -227,6 +227,12 @@ class DatabaseViews:
             found = tx.rows(self._sql["batches"], {"limit": limit})
             return [self._batch(tx, name, created_at) for name, created_at in found]
 
+    def batch(self, name: str) -> BatchView | None:
+        """One batch."""
+        with self.database.read() as tx:
+            found = tx.rows(self._sql["batch"], {"batch": name})
+            return self._batch(tx, name, found[0][0]) if found else None
+
     def _batch(self, tx: Transaction, name: str, created_at: int) -> BatchView:
         counts = by_status(tx.rows(self._sql["counts of batch"], {"batch": name}))
         ((forgotten,),) = tx.rows(self._sql["forgotten of batch"], {"batch": name})
@@ -335,5 +341,5 @@ def ended_after(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not cursor.isdecimal():
-        raise BadFilter(f"{cursor!r} is no cursor of a batch's outcomes. Take the one of the page before, or none")
+        raise BadCursor(f"{cursor!r} is no cursor of a batch's outcomes. Take the one of the page before, or none")
     return int(cursor)

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from leasehold.adapters.memory import metering
 from leasehold.adapters.memory.book import Book, Row, cell_of
 from leasehold.adapters.memory.matching import matcher
-from leasehold.core.errors import BadFilter
+from leasehold.core.errors import BadCursor
 from leasehold.core.filters import NO_GROUP, parse
 from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Failure, Status, Task
@@ -94,7 +94,7 @@ class MemoryViews:
     def ended(self, batch: str, cursor: str | None = None, limit: int = 1_000) -> Page[Outcome]:
         """Outcomes of a batch in the order in which they were recorded."""
         if cursor is not None and not cursor.isdecimal():
-            raise BadFilter(f"{cursor!r} is no cursor of a batch's outcomes. Take the one of the page before, or none")
+            raise BadCursor(f"{cursor!r} is no cursor of a batch's outcomes. Take the one of the page before, or none")
         after = int(cursor or 0)
         with self._book.lock:
             placed = [(row.ended_no, row) for row in self._book.rows.values() if row.task.batch == batch]
@@ -165,11 +165,16 @@ class MemoryViews:
     def batches(self, limit: int = 50) -> list[BatchView]:
         """Newest first."""
         with self._book.lock:
-            newest = list(reversed(self._book.batches.items()))[:limit]
-            return [
-                BatchView(name, batch.created_at, by_status(self.counts(batch=name)), self._book.gone_from[name])
-                for name, batch in newest
-            ]
+            return [self._batch(name) for name in list(reversed(self._book.batches))[:limit]]
+
+    def batch(self, name: str) -> BatchView | None:
+        """One batch."""
+        with self._book.lock:
+            return self._batch(name) if name in self._book.batches else None
+
+    def _batch(self, name: str) -> BatchView:
+        created_at = self._book.batches[name].created_at
+        return BatchView(name, created_at, by_status(self.counts(batch=name)), self._book.gone_from[name])
 
     def queues(self) -> list[QueueView]:
         """All queues that ever held a task, or were paused."""

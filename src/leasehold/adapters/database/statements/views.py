@@ -171,6 +171,7 @@ STATEMENTS: Mapping[str, Executable] = {
     .order_by(tasks.c.number.desc())
     .limit(1),
     "batches": select(batches.c.name, batches.c.created_at).order_by(batches.c.number.desc()).limit(LIMIT),
+    "batch": select(batches.c.created_at).where(batches.c.name == bindparam("batch")),
     "queues": select(queues.c.name, queues.c.paused).order_by(queues.c.name),
     "operations": select(
         *(operations.c[name] for name in ("id", "kind", "filter", "ceiling", "by", "reason", "created_at")),
