@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leasehold.core.errors import BadCursor, BadFilter
-from leasehold.core.filters import STATES, Choice, Filter, parse
+from leasehold.core.filters import OLDEST, STATES, Choice, Filter, parse
 
 HOUR = 3_600_000
 
@@ -60,6 +60,7 @@ def test_status_and_why_leave_states(filter_: str, states: list[str]) -> None:
         ("age:<30m", 0, HOUR // 2),
         ("age:>=1h,<2h", HOUR, 2 * HOUR),
         ("age:<2h age:<1h age:>1s age:>2s", 2_000, HOUR),
+        ("age:>99999999999999d", OLDEST, None),
         ("-age:>1h", 0, HOUR),
         ("-age:<1h", HOUR, None),
     ],

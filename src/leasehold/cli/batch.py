@@ -20,8 +20,8 @@ from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.model import TERMINAL, Status
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
+from leasehold.flow.large import whole
 from leasehold.flow.lookup import batch_of
-from leasehold.flow.stored import whole
 from leasehold.ports.views import BatchView, TaskView
 
 if TYPE_CHECKING:
@@ -136,11 +136,11 @@ def export(tools: Tools, name: str, format_: str, output: str | None, ledger: st
 
 def exported(view: TaskView, system: Parts) -> shapes.Shape:
     """One task with what it was given and what came of it, large values included."""
-    arguments = whole(system, view.arguments, view.arguments_ref)
+    arguments = whole(lambda: system.store, view.arguments, view.arguments_ref)
     return {
         **shapes.task(view),
         "arguments": system.redaction.covered(shapes.parsed(arguments)),
-        "result": shapes.parsed(whole(system, view.result, view.result_ref)),
+        "result": shapes.parsed(whole(lambda: system.store, view.result, view.result_ref)),
     }
 
 

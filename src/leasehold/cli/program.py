@@ -30,6 +30,7 @@ class Program(LazyGroup):
             "wait": Lazy("wait:wait", "Wait for tasks or a batch to end."),
             "worker": Lazy("roles:worker", "Execute tasks on this machine until stopped."),
             "orchestrator": Lazy("roles:orchestrator", "Dispatch tasks and record what workers report."),
+            "dashboard": Lazy("dashboard:dashboard", "Serve the ledger over HTTP, to look at."),
         },
         "Look": {
             "tasks": Lazy("tasks:tasks", "List, show, retry and cancel tasks; read their logs."),

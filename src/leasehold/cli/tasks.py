@@ -20,8 +20,8 @@ from leasehold.core.model import Audit
 from leasehold.core.transitions import state_name
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
+from leasehold.flow.large import log_of
 from leasehold.flow.lookup import story_of
-from leasehold.flow.stored import log_of
 from leasehold.ports.views import TaskView, Views
 
 CEILING = 10_000
@@ -184,7 +184,7 @@ def logs(tools: Tools, id: str, which: int | None, ledger: str | None, *, as_jso
         chosen = [(number, run) for number, run in enumerate(runs, 1) if which in (None, number)]
         if which is not None and not chosen:
             raise click.UsageError(f"there is no run {which}: the task has had {plural(len(runs), 'run')}")
-        texts = [(number, run, log_of(system, run)) for number, run in chosen]
+        texts = [(number, run, log_of(lambda: system.store, run)) for number, run in chosen]
     if as_json:
         emit_lines({"run": number, **shapes.run(run), "log": text} for number, run, text in texts)
         return

@@ -71,6 +71,7 @@ class Tools:
         app: str | None = None,
         worker_slots: int | None = None,
         worker_queues: str | None = None,
+        dashboard_address: str | None = None,
     ) -> Settings:
         """The settings, with what the command line says above all."""
         return read_settings(
@@ -79,6 +80,7 @@ class Tools:
             app=app,
             worker_slots=worker_slots,
             worker_queues=worker_queues,
+            dashboard_address=dashboard_address,
         )
 
     @contextmanager
@@ -99,9 +101,9 @@ class Tools:
         with self.opened(self.existing(ledger)) as system:
             yield system
 
-    def existing(self, ledger: str | None) -> Settings:
+    def existing(self, ledger: str | None, *, dashboard_address: str | None = None) -> Settings:
         """The settings of a ledger that is there; raises ``LedgerUnavailable``."""
-        settings = self.settings(ledger=ledger)
+        settings = self.settings(ledger=ledger, dashboard_address=dashboard_address)
         path = settings.ledger_path
         if path is not None and not path.exists():
             raise LedgerUnavailable(

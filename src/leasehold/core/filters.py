@@ -28,6 +28,9 @@ LONGEST = 10_000
 LAST_POSITION = 2**63 - 1
 """The highest number that a ledger can give a task."""
 
+OLDEST = 2**48
+"""ms, some 9,000 years: an age beyond that is this one, for no database takes a number of any size."""
+
 STATES = tuple(
     state_name(status, why) for status in Status for why in (tuple(Why) if status is Status.PENDING else (None,))
 )
@@ -182,6 +185,6 @@ def comparison(value: str) -> tuple[str, int]:
     if sign not in ("<", ">"):
         raise BadFilter(f"age:{value} does not say whether older or younger. Write age:>{value} or age:<{value}")
     try:
-        return sign, milliseconds(duration)
+        return sign, min(milliseconds(duration), OLDEST)
     except ValueError as error:
         raise BadFilter(f"age:{value}: {error}") from error

@@ -36,13 +36,19 @@ def milliseconds(value: str | float) -> int:
         return _counted(float(text))
     if not _DURATION.fullmatch(text):
         raise ValueError(f"{value!r} is no duration; write it like 90s, 30m or 1h30m")
-    return round(sum(float(number) * _MS[unit] for number, unit in _PART.findall(text)))
+    return _whole(sum(float(number) * _MS[unit] for number, unit in _PART.findall(text)))
 
 
 def _counted(seconds: float) -> int:
-    if not 0 <= seconds < float("inf"):
+    if not seconds >= 0:
         raise ValueError(f"{seconds!r} is no duration; it takes seconds from 0 up")
-    return round(seconds * SECOND)
+    return _whole(seconds * SECOND)
+
+
+def _whole(ms: float) -> int:
+    if ms == float("inf"):
+        raise ValueError("what has no end is no duration")
+    return round(ms)
 
 
 def byte_count(value: str | int) -> int:

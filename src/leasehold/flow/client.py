@@ -15,9 +15,9 @@ from leasehold.core.events import Cancelled, Event, Retried
 from leasehold.core.model import Policy, Status, Task
 from leasehold.core.references import arguments_reference
 from leasehold.core.wire import DEPTH_LIMIT, INLINE_LIMIT, strict_json
+from leasehold.flow.large import result_of
 from leasehold.flow.marks import Marks
 from leasehold.flow.recorder import announce
-from leasehold.flow.stored import result_of
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Accepted, Applied, Change, Existing, KeyConflict, Ledger, NewTask, Operation
 from leasehold.ports.store import Store
@@ -72,8 +72,7 @@ class Client:
         """Called now and then while waiting; raises if waiting has become pointless."""
         self._ledger = ledger
         self.views = views
-        self.store = store
-        """Where large values are."""
+        self._store = store
         self._marks = Marks(store)
         self._bell = bell
         self._clock = clock
@@ -158,7 +157,7 @@ class Client:
         stored = [(each, answer) for each, answer in zip(new, answers, strict=True) if each.arguments_ref is not None]
         unused = [each.arguments_ref or "" for each, answer in stored if not isinstance(answer, Accepted)]
         if unused:
-            self.store.delete(unused)
+            self._store.delete(unused)
         return answers
 
     def _new_task(self, order: Order, now: int) -> NewTask:
@@ -193,7 +192,7 @@ class Client:
             return text, None
         value = text.encode()
         ref = arguments_reference(task_id, value)
-        self.store.create(ref, value)
+        self._store.create(ref, value)
         return None, ref
 
     def _check_depth(self, order: Order) -> None:
@@ -265,7 +264,7 @@ class Client:
 
     def result_text(self, outcome: Outcome) -> str:
         """The result as JSON text, from the ledger or the store. Raises ``NoSuchTask``, ``StoreDamaged``."""
-        return result_of(self, outcome)
+        return result_of(lambda: self._store, outcome)
 
     # ------------------------------------------------------------ change
 

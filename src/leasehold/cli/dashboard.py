@@ -1,0 +1,45 @@
+"""``leasehold dashboard``: the ledger over HTTP, in the foreground."""
+
+from __future__ import annotations
+
+import click
+
+from leasehold.cli.commands import Command
+from leasehold.cli.options import with_ledger
+from leasehold.cli.output import note
+from leasehold.cli.roles import obeying_signals
+from leasehold.cli.tools import Tools, pass_tools
+from leasehold.core.errors import BadSettings
+
+
+@click.command(cls=Command)
+@click.option("--address", metavar="HOST:PORT", help="Where to listen. Default: LEASEHOLD_DASHBOARD_ADDRESS.")
+@with_ledger
+@pass_tools
+def dashboard(tools: Tools, address: str | None, ledger: str | None) -> None:
+    """Serve the ledger over HTTP until stopped: a REST API, described in /api/v1/openapi.json.
+
+    It can be reached from this machine only. Needs the extra `web`.
+
+    Examples:
+      leasehold dashboard
+      leasehold dashboard --address 127.0.0.1:8400
+      curl -s 'http://127.0.0.1:8300/api/v1/tasks?filter=status:failed'
+    """
+    try:
+        from leasehold.web.serve import check_address, serve
+        from leasehold.web.source import Source
+    except ModuleNotFoundError as error:
+        raise BadSettings(
+            f"the dashboard needs {error.name}, which is not installed: pip install 'leasehold[web]'"
+        ) from error
+
+    settings = tools.existing(ledger, dashboard_address=address)
+    host, port = settings.dashboard_address
+    check_address(host, port)
+    with tools.opened(settings) as system:
+        source = Source(system.views, lambda: system.store)
+        source.views.queues()  # a ledger that is away, or has another schema, is told at once
+        obeying_signals(settings.log_level)
+        shown = settings.ledger_shown
+        serve(source, host, port, lambda url: note(f"The API of {shown} is at {url}/api/v1; Ctrl-C stops it."))

@@ -1,0 +1,55 @@
+"""The application: routes, gate and the one handler of errors, put together. Opens nothing by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, cast
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+
+from leasehold import __version__
+from leasehold.core.errors import LeaseholdError
+from leasehold.web.gate import LARGEST_BODY, LOCAL_NAMES, Gate
+from leasehold.web.models import Problem
+from leasehold.web.problems import answer
+from leasehold.web.routes import lists, tasks
+from leasehold.web.source import Source
+
+PREFIX = "/api/v1"
+OPENAPI = f"{PREFIX}/openapi.json"
+DESCRIPTION = """\
+The ledger of a Leasehold deployment, for readers: the same views, shapes and filters as on the command line.
+
+Fields may be added to every object, and are never changed. Every refusal is a problem (RFC 9457,
+`application/problem+json`).
+"""
+
+
+class Api(FastAPI):
+    """An application whose OpenAPI document knows its problems."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        if self.openapi_schema is None:
+            made = get_openapi(title=self.title, version=self.version, description=DESCRIPTION, routes=self.routes)
+            schemas = cast("dict[str, Any]", made["components"]["schemas"])
+            told = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= told.pop("$defs")
+            schemas[Problem.__name__] = told
+            self.openapi_schema = made
+        return self.openapi_schema
+
+
+def create_app(source: Source, *, hosts: Collection[str] = LOCAL_NAMES, largest_body: int = LARGEST_BODY) -> FastAPI:
+    """The API over one ledger. ``hosts``: the names by which it may be asked; ``largest_body``: bytes of a request."""
+    app = Api(title="Leasehold", version=__version__, openapi_url=OPENAPI, docs_url=None, redoc_url=None)
+    app.state.source = source
+    for kind in (LeaseholdError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, answer)
+    app.add_middleware(Gate, hosts=hosts, largest_body=largest_body)
+    app.include_router(tasks.router, prefix=PREFIX)
+    app.include_router(lists.router, prefix=PREFIX)
+    return app

@@ -1,0 +1,97 @@
+"""What every request passes first, and every answer last. Plain ASGI: it costs no task and no thread per request."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from leasehold.core.units import MIB, say_bytes
+from leasehold.web.problems import BodyTooLarge, WrongHost, answer
+
+LARGEST_BODY = MIB
+LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+HEADERS = {
+    "x-content-type-options": "nosniff",  # JSON that holds markup is JSON
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+
+
+class Gate:
+    """Turns away what is too large or meant for another host, and answers for defects.
+
+    A name that an attacker's page resolves to 127.0.0.1 makes a browser ask this server with that name (DNS
+    rebinding); without authentication the name is all that tells such a request from one of ours.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str], largest_body: int = LARGEST_BODY) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._largest = largest_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answering = Answering(send)
+        try:
+            self._check(Headers(scope=scope))
+            await self._app(scope, Bounded(receive, self._largest), answering)
+        except Exception as error:
+            if answering.begun:  # too late for another answer: the connection is cut, and the reader sees that it is
+                raise
+            await (await answer(Request(scope), error))(scope, receive, answering)
+
+    def _check(self, headers: Headers) -> None:
+        host = headers.get("host", "").lower()
+        name = host.rsplit(":", 1)[0] if host.rpartition(":")[2].isdecimal() else host
+        if name not in self._hosts:
+            raise WrongHost(f"this server is not {name[:100]!r}. It answers to {', '.join(sorted(self._hosts))}")
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > self._largest:
+            raise BodyTooLarge(too_large(self._largest))
+
+
+class Bounded:
+    """A body that is read, but not beyond the limit: not every sender says beforehand how much it is."""
+
+    def __init__(self, receive: Receive, largest: int) -> None:
+        self._receive = receive
+        self._largest = largest
+        self._read = 0
+
+    async def __call__(self) -> Message:
+        """The next part."""
+        message = await self._receive()
+        self._read += len(message.get("body", b""))
+        if self._read > self._largest:
+            raise HTTPException(413, too_large(self._largest))  # the framework lets this pass, and no other error
+        return message
+
+
+class Answering:
+    """An answer with the headers that each one has; knows whether it has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        """Pass on a part of it."""
+        if message["type"] == "http.response.start":
+            self.begun = True
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+
+def too_large(largest: int) -> str:
+    """What is said of a body over the limit."""
+    return f"the body of a request may have {say_bytes(largest)}"

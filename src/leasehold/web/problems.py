@@ -1,0 +1,160 @@
+"""Every refusal as a problem (RFC 9457): one table from errors to problems, one function that answers with them.
+
+A problem's ``type`` is a path of this API, so it is the same text in every installation and can be looked up in each
+of them, without a request to any other host.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from leasehold.core.errors import (
+    BadCursor,
+    BadFilter,
+    LeaseholdError,
+    LedgerDamaged,
+    LedgerUnavailable,
+    NoSuchBatch,
+    NoSuchTask,
+    QueueUnavailable,
+    SchemaMismatch,
+    StoreDamaged,
+    StoreUnavailable,
+    TaskForgotten,
+    Unavailable,
+    UsageError,
+)
+from leasehold.web.json import written
+
+log = logging.getLogger("leasehold.web")
+
+MEDIA_TYPE = "application/problem+json"
+ROOT = "/api/v1/problems/"
+PATIENCE = 5
+"""Seconds after which it is worth asking again for what was away."""
+
+
+class Kind(NamedTuple):
+    """One type of problem. ``slug`` and ``status`` are promises to programs; the words are for people."""
+
+    slug: str
+    status: int
+    title: str
+    remedy: str
+    retry: bool = False
+    """Whether the answer says when to try again."""
+
+    @property
+    def type(self) -> str:
+        """The URI that names it."""
+        return ROOT + self.slug
+
+
+class NotEnded(UsageError):
+    """The task has no outcome yet."""
+
+
+class BadRequest(UsageError):
+    """A request that means nothing here, such as a parameter that does not exist."""
+
+
+class NotFound(UsageError):
+    """No page has this address."""
+
+
+class BadMethod(UsageError):
+    """The page is there, but not for this method."""
+
+
+class BodyTooLarge(UsageError):
+    """The request's body is over the limit."""
+
+
+class WrongHost(UsageError):
+    """The request was meant for another host."""
+
+
+class Defect(LeaseholdError):
+    """An error that nobody foresaw. Its own words stay in the log."""
+
+
+KINDS: Mapping[type[LeaseholdError], Kind] = {
+    BadFilter: Kind("bad-filter", 400, "The filter does not parse", "Mend the filter as the detail says."),
+    BadCursor: Kind("bad-cursor", 400, "The cursor is of no use here", "Begin again without a cursor."),
+    UsageError: Kind("usage", 400, "The request cannot be carried out", "Mend it as the detail says."),
+    WrongHost: Kind("wrong-host", 400, "The header Host is not of this server", "Use the address that was announced."),
+    NotFound: Kind("not-found", 404, "There is nothing at this address", "See /api/v1/openapi.json."),
+    NoSuchTask: Kind("no-such-task", 404, "There is no such task", "Ask for it by its whole id."),
+    NoSuchBatch: Kind("no-such-batch", 404, "There is no such batch", "List the batches."),
+    BadMethod: Kind("bad-method", 405, "The method is not for this address", "See the header Allow."),
+    NotEnded: Kind("not-ended", 409, "The task has not ended", "Ask again when it has.", retry=True),
+    TaskForgotten: Kind("task-forgotten", 410, "The task is not kept any more", "Its events are still there."),
+    BodyTooLarge: Kind("body-too-large", 413, "The body is too large", "Send less at once."),
+    BadRequest: Kind("bad-request", 422, "A parameter is not as it should be", "See errors: one for each."),
+    LeaseholdError: Kind("error", 500, "Something is wrong on this side", "See the detail, and the log of the server."),
+    Defect: Kind("defect", 500, "This should not have happened", "Report what the log of the server says."),
+    LedgerDamaged: Kind("ledger-damaged", 500, "A row of the ledger cannot be read", "Run: leasehold audit"),
+    StoreDamaged: Kind("store-damaged", 500, "A stored object is not what was put there", "Take it from a backup."),
+    Unavailable: Kind("unavailable", 503, "Something is away", "Try again later; nothing is lost.", retry=True),
+    LedgerUnavailable: Kind(
+        "ledger-unavailable", 503, "The ledger is away", "Try again later; nothing is lost.", retry=True
+    ),
+    QueueUnavailable: Kind(
+        "queue-unavailable", 503, "A queue is away", "Try again later; nothing is lost.", retry=True
+    ),
+    StoreUnavailable: Kind(
+        "store-unavailable", 503, "The store is away", "Try again later; nothing is lost.", retry=True
+    ),
+    SchemaMismatch: Kind("schema-mismatch", 503, "The ledger has another schema", "Run: leasehold migrate", retry=True),
+}
+
+
+def kind_of(error: type[LeaseholdError]) -> Kind:
+    """The kind of the nearest class that has one."""
+    return next(KINDS[each] for each in error.__mro__ if each in KINDS)
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """The one handler: whatever is raised while a request is answered becomes a problem."""
+    del request
+    if isinstance(error, RequestValidationError):
+        return problem(BadRequest("see errors"), errors=[invalid(each) for each in error.errors()])
+    if isinstance(error, HTTPException):
+        refused = refusal(error)
+        return problem(refused, error.headers)
+    return problem(error if isinstance(error, LeaseholdError) else defect(error))
+
+
+def refusal(error: HTTPException) -> LeaseholdError:
+    """What the framework itself refuses, as one of our own errors."""
+    words = str(error.detail)
+    known = {404: NotFound("no page has this address"), 405: BadMethod(words), 413: BodyTooLarge(words)}
+    return known.get(error.status_code, UsageError(words))
+
+
+def defect(error: Exception) -> Defect:
+    """Write down what nobody foresaw; the asker gets a sentence and no word of it."""
+    log.error("a request failed", exc_info=error)
+    return Defect("the server has made a mistake, and has written it into its log")
+
+
+def problem(error: LeaseholdError, headers: Mapping[str, str] | None = None, **more: object) -> Response:
+    """The answer that tells of an error."""
+    kind = kind_of(type(error))
+    told = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": str(error), **more}
+    retry = {"retry-after": str(PATIENCE)} if kind.retry else {}
+    return Response(written(told), kind.status, {**(headers or {}), **retry}, MEDIA_TYPE)
+
+
+def invalid(error: Mapping[str, Any]) -> dict[str, object]:
+    """One parameter that is not as it should be: where it is, and what is wrong, without what was sent."""
+    place: Sequence[object] = error["loc"]
+    if error["type"] == "extra_forbidden":
+        return {"parameter": str(place[-1]), "message": "there is no such parameter here"}
+    return {"parameter": ".".join(map(str, place[1:])), "message": str(error["msg"])}

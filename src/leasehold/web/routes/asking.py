@@ -1,0 +1,104 @@
+"""What the routes have in common: their parameters, and how they are told in the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from leasehold.core.errors import BadCursor, BadFilter, LeaseholdError, LedgerUnavailable, NoSuchTask, SchemaMismatch
+from leasehold.flow.shapes import Shape
+from leasehold.web.examples import EXAMPLES
+from leasehold.web.models import Problem
+from leasehold.web.problems import MEDIA_TYPE, BadRequest, Kind, WrongHost, kind_of
+
+T = TypeVar("T")
+DEFAULT_LIMIT = 50
+HIGHEST_LIMIT = 1_000
+
+Limit = Annotated[int, Field(ge=1, le=HIGHEST_LIMIT, description="How many at most")]
+TaskId = Annotated[str, Path(description="The whole id of the task", examples=["01a1ff79-c890-7000-92af-e173442d9ad5"])]
+Responses = dict[int | str, dict[str, Any]]
+
+
+class Nothing(BaseModel):
+    """No parameters: one that is given is refused, for it was meant to change something."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Limited(Nothing):
+    """The parameters of a list."""
+
+    limit: Limit = DEFAULT_LIMIT
+
+
+class Filtered(Nothing):
+    """The parameter of what concerns the tasks that match."""
+
+    filter: list[str] = Field(
+        default=[],
+        description="Words of the filter language: `status:failed,cancelled batch:november age:>1h`. Given several "
+        "times, all must fit",
+        examples=[["status:failed", "batch:november"]],
+    )
+
+    @property
+    def words(self) -> str:
+        """All of the filter."""
+        return " ".join(self.filter)
+
+
+class Paged(Filtered):
+    """The parameters of a page of tasks."""
+
+    limit: Limit = DEFAULT_LIMIT
+    cursor: str | None = Field(default=None, description="That of the page before, with the same filter")
+
+
+Unasked = Annotated[Nothing, Query()]
+AskedList = Annotated[Limited, Query()]
+AskedFilter = Annotated[Filtered, Query()]
+AskedPage = Annotated[Paged, Query()]
+
+COMMON: Sequence[type[LeaseholdError]] = (BadRequest, WrongHost, LedgerUnavailable, SchemaMismatch)
+FILTERING: Sequence[type[LeaseholdError]] = (BadFilter,)
+PAGING: Sequence[type[LeaseholdError]] = (BadFilter, BadCursor)
+OF_A_TASK: Sequence[type[LeaseholdError]] = (NoSuchTask,)
+
+
+def told(model: type[BaseModel], *errors: type[LeaseholdError]) -> Responses:
+    """What a route answers: a model with its example, or one of these problems, or one of those that all may have."""
+    answers: Responses = {200: {"model": model, "content": {"application/json": {"example": EXAMPLES[model]}}}}
+    kinds: dict[int, list[Kind]] = {}
+    for error in (*errors, *COMMON):
+        kinds.setdefault(kind_of(error).status, []).append(kind_of(error))
+    return answers | {status: documented(found) for status, found in sorted(kinds.items())}
+
+
+def documented(kinds: Sequence[Kind]) -> dict[str, Any]:
+    """Problems of one status, as the OpenAPI document tells them."""
+    examples = {
+        kind.slug: {"value": {"type": kind.type, "title": kind.title, "status": kind.status, "detail": kind.remedy}}
+        for kind in kinds
+    }
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    answer: dict[str, Any] = {
+        "description": "; ".join(kind.title for kind in kinds),
+        "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
+    }
+    if any(kind.retry for kind in kinds):
+        answer["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+    return answer
+
+
+def listed(items: Sequence[Shape]) -> Mapping[str, object]:
+    """All that there are."""
+    return {"items": items}
+
+
+def cut(found: Sequence[T], limit: int) -> tuple[Sequence[T], bool]:
+    """Of one more than is wanted: those wanted, and whether there are more."""
+    return found[:limit], len(found) > limit

@@ -1,0 +1,68 @@
+"""Batches, failures, queues, workers, operations: short lists, of which the first so many are told."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from leasehold.core.errors import NoSuchBatch
+from leasehold.flow import shapes
+from leasehold.flow.lookup import batch_of
+from leasehold.web.json import reply
+from leasehold.web.models import Batch, Batches, Failures, Operations, ProblemKind, Queues, Workers
+from leasehold.web.problems import KINDS, NotFound
+from leasehold.web.routes.asking import AskedList, Unasked, cut, listed, told
+from leasehold.web.source import Reads
+
+router = APIRouter()
+BatchName = Annotated[str, Path(description="The name of the batch", examples=["november"])]
+
+
+@router.get("/batches", tags=["batches"], responses=told(Batches))
+def batches(reads: Reads, asked: AskedList) -> Response:
+    """List batches, newest first."""
+    found, more = cut(reads.views.batches(asked.limit + 1), asked.limit)
+    return reply({"items": [shapes.batch(view) for view in found], "more": more})
+
+
+@router.get("/batches/{name:path}", tags=["batches"], responses=told(Batch, NoSuchBatch))
+def batch(reads: Reads, name: BatchName, _: Unasked) -> Response:
+    """Show one batch. Its tasks are those that the filter `batch:NAME` finds."""
+    return reply(shapes.batch(batch_of(reads.views, name)))
+
+
+@router.get("/failures", tags=["failures"], responses=told(Failures))
+def failures(reads: Reads, asked: AskedList) -> Response:
+    """List failed tasks by their cause, the largest groups first."""
+    found, more = cut(reads.views.failures(asked.limit + 1), asked.limit)
+    return reply({"items": [shapes.failure_group(group) for group in found], "more": more})
+
+
+@router.get("/queues", tags=["queues"], responses=told(Queues))
+def queues(reads: Reads, _: Unasked) -> Response:
+    """List all queues with their tasks by state."""
+    return reply(listed([shapes.queue(view) for view in reads.views.queues()]))
+
+
+@router.get("/workers", tags=["workers"], responses=told(Workers))
+def workers(reads: Reads, asked: AskedList) -> Response:
+    """List workers that run something, by name. One that is idle is not known to the ledger."""
+    found, more = cut(reads.views.workers(asked.limit + 1), asked.limit)
+    return reply({"items": [shapes.worker(view) for view in found], "more": more})
+
+
+@router.get("/operations", tags=["operations"], responses=told(Operations))
+def operations(reads: Reads, asked: AskedList) -> Response:
+    """List bulk operations, newest first: who asked for what and why, and how far it is."""
+    found, more = cut(reads.views.operations(asked.limit + 1), asked.limit)
+    return reply({"items": [shapes.operation(one) for one in found], "more": more})
+
+
+@router.get("/problems/{slug}", tags=["problems"], responses=told(ProblemKind, NotFound))
+async def problem(slug: str, _: Unasked) -> Response:
+    """Tell what a type of problem means: every problem's `type` is the address of its kind here."""
+    kind = next((kind for kind in KINDS.values() if kind.slug == slug), None)
+    if kind is None:
+        raise NotFound(f"there is no problem of this kind: {slug!r}")
+    return reply({"type": kind.type, "status": kind.status, "title": kind.title, "remedy": kind.remedy})

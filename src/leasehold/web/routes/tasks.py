@@ -1,0 +1,99 @@
+"""``/api/v1/tasks``: tasks, and what is known of one."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from time import time
+
+from fastapi import APIRouter, Response
+
+from leasehold.core.errors import StoreDamaged, StoreUnavailable, TaskForgotten
+from leasehold.core.units import SECOND
+from leasehold.flow import shapes
+from leasehold.flow.explain import explain
+from leasehold.flow.large import log_of, result_of
+from leasehold.flow.lookup import case_of, story_of, task_of, trail_of
+from leasehold.web.json import reply
+from leasehold.web.models import Count, Events, Explanation, Logs, Outcome, Runs, TaskPage, WholeTask
+from leasehold.web.problems import NotEnded
+from leasehold.web.routes.asking import (
+    FILTERING,
+    OF_A_TASK,
+    PAGING,
+    AskedFilter,
+    AskedPage,
+    TaskId,
+    Unasked,
+    listed,
+    told,
+)
+from leasehold.web.source import Reads
+
+router = APIRouter(prefix="/tasks", tags=["tasks"])
+CEILING = 10_000
+"""Where counting stops, here as everywhere."""
+
+
+@router.get("", responses=told(TaskPage, *PAGING))
+def tasks(reads: Reads, asked: AskedPage) -> Response:
+    """List tasks, newest first.
+
+    A cursor is a place in the list, not a number of rows: whatever comes or ends meanwhile, the pages of one filter
+    hold each task that is there all the while once. A task may leave or enter a filter such as `status:` meanwhile.
+    """
+    page = reads.views.tasks(asked.words, cursor=asked.cursor, limit=asked.limit)
+    items = [shapes.task(view) for view in page.rows]
+    return reply({"items": items, "cursor": page.cursor, "unreadable": list(page.unreadable)})
+
+
+@router.get("/count", responses=told(Count, *FILTERING))
+def count(reads: Reads, asked: AskedFilter) -> Response:
+    """Count the tasks that match, up to 10,000; beyond, `more` is true."""
+    found = reads.views.count(asked.words, CEILING + 1)
+    return reply({"count": min(found, CEILING), "more": found > CEILING})
+
+
+@router.get("/{id}", responses=told(WholeTask, *OF_A_TASK, TaskForgotten))
+def task(reads: Reads, id: TaskId, _: Unasked) -> Response:
+    """Show one task with arguments, result, runs and trail."""
+    return reply(shapes.whole_task(*story_of(reads.views, task_of(reads.views, id))))
+
+
+@router.get("/{id}/runs", responses=told(Runs, *OF_A_TASK, TaskForgotten))
+def runs(reads: Reads, id: TaskId, _: Unasked) -> Response:
+    """List all runs of a task, in order."""
+    found = reads.views.runs(task_of(reads.views, id).task.id)
+    return reply(listed([shapes.run(run) for run in found]))
+
+
+@router.get("/{id}/events", responses=told(Events, *OF_A_TASK))
+def events(reads: Reads, id: TaskId, _: Unasked) -> Response:
+    """Tell what happened to a task, oldest first; of one that is not kept any more too, as long as its trail is."""
+    return reply(listed([shapes.line(line) for line in trail_of(reads.views, id)]))
+
+
+@router.get("/{id}/logs", responses=told(Logs, *OF_A_TASK, TaskForgotten, StoreUnavailable, StoreDamaged))
+def logs(reads: Reads, id: TaskId, _: Unasked) -> Response:
+    """Show what the runs of a task wrote: output, errors and logging."""
+    found = enumerate(reads.views.runs(task_of(reads.views, id).task.id), 1)
+    return reply(listed([{"run": number, **shapes.run(run), "log": log_of(reads.store, run)} for number, run in found]))
+
+
+@router.get(
+    "/{id}/result", responses=told(Outcome, *OF_A_TASK, TaskForgotten, NotEnded, StoreUnavailable, StoreDamaged)
+)
+def result(reads: Reads, id: TaskId, _: Unasked) -> Response:
+    """Tell how a task ended, with its whole result."""
+    view = task_of(reads.views, id)
+    ended = reads.views.outcomes([view.task.id])
+    if not ended:
+        raise NotEnded(f"task {id} has no outcome yet: it is {view.task.status}")
+    text = result_of(reads.store, ended[0])
+    return reply(shapes.outcome(ended[0]._replace(result=text)))
+
+
+@router.get("/{id}/why", responses=told(Explanation, *OF_A_TASK, TaskForgotten))
+def why(reads: Reads, id: TaskId, _: Unasked) -> Response:
+    """Say why a task is not done, and what can be done about it."""
+    view = task_of(reads.views, id)
+    return reply(shapes.explanation(view, explain(case_of(reads.views, view, int(time() * SECOND), UTC))))
