@@ -1,0 +1,123 @@
+"""``leasehold dashboard`` as people start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from leasehold.assemble import Parts
+from leasehold.cli.program import outcome
+from leasehold.core.model import Policy
+from leasehold.flow.client import Order
+from leasehold.settings import read_settings
+from tests.cli.conftest import Said
+
+PATIENCE = 60
+Command = Callable[..., Said]
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in this process, in a folder with a ledger."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*words: str) -> Said:
+        code = outcome(words)
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    assert command("init").code == 0
+    return command
+
+
+@contextmanager
+def served(folder: Path, *words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A dashboard in a process of its own, and its URL."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LEASEHOLD_")}
+    command = [sys.executable, "-m", "leasehold", "dashboard", "--address", "127.0.0.1:0", *words]
+    with subprocess.Popen(
+        command, cwd=folder, env={**clean, "PYTHONPATH": str(SOURCE)}, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            found = re.search(r"http://127\.0\.0\.1:\d+", line)
+            assert found is not None, line
+            yield found[0], process
+        finally:
+            process.kill()
+
+
+def submitted(folder: Path) -> str:
+    """The id of a task in the ledger of that folder."""
+    parts = Parts(read_settings(environ={}, folder=folder))
+    try:
+        return parts.client.submit(Order("convert", '{"source": "a.wav"}', Policy(60_000))).task_id
+    finally:
+        parts.close()
+
+
+def get(url: str) -> dict[str, Any]:
+    with urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - it is our own server
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_the_ledger_until_it_is_stopped(run: Command, tmp_path: Path, number: signal.Signals) -> None:
+    id = submitted(tmp_path)
+    with served(tmp_path) as (url, process):
+        shown = get(f"{url}/api/v1/tasks/{id}")
+        assert shown["arguments"] == {"source": "a.wav"}
+        assert shown == run("tasks", "show", id, "--json").json
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("host", ["[::]", "10.1.2.3", "example.com"])
+def test_it_refuses_an_address_that_others_can_reach(run: Command, host: str) -> None:
+    said = run("dashboard", "--address", f"{host}:8300")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "leasehold: the dashboard has no authentication yet, so it is served on 127.0.0.1 only, not on "
+        f"{host.strip('[]')!r}. From another machine use a tunnel: ssh -L 8300:127.0.0.1:8300 THIS-MACHINE\n"
+    )
+
+
+def test_an_address_that_is_taken_is_said(run: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = run("dashboard", "--address", f"127.0.0.1:{port}")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in said.err
+
+
+def test_a_ledger_that_is_not_there_is_said_at_once(run: Command) -> None:
+    said = run("dashboard", "--ledger", "nowhere.db")
+    assert said.code == 3
+    assert "there is no ledger" in said.err
+
+
+def test_without_the_extra_it_says_what_to_install(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("leasehold.web")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    said = run("dashboard")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "leasehold: the dashboard needs uvicorn, which is not installed: pip install 'leasehold[web]'\n"
+    )

@@ -1,0 +1,166 @@
+"""What each route answers, on SQLite and on PostgreSQL: what the command line says of the same ledger."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from leasehold.testing.ledger_bench import Moves
+from leasehold.web import models
+from leasehold.web.examples import EXAMPLES
+from tests.web.conftest import Api, Bench, Command, Story, forget
+
+
+def test_a_task_is_the_task_of_the_command_line(api: Api, run: Command, story: Story) -> None:
+    for id in story.ids:
+        assert api.get(f"/tasks/{id}") == run("tasks", "show", id, "--json").json
+
+
+LISTS = {
+    "/tasks": "tasks ls",
+    "/batches": "batch ls",
+    "/failures": "failures",
+    "/queues": "queue ls",
+    "/workers": "workers ls",
+    "/operations": "operations ls",
+}
+
+
+def test_a_list_is_the_list_of_the_command_line(api: Api, run: Command, story: Story) -> None:
+    for path, command in LISTS.items():
+        items = api.get(path)["items"]
+        assert items == run(*command.split(), "--json").lines
+        assert items != [], path
+
+
+def test_what_a_task_left_behind_is_what_the_command_line_shows(api: Api, run: Command, story: Story) -> None:
+    logs = api.get(f"/tasks/{story.large}/logs")["items"]
+    assert logs == run("tasks", "logs", story.large, "--json").lines
+    assert [each["log"] for each in logs] == ["the whole log\n"]
+    why = api.get(f"/tasks/{story.failed}/why")
+    assert why.keys() == run("why", story.failed, "--json").json.keys()
+    assert "no samples in 'a.wav'" in why["explanation"]
+
+
+def test_runs_and_events_are_those_of_the_task(api: Api, story: Story) -> None:
+    whole = api.get(f"/tasks/{story.failed}")
+    assert api.get(f"/tasks/{story.failed}/runs") == {"items": whole["runs"]}
+    assert api.get(f"/tasks/{story.failed}/events") == {"items": whole["trail"]}
+    assert [line["kind"] for line in whole["trail"]] == ["submitted", "dispatched", "started", "failed"]
+    assert whole["runs"][0]["log"] == "no samples\n"
+
+
+def test_a_result_is_whole_wherever_it_is_kept(api: Api, story: Story) -> None:
+    assert api.get(f"/tasks/{story.done}/result")["result"] == {"text": "hello"}
+    assert api.get(f"/tasks/{story.large}/result")["result"] == ["large"]
+    failed = api.get(f"/tasks/{story.failed}/result")
+    assert (failed["status"], failed["result"]) == ("failed", None)
+    assert failed["failure"]["message"] == "no samples in 'a.wav'"
+
+
+def test_a_batch_is_found_by_its_name(api: Api, story: Story) -> None:
+    (listed,) = api.get("/batches")["items"]
+    assert api.get("/batches/november") == listed
+    assert listed["counts"] == {"completed": 2, "failed": 1, "cancelled": 1, "in_progress": 1}
+
+
+def test_a_batch_of_any_name_is_found(api: Api, moves: Moves) -> None:
+    for name in ("a/b", "ä 🎉", "100%", "a?b#c", "<b>", "it's"):
+        moves.given(1, batch=name)
+        assert api.get(f"/batches/{quote(name)}")["batch"] == name
+        assert api.get(f"/batches/{quote(name, safe='')}")["batch"] == name
+
+
+def test_tasks_are_filtered_in_the_one_language(api: Api, story: Story) -> None:
+    def ids(*words: str) -> set[str]:
+        return {task["id"] for task in api.get("/tasks", filter=list(words))["items"]}
+
+    assert ids() == set(story)
+    assert ids("status:failed,cancelled") == {story.failed, story.cancelled}
+    assert ids("batch:november -status:completed") == {story.failed, story.cancelled, story.running}
+    assert ids("batch:november", "status:failed") == {story.failed}
+    assert ids("age:>99999999999999d") == set()
+    assert api.get("/tasks/count", filter="batch:november") == {"count": 5, "more": False}
+
+
+def test_a_list_says_whether_there_is_more(api: Api, moves: Moves) -> None:
+    for name in ("november", "december"):
+        moves.given(1, batch=name)
+    assert [each["batch"] for each in api.get("/batches", limit=1)["items"]] == ["december"]
+    assert api.get("/batches", limit=1)["more"] is True
+    assert api.get("/batches", limit=2)["more"] is False
+
+
+def test_pages_hold_each_task_once_while_the_ledger_changes(api: Api, moves: Moves) -> None:
+    ids = [moves.given(1, batch="november")[0] for _ in range(23)]
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        query = {} if cursor is None else {"cursor": cursor}
+        page = api.get("/tasks", filter="batch:november", limit=5, **query)
+        seen += [task["id"] for task in page["items"]]
+        cursor = page["cursor"]
+        if cursor is None:
+            break
+        moves.given(3, batch="november")  # newer than any cursor
+        moves.dispatch(limit=7)  # rows of this page and of others change
+        moves.bench.let_pass(1_000)
+    assert seen == ids[::-1]
+
+
+def test_a_cursor_is_good_for_as_long_as_its_filter_means_the_same(api: Api, moves: Moves) -> None:
+    ids = moves.given(3)
+    cursor = api.get("/tasks", filter="status:pending name:transcribe", limit=2)["cursor"]
+    page = api.get("/tasks", filter=["name:transcribe", " status:pending"], cursor=cursor)
+    assert [task["id"] for task in page["items"]] == ids[:1]
+
+
+def test_of_a_forgotten_task_the_events_are_told(api: Api, bench: Bench, moves: Moves) -> None:
+    done, _ = moves.out(2)
+    moves.complete(done)
+    events = api.get(f"/tasks/{done}/events")
+    forget(bench, done)
+    assert api.get(f"/tasks/{done}/events") == events
+    for rest in ("", "/runs", "/logs", "/result", "/why"):
+        problem = api.refused(f"/tasks/{done}{rest}")
+        assert (problem["status"], problem["type"]) == (410, "/api/v1/problems/task-forgotten")
+
+
+ROUTES = {
+    "/tasks": models.TaskPage,
+    "/tasks/count": models.Count,
+    "/tasks/{id}": models.WholeTask,
+    "/tasks/{id}/runs": models.Runs,
+    "/tasks/{id}/events": models.Events,
+    "/tasks/{id}/logs": models.Logs,
+    "/tasks/{id}/result": models.Outcome,
+    "/tasks/{id}/why": models.Explanation,
+    "/batches": models.Batches,
+    "/batches/november": models.Batch,
+    "/failures": models.Failures,
+    "/queues": models.Queues,
+    "/workers": models.Workers,
+    "/operations": models.Operations,
+    "/problems/bad-filter": models.ProblemKind,
+}
+
+
+def test_an_answer_has_the_fields_that_the_document_tells(api: Api, story: Story) -> None:
+    for route, model in ROUTES.items():
+        for id in (story.done, story.failed, story.cancelled, story.large):
+            fits(model, api.get(route.format(id=id)))
+
+
+def test_an_example_has_the_fields_that_the_document_tells() -> None:
+    assert set(EXAMPLES) == set(ROUTES.values())
+    for model, example in EXAMPLES.items():
+        fits(model, example)
+
+
+def fits(model: type[BaseModel], document: dict[str, Any]) -> None:
+    """The document is one of the model, and has no field that the model does not tell."""
+    read = model.model_validate_json(json.dumps(document), strict=True)
+    assert json.loads(read.model_dump_json()) == document
