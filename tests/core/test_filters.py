@@ -109,11 +109,6 @@ def test_what_is_no_cursor_is_refused(cursor: str) -> None:
         parse("").position(cursor)
 
 
-def test_no_value_holds_a_character_that_no_database_takes() -> None:
-    with pytest.raises(BadFilter, match="NUL"):
-        parse('batch:"a\0b"')
-
-
 @given(st.text())
 def test_every_text_is_understood_or_refused(text: str) -> None:
     try:

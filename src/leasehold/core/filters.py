@@ -105,8 +105,6 @@ def parse(text: str) -> Filter:
         raise BadFilter(
             f"a filter of {len(text):,} characters is over {LONGEST:,}; name a batch, or give ids one by one"
         )
-    if "\0" in text:
-        raise BadFilter("a filter holds a NUL character; no name or key of a task can have one")
     terms = list(terms_of(text))
     choices = {key: choice_of(key, terms) for key in LISTS}
     older, younger = ages_of(terms)

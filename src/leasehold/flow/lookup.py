@@ -58,7 +58,7 @@ def case_of(views: Views, view: TaskView, now: int, zone: tzinfo | None) -> Case
 
 def batch_of(views: Views, name: str) -> BatchView:
     """The batch of this name. Raises ``NoSuchBatch``, with what was probably meant."""
-    view = None if "\0" in name else views.batch(name)
+    view = views.batch(name)
     if view is None:
         meant = did_you_mean(name, [each.name for each in views.batches(SEARCHED)])
         raise NoSuchBatch(f"there is no batch {name!r}.{meant or ' List them: leasehold batch ls'}")

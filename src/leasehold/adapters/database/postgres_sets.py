@@ -59,6 +59,11 @@ def without_nul(text: str) -> str:
     return text.replace(NUL, INSTEAD) if NUL in text else text
 
 
+def storable(value: object) -> object:
+    """One value beside a set: a text as PostgreSQL keeps it, so that what was written is found by the same words."""
+    return without_nul(value) if isinstance(value, str) else value
+
+
 def lines_of(kinds: Sequence[str], rows: Sequence[Values]) -> bytes:
     """Rows as ``COPY`` reads them. What is the same in all of them is written once."""
     fields: list[Iterable[str]] = []

@@ -10,7 +10,7 @@ from psycopg.rows import tuple_row
 from psycopg.types.numeric import Int8Dumper
 
 from leasehold.adapters.database.connection import Cursor, Row, Sql, Transaction
-from leasehold.adapters.database.postgres_sets import array_of, lines_of, texts_array
+from leasehold.adapters.database.postgres_sets import array_of, lines_of, storable, texts_array
 
 MANY = 100
 """Rows from which ``COPY`` is faster than an insert from arrays."""
@@ -66,7 +66,7 @@ class PostgresTransaction(Transaction):
         if sql.kinds:
             self._execute_set(sql, [sql.values(given)])
         else:
-            self._cursor.execute(sql.text, sql.values(given))
+            self._cursor.execute(sql.text, [storable(value) for value in sql.values(given)])
 
     def _execute_set(self, sql: Sql, rows: Sequence[Sequence[object]]) -> None:
         columns = zip(*rows, strict=True)
