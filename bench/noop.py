@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 
 from bench._jobs import noop
 from bench._places import PLACES
@@ -33,12 +34,9 @@ def one_run(tasks: int, at: str = "file", topology: str = "two-queue") -> dict[s
         used = {name: (seconds - cpu[name]) * 1000 / tasks for name, seconds in spent(bench).items()}
         requests = {name: count / tasks for name, count in (bench.place.requests() - asked).items()}
     servers = {name: used.pop(name) for name in SERVERS if name in used}
-    workers = sum(seconds for name, seconds in used.items() if name.startswith("worker"))
     return {
         "rate": tasks / (ended - began),
-        "client": used["client"],
-        "orchestrator": sum(seconds for name, seconds in used.items() if name.startswith("orchestrator")),
-        "workers": workers,
+        **by_role(used),
         "all": sum(used.values()),
         **servers,
         **{f"{name}/task": count for name, count in requests.items()},
@@ -49,6 +47,15 @@ def one_run(tasks: int, at: str = "file", topology: str = "two-queue") -> dict[s
 def spent(bench: Bench) -> dict[str, float]:
     """CPU seconds of each role so far; the client's own without those of the processes that it started."""
     return {name: own_cpu_seconds(pid) if name == "client" else cpu_seconds(pid) for name, pid in bench.pids().items()}
+
+
+def by_role(used: Mapping[str, float]) -> dict[str, float]:
+    """What the processes of each role used together, servers left out."""
+    return {
+        "client": used["client"],
+        "orchestrator": sum(seconds for name, seconds in used.items() if name.startswith("orchestrator")),
+        "workers": sum(seconds for name, seconds in used.items() if name.startswith("worker")),
+    }
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from bench._jobs import burn
 from bench._places import PLACES
 from bench._system import bench_system
 from bench._tables import show, spread
-from bench.noop import SERVERS, spent
+from bench.noop import SERVERS, by_role, spent
 
 EVERY = 0.1
 """s between two looks whether all are done: what looks takes CPU too."""
@@ -33,14 +33,11 @@ def one_run(tasks: int, seconds: float, at: str, slots: int) -> dict[str, float]
         handlers = sum(handle.result() for handle in batch.as_completed())
     given = (ended - began) * len(os.sched_getaffinity(0)) / 100
     servers = sum(used.pop(name) for name in SERVERS if name in used)
-    client = used["client"]
-    orchestrator = sum(seconds for name, seconds in used.items() if name.startswith("orchestrator"))
-    workers = sum(used.values()) - client - orchestrator - handlers
+    roles = by_role(used)
+    roles["workers"] -= handlers
     return {
         "share": handlers / given,
-        "client": client / given,
-        "orchestrator": orchestrator / given,
-        "workers": workers / given,
+        **{role: seconds / given for role, seconds in roles.items()},
         "servers": servers / given,
         "unused": 100 - (sum(used.values()) + servers) / given,
         "rate": tasks / (ended - began),

@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 import psycopg
 import pytest
 
+from leasehold.core.model import Why
 from tests.acceptance.accounts import BATCH, SmallBatch
 from tests.acceptance.deployment import Deployment, deployed
 from tests.acceptance.sites import Site, site
@@ -43,16 +44,27 @@ def test_a_transaction_that_is_stuck_holds_up_and_loses_nothing(tmp_path: Path, 
     with site(tmp_path, clusters["newest"], "two-queue", "sqs") as standing, deployed(
         tmp_path, standing.place, SPEC
     ) as deployment:  # fmt: skip
-        batch = under_way(deployment, standing)
+        batch = SmallBatch(deployment, TASKS, PACE)
+        standing.set_up(deployment)
+        deployment.start(workers=0)
+        batch.submit()
+        deployment.until(lambda: dispatched(deployment) or None, "something is dispatched")
         given_up = "canceling statement due to lock timeout"
         with psycopg.connect(standing.cluster.url(standing.database)) as stuck:
             stuck.execute("SELECT id FROM tasks FOR UPDATE")
             seen = standing.cluster.log().count(given_up)
+            deployment.worker(1)  # only now: what there is to record of these tasks comes while they are locked
+            deployment.worker(2)
             deployment.until(
                 lambda: True if standing.cluster.log().count(given_up) > seen else None, "somebody gives up waiting"
             )
             stuck.rollback()
         batch.check()
+
+
+def dispatched(deployment: Deployment) -> int:
+    """How many tasks wait in the task queue. Those that are due would not do: a dispatcher passes by what is locked."""
+    return sum(cell.tasks for cell in deployment.parts.views.counts(batch=BATCH) if cell.why is Why.QUEUED)
 
 
 @contextmanager

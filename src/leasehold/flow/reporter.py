@@ -120,14 +120,14 @@ class Reporter:
         with self._changed:
             if self._since is None:
                 self._changed.wait(min(timeout, AGAIN if self._undeleted else timeout) / 1000)
-            if self._since is not None and self._ends < ENOUGH:
-                left = self._since + self._linger - self._clock.boot()
-                if left > 0:
-                    self._changed.wait_for(self._due, left / 1000)
+            if self._left() > 0:
+                self._changed.wait_for(lambda: self._left() <= 0, self._left() / 1000)
 
-    def _due(self) -> bool:
-        waited = self._since is not None and self._clock.boot() - self._since >= self._linger
-        return waited or self._ends >= ENOUGH
+    def _left(self) -> int:
+        """How long (ms) until what waits is to be said: not at all where nothing waits, or enough does."""
+        if self._since is None or self._ends >= ENOUGH:
+            return 0
+        return self._since + self._linger - self._clock.boot()
 
     def step(self) -> int:
         """Report what is waiting; how many reports were accepted. What was not stays for the next step.
