@@ -14,9 +14,16 @@ from leasehold.web.problems import BodyTooLarge, WrongHost, answer
 
 LARGEST_BODY = MIB
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+POLICY = "default-src 'none'; frame-ancestors 'none'"
+"""Of what is no page: nothing may be fetched, run or shown because of it."""
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Of a page: files of this server only, nothing that stands in the page itself, no frame around it."""
 HEADERS = {
     "x-content-type-options": "nosniff",  # JSON that holds markup is JSON
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
@@ -87,6 +94,8 @@ class Answering:
         if message["type"] == "http.response.start":
             self.begun = True
             headers = MutableHeaders(scope=message)
+            is_page = headers.get("content-type", "").startswith("text/html")
+            headers["content-security-policy"] = PAGE_POLICY if is_page else POLICY
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
         await self._send(message)
