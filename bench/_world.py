@@ -31,6 +31,7 @@ from leasehold.flow.held import Entry, Held
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
+from leasehold.flow.pace import Pace
 from leasehold.flow.recorder import Recorder
 from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
@@ -96,9 +97,9 @@ class SimulatedNode:
             Gate(GrantsAll(), clock),
             desk,
             clock,
+            Pace(BILLED.fetch_ahead),
             size=slots,
             margin=MARGIN,
-            fetch_ahead=BILLED.fetch_ahead,
         )
         name = f"node-{number}"
         self.intake = Intake(

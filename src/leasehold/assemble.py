@@ -35,6 +35,7 @@ from leasehold.flow.marks import Marks
 from leasehold.flow.metering import Accounts
 from leasehold.flow.nodes import Orchestrator, Reader, WorkerNode
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
+from leasehold.flow.pace import Pace
 from leasehold.flow.recall import PlatformEvents, Recall, all_heard
 from leasehold.flow.recorder import RECORDING, Recorder
 from leasehold.flow.reporter import Reporter
@@ -226,9 +227,9 @@ class Parts(Backends):
             gate,
             Desk(store, self.clock, Errands(self.executor, slots.wake), limit=settings.payload_limit),
             self.clock,
+            Pace(self.tempo.fetch_ahead),
             size=settings.worker_slots,
             margin=settings.lease_margin,
-            fetch_ahead=self.tempo.fetch_ahead,
         )
         intakes = [
             Intake(

@@ -21,6 +21,7 @@ from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.presence import Elsewhere, Presence
 from leasehold.core.errors import BadSettings
 from leasehold.core.redaction import Redaction
+from leasehold.flow.lease import Ahead
 from leasehold.flow.metering import Meter
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Ledger
@@ -42,14 +43,15 @@ class Tempo(NamedTuple):
 
     linger: int
     """ms that a worker collects reports before it sends them; ``BACKLOGGED`` while more tasks wait in line there."""
-    fetch_ahead: int
-    """Messages fetched beyond the free slots, at most, where runs are measured to be short (R2)."""
+    fetch_ahead: Ahead
+    """What is fetched beyond the free slots, at most, where runs are measured to be short (R2)."""
 
 
-LOCAL = Tempo(linger=10, fetch_ahead=100)
-"""Queues in a database: one transaction takes as many messages as it likes."""
+LOCAL = Tempo(linger=10, fetch_ahead=Ahead(100, within=500))
+"""Queues in a database: one transaction takes as many messages as it likes, and costs a few ms. So each takes little:
+what waits in one worker, another that is free cannot run."""
 
-BILLED = Tempo(linger=200, fetch_ahead=20)
+BILLED = Tempo(linger=200, fetch_ahead=Ahead(20))
 """SQS: every ten messages cost a request to send, to receive and to delete. Two receives' worth is fetched ahead, so
 that each of them can be a full one."""
 

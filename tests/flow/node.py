@@ -11,7 +11,9 @@ from leasehold.flow.errands import Errands, Executor, at_once
 from leasehold.flow.gate import Gate
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
+from leasehold.flow.lease import Ahead
 from leasehold.flow.outbox import GrantsAll
+from leasehold.flow.pace import Pace
 from leasehold.flow.reporter import Reporter
 from leasehold.flow.worker import Worker
 from leasehold.ports.reports import Claims, Outbox
@@ -55,9 +57,9 @@ class Node:
             self.gate,
             self.desk,
             self.clock,
+            Pace(Ahead(fetch_ahead)),
             size=places,
             margin=MARGIN,
-            fetch_ahead=fetch_ahead,
         )
         self.intake = Intake(
             self.queues,

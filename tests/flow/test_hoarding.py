@@ -29,7 +29,7 @@ def a_world(
     folder: Path, work: Sequence[tuple[str, int, Policy]], *, nodes: int = 3, slots: int = 4
 ) -> Iterator[World]:
     """All of this is submitted at once, and worked off."""
-    world = World(folder, lasting, nodes=nodes, slots=4, look=5 * SECOND)
+    world = World(folder, lasting, nodes=nodes, slots=slots, look=5 * SECOND)
     try:
         world.submit(work)
         world.start()

@@ -5,7 +5,19 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.flow.lease import CLOCK_STEP, DRIFT, USEFUL, Hold, anchored, held, prefetch, valid_until, wants_anchor
+from leasehold.flow.lease import (
+    CLOCK_STEP,
+    DRIFT,
+    SOON,
+    USEFUL,
+    Ahead,
+    Hold,
+    anchored,
+    held,
+    prefetch,
+    valid_until,
+    wants_anchor,
+)
 from leasehold.flow.registry import check_lease, useful_minimum
 
 MINUTE = 60_000
@@ -124,13 +136,18 @@ def test_validity_allows_for_a_clock_in_whole_seconds() -> None:
 
 
 def test_nothing_is_fetched_ahead_for_what_was_never_measured() -> None:
-    assert prefetch(4, None, MINUTE, 100) == 0
+    assert prefetch(4, None, MINUTE, Ahead(100)) == 0
 
 
-@given(slots=st.integers(1, 64), longest=st.integers(0, 10**7), lease=leases, ceiling=st.integers(0, 100))
-def test_what_is_fetched_ahead_starts_within_a_tenth_of_the_lease(
-    slots: int, longest: int, lease: int, ceiling: int
+@given(
+    slots=st.integers(1, 64),
+    longest=st.integers(0, 10**7),
+    lease=leases,
+    limit=st.builds(Ahead, st.integers(0, 100), st.integers(0, SOON)),
+)
+def test_what_is_fetched_ahead_starts_within_a_tenth_of_the_lease_and_within_its_limit(
+    slots: int, longest: int, lease: int, limit: Ahead
 ) -> None:
-    ahead = prefetch(slots, longest, lease, ceiling)
-    assert ahead <= ceiling
-    assert ahead * longest / slots <= lease / 10
+    ahead = prefetch(slots, longest, lease, limit)
+    assert ahead <= limit.messages
+    assert ahead * longest / slots <= min(lease / 10, limit.within)

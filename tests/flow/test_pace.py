@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.flow.lease import SOON
+from leasehold.backends import BILLED, LOCAL
+from leasehold.flow.lease import SOON, Ahead
 from leasehold.flow.pace import LATELY, REMEMBERED, Pace
 from tests.flow.node import Node
 from tests.flow.scripted import MINUTE, a_message, task_id
@@ -15,42 +16,52 @@ from tests.flow.scripted import MINUTE, a_message, task_id
 
 
 def test_nothing_is_known_of_what_never_ran() -> None:
-    assert Pace().ahead(slots=4, ceiling=100) == 0
-    assert not Pace().short("work")
+    assert Pace(Ahead(100)).ahead(slots=4) == 0
+    assert not Pace(Ahead(100)).short("work")
 
 
 def test_short_runs_are_fetched_ahead_as_far_as_the_lease_allows() -> None:
-    pace = Pace()
+    pace = Pace(Ahead(100))
     pace.ran("work", 1_000, MINUTE)
-    assert pace.ahead(slots=4, ceiling=100) == 20  # 4 slots, 5 s of waiting, 1 s each
+    assert pace.ahead(slots=4) == 20  # 4 slots, 5 s of waiting, 1 s each
+
+
+def test_where_a_receive_costs_little_no_worker_takes_what_another_could_begin_at_once() -> None:
+    """One worker that fetched seconds of work ahead ran a small batch alone."""
+    pace = Pace(LOCAL.fetch_ahead)
+    pace.ran("work", 50, 30 * MINUTE)
+    assert pace.ahead(slots=1) == 10
+    billed = Pace(BILLED.fetch_ahead)
+    billed.ran("work", 50, 30 * MINUTE)
+    assert billed.ahead(slots=1) == 20  # two full receives
 
 
 def test_one_slow_run_raises_the_estimate_at_once_and_fast_ones_lower_it_slowly() -> None:
-    pace = Pace()
+    pace = Pace(Ahead(100))
     pace.ran("work", 10, MINUTE)
     pace.ran("work", 30_000, MINUTE)
-    assert pace.ahead(slots=4, ceiling=100) == 0
+    assert pace.ahead(slots=4) == 0
     for _ in range(100):
         pace.ran("work", 10, MINUTE)
-    assert pace.ahead(slots=4, ceiling=100) == 100
+    assert pace.ahead(slots=4) == 100
 
 
 def test_the_slowest_known_handler_decides_for_all() -> None:
-    pace = Pace()
+    pace = Pace(Ahead(100))
     pace.ran("fast", 10, MINUTE)
     pace.ran("slow", 30_000, MINUTE)
-    assert pace.ahead(slots=4, ceiling=100) == 0
+    assert pace.ahead(slots=4) == 0
 
 
 def test_the_shortest_lease_a_handler_was_given_counts() -> None:
-    pace = Pace()
+    pace = Pace(Ahead(100))
     for lease in (10 * MINUTE, 20_000, 10 * MINUTE):
         pace.ran("work", 1_000, lease)
-    assert pace.ahead(slots=1, ceiling=100) == 2
+    assert pace.ahead(slots=1) == 2
 
 
 def test_only_milliseconds_are_short_enough_to_stand_in_line() -> None:
-    pace = Pace()
+    pace = Pace(Ahead(100))
     pace.ran("work", 20, MINUTE)
     pace.ran("longer", 21, MINUTE)
     assert pace.short("work")
@@ -58,43 +69,43 @@ def test_only_milliseconds_are_short_enough_to_stand_in_line() -> None:
 
 
 def test_handlers_long_unseen_are_forgotten() -> None:
-    pace = Pace()
+    pace = Pace(Ahead(100))
     pace.ran("slow", 30_000, MINUTE)
     for number in range(REMEMBERED):
         pace.ran(f"fast{number}", 1, MINUTE)
-    assert pace.ahead(slots=4, ceiling=100) == 100
+    assert pace.ahead(slots=4) == 100
 
 
 def test_a_slow_handler_that_comes_no_more_decides_nothing() -> None:
     """One run of half an hour must not keep a worker from fetching ahead until it is restarted."""
-    pace = Pace()
+    pace = Pace(Ahead(100))
     pace.ran("slow", 30 * MINUTE, 40 * MINUTE)
     for _ in range(LATELY - 1):
         pace.ran("fast", 10, MINUTE)
-    assert pace.ahead(slots=4, ceiling=100) == 0
+    assert pace.ahead(slots=4) == 0
     pace.ran("fast", 10, MINUTE)
-    assert pace.ahead(slots=4, ceiling=100) == 100
+    assert pace.ahead(slots=4) == 100
 
 
 def test_nothing_waits_longer_than_seconds_however_long_the_lease() -> None:
-    pace = Pace()
+    pace = Pace(Ahead(100))
     pace.ran("work", 1_000, 12 * 60 * MINUTE)
-    assert pace.ahead(slots=4, ceiling=100) == 20
+    assert pace.ahead(slots=4) == 20
 
 
 def test_slots_that_cannot_be_counted_on_fetch_nothing() -> None:
-    pace = Pace()
+    pace = Pace(Ahead(100))
     pace.ran("work", 1_000, MINUTE)
-    assert pace.ahead(slots=1, ceiling=100) == 5
-    assert pace.ahead(slots=0, ceiling=100) == 0
+    assert pace.ahead(slots=1) == 5
+    assert pace.ahead(slots=0) == 0
 
 
 @given(st.lists(st.integers(0, 100_000), min_size=1, max_size=50), st.integers(1, 16))
 def test_the_estimate_is_never_below_the_last_run(durations: list[int], slots: int) -> None:
-    pace = Pace()
+    pace = Pace(Ahead(1_000))
     for duration in durations:
         pace.ran("work", duration, MINUTE)
-    assert pace.ahead(slots, ceiling=1_000) * max(durations[-1], 1) <= slots * MINUTE / 10
+    assert pace.ahead(slots) * max(durations[-1], 1) <= slots * MINUTE / 10
 
 
 # ------------------------------------------------------------ the worker that goes by it

@@ -14,7 +14,9 @@ from leasehold.flow.errands import Errands, at_once
 from leasehold.flow.gate import Gate
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
+from leasehold.flow.lease import Ahead
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
+from leasehold.flow.pace import Pace
 from leasehold.flow.reporter import AGAIN, Reporter
 from leasehold.flow.worker import Worker
 from leasehold.ports.queue import Delivery, Message
@@ -48,9 +50,9 @@ class Station:
             Gate(GrantsAll(), self.clock),
             desk,
             self.clock,
+            Pace(Ahead(20)),
             size=SLOTS,
             margin=MARGIN,
-            fetch_ahead=20,
         )
         self.intake = Intake(
             [self.queues.tasks("default")],

@@ -21,8 +21,8 @@ ENOUGH = 1_000
 """Reports for which a worker waits no longer (``flow/reporter.py``)."""
 SHORT_WAIT = 0.1
 """Share of a lease that a fetched message may wait for its slot (``flow/lease.py``)."""
-SOON = 5_000
-"""ms within which it has to begin, likewise."""
+SOON = {True: 5_000, False: 500}
+"""ms within which it has to begin, on SQS or not (``backends``)."""
 SMALLEST_WINDOW, LARGEST_WINDOW = 10, 10_000
 GUARD = 100_000
 """Messages of one queue that are out at once, as dispatchers hold it."""
@@ -121,7 +121,7 @@ class Flow:
     @property
     def ahead(self) -> int:
         """Messages that a worker fetches beyond its free slots."""
-        may_wait = min(SHORT_WAIT * self.work.lease, SOON) * self.work.slots
+        may_wait = min(SHORT_WAIT * self.work.lease, SOON[self.work.backend.on_sqs]) * self.work.slots
         return min(AHEAD[self.work.backend.on_sqs], int(may_wait / max(1, self.takes)))
 
     @property

@@ -20,6 +20,16 @@ SOON = 5_000
 """ms that it should wait at most, however long its lease: what it waits here, it might run elsewhere. Enough for a full
 receive of whatever is so short that receives cost anything beside it."""
 
+
+class Ahead(NamedTuple):
+    """What may be fetched beyond the free slots: less where a receive costs next to nothing (R2)."""
+
+    messages: int
+    """At most so many."""
+    within: int = SOON
+    """ms within which the last of them should begin; ``SOON`` at most."""
+
+
 DRIFT = 1_000
 """A machine's clock may lose one part in so many against the queue's.
 
@@ -93,17 +103,18 @@ def valid_until(not_after: int, server_time: int, request_began: int) -> int:
     return request_began + not_after - server_time - CLOCK_STEP
 
 
-def soon(lease: int) -> int:
+def soon(lease: int, within: int = SOON) -> int:
     """Within how many ms what is fetched ahead has to be able to begin."""
-    return min(int(SHORT_WAIT * lease), SOON)
+    return min(int(SHORT_WAIT * lease), within)
 
 
-def prefetch(slots: int, longest: int | None, lease: int, ceiling: int) -> int:
+def prefetch(slots: int, longest: int | None, lease: int, limit: Ahead) -> int:
     """How many messages beyond the free slots may be received (R2).
 
     ``longest``: the measured duration (ms, a high estimate) of the slowest handler seen lately; ``None``: not measured,
-    so nothing is fetched ahead. What is fetched must be able to start within ``SHORT_WAIT`` of the lease, and ``SOON``.
+    so nothing is fetched ahead. What is fetched must be able to start within ``SHORT_WAIT`` of the lease, and within
+    what ``limit`` says.
     """
     if longest is None:
         return 0
-    return min(ceiling, slots * soon(lease) // max(longest, 1))
+    return min(limit.messages, slots * soon(lease, limit.within) // max(longest, 1))

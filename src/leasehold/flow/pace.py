@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from leasehold.flow.lease import prefetch
+from leasehold.flow.lease import Ahead, prefetch
 
 DECAY = 0.9
 """A longer run raises the estimate at once; shorter ones lower it by a tenth of the difference each."""
@@ -35,7 +35,9 @@ class Measured(NamedTuple):
 class Pace:
     """A high estimate of each handler's duration, and the shortest lease that it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: Ahead) -> None:
+        """``limit``: what may be fetched ahead at most."""
+        self._limit = limit
         self._known: dict[str, Measured] = {}
         self._runs = 0
 
@@ -53,10 +55,10 @@ class Pace:
         known = self._known.get(name)
         return known is not None and known.estimate <= SHORT
 
-    def ahead(self, slots: int, ceiling: int) -> int:
+    def ahead(self, slots: int) -> int:
         """How many messages to fetch beyond the free slots: what any mix of the handlers seen lately can start soon.
 
         ``slots``: those that can be counted on, because nothing that lasts has been in them for long.
         """
         lately = [known for known in self._known.values() if known.seen > self._runs - LATELY]
-        return min((prefetch(slots, int(known.estimate), known.lease, ceiling) for known in lately), default=0)
+        return min((prefetch(slots, int(known.estimate), known.lease, self._limit) for known in lately), default=0)

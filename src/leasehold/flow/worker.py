@@ -54,10 +54,10 @@ class Worker:
         gate: Gate,
         desk: Desk,
         clock: Clock,
+        pace: Pace,
         *,
         size: int,
         margin: int,
-        fetch_ahead: int,
     ) -> None:
         self._slots = slots
         self._reporter = reporter
@@ -66,8 +66,7 @@ class Worker:
         self._clock = clock
         self._size = size
         self._margin = margin
-        self._fetch_ahead = fetch_ahead
-        self._pace = Pace()
+        self._pace = pace
         self._inbox: deque[Unit] = deque()
         self._lobby = Lobby(desk, clock, self._arguments_gone)
         self._ready = self._lobby.ready
@@ -389,7 +388,7 @@ class Worker:
         free = self._slots.free() - len(self._lobby) - self._gate.asking - owed
         now = self._clock.boot()
         busy = sum(lasts(held, now) for held in self._begun.values())
-        ahead = self._pace.ahead(max(0, self._size - busy), self._fetch_ahead)
+        ahead = self._pace.ahead(max(0, self._size - busy))
         room = ahead - len(self._in_line) - max(0, -free)
         room = 0 if free <= 0 and room < ahead / 2 else room
         self._reporter.expect(more=free <= 0 and bool(self._in_line or self._lobby))

@@ -34,7 +34,9 @@ from leasehold.flow.errands import Errands, at_once
 from leasehold.flow.gate import Gate
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
+from leasehold.flow.lease import Ahead
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
+from leasehold.flow.pace import Pace
 from leasehold.flow.recorder import Recorder
 from leasehold.flow.registry import Registry
 from leasehold.flow.reporter import Reporter
@@ -98,9 +100,9 @@ class InlineSystem:
             Gate(GrantsAll(), self.clock),
             Desk(self.store, self.clock, Errands(at_once), limit=PAYLOAD_LIMIT),
             self.clock,
+            Pace(Ahead(10)),
             size=1,
             margin=MARGIN,
-            fetch_ahead=10,
         )
         queues = sorted({handler.queue for handler in registry.all()} | {"default"})
         self.intake = Intake(

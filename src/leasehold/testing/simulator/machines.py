@@ -19,6 +19,7 @@ from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.marks import Marks
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
+from leasehold.flow.pace import Pace
 from leasehold.flow.recall import Recall
 from leasehold.flow.recorder import RECORDING, Recorder
 from leasehold.flow.reporter import Reporter
@@ -187,9 +188,9 @@ class Node:
             gate,
             Desk(world.store_line(actor), self.clock, Errands(later or at_once, self.slots.wake), limit=PAYLOAD_LIMIT),
             self.clock,
+            Pace(world.terms.fetch_ahead),
             size=world.terms.slots,
             margin=MARGIN,
-            fetch_ahead=world.terms.fetch_ahead,
         )
         self._watch = world.watch
         self._intake = self._made_intake(world)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from leasehold.adapters.memory.faults import FAULTS
 from leasehold.core.model import Policy
+from leasehold.flow.lease import Ahead
 
 MARGIN = 5_000
 GRACE = 2_000
@@ -86,7 +87,7 @@ class Terms(NamedTuple):
     in_flight: int
     """Messages that a queue can hide. If it were one, tasks that kill their worker before its word is out could keep
     each other from being received again for ever, and only what is received again is charged (docs/guarantees.md)."""
-    fetch_ahead: int
+    fetch_ahead: Ahead
     attempts: int
     losses: int
     names: tuple[str, ...]
@@ -144,7 +145,7 @@ def drawn(seed: int, topology: Topology | None = None) -> Terms:
         most_receives=most,
         max_receives=pick((None, most + 1, most + 2)),
         in_flight=pick((120_000 if "killer" in names else 1, 120_000, 120_000)),
-        fetch_ahead=pick((0, 5, 20)),
+        fetch_ahead=Ahead(pick((0, 5, 20))),
         attempts=1_000 if plenty else pick((1, 2, 3)),
         losses=1_000 if plenty and "killer" not in names else pick((1, 2, 3)),
         names=tuple(names),
