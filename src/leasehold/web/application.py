@@ -12,8 +12,11 @@ from starlette.exceptions import HTTPException
 
 from leasehold import __version__
 from leasehold.core.errors import LeaseholdError
+from leasehold.web import live
 from leasehold.web.gate import LARGEST_BODY, LOCAL_NAMES, Gate
 from leasehold.web.models import Problem
+from leasehold.web.pages import assets, overview
+from leasehold.web.pages.refusing import refusal_page
 from leasehold.web.problems import answer
 from leasehold.web.routes import lists, tasks
 from leasehold.web.source import Source
@@ -47,9 +50,13 @@ def create_app(source: Source, *, hosts: Collection[str] = LOCAL_NAMES, largest_
     """The API over one ledger. ``hosts``: the names by which it may be asked; ``largest_body``: bytes of a request."""
     app = Api(title="Leasehold", version=__version__, openapi_url=OPENAPI, docs_url=None, redoc_url=None)
     app.state.source = source
+    app.state.live = live.Live(source.views)
+    app.state.refusal_page = refusal_page
     for kind in (LeaseholdError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
     app.add_middleware(Gate, hosts=hosts, largest_body=largest_body)
     app.include_router(tasks.router, prefix=PREFIX)
     app.include_router(lists.router, prefix=PREFIX)
+    for each in (assets, live, overview):
+        app.include_router(each.router)
     return app

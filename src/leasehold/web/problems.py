@@ -7,7 +7,7 @@ of them, without a request to any other host.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastapi import Request, Response
@@ -121,14 +121,34 @@ def kind_of(error: type[LeaseholdError]) -> Kind:
 
 
 async def answer(request: Request, error: Exception) -> Response:
-    """The one handler: whatever is raised while a request is answered becomes a problem."""
-    del request
+    """The one handler: whatever is raised while a request is answered becomes a problem; for a reader of pages, a page.
+
+    The application says how such a page is made: it is drawn with the same words.
+    """
+    if wants_page(request):
+        shown: Callable[[Request, LeaseholdError], Response] = request.app.state.refusal_page
+        return shown(request, known(error))
     if isinstance(error, RequestValidationError):
         return problem(BadRequest("see errors"), errors=[invalid(each) for each in error.errors()])
     if isinstance(error, HTTPException):
         refused = refusal(error)
         return problem(refused, error.headers)
     return problem(error if isinstance(error, LeaseholdError) else defect(error))
+
+
+def wants_page(request: Request) -> bool:
+    """Whether it is a browser that goes to a page, and not a program that asks the API."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+
+
+def known(error: Exception) -> LeaseholdError:
+    """An error as one of our own."""
+    if isinstance(error, LeaseholdError):
+        return error
+    if isinstance(error, RequestValidationError):
+        told = (f"{wrong['parameter']}: {wrong['message']}" for wrong in map(invalid, error.errors()))
+        return BadRequest("; ".join(told))
+    return refusal(error) if isinstance(error, HTTPException) else defect(error)
 
 
 def refusal(error: HTTPException) -> LeaseholdError:

@@ -54,8 +54,10 @@ def serve(source: Source, host: str, port: int, ready: Callable[[str], None]) ->
             ws="none",
             timeout_keep_alive=IDLE,
         )
+        server = uvicorn.Server(config)
+        app.state.live.stopping = lambda: server.should_exit
         ready(url_of(listener))
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -1,0 +1,100 @@
+"""The live tick: one reading of the counters a second, shared by every page that is open; none while none is.
+
+Server-sent events: ``tick`` with the counts by state, and a version that changes when anything that is counted does. A
+ledger that is away is told in a tick of its own, so that pages say so, and go on when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from time import time
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from leasehold.core.errors import LeaseholdError
+from leasehold.core.units import SECOND
+from leasehold.ports.views import Count, Views
+from leasehold.web.counting import by_state
+
+log = logging.getLogger("leasehold.web")
+EVERY = 1.0
+"""Seconds between ticks."""
+AWAY = "The ledger is away. Nothing is lost; this page goes on when it is back."
+
+router = APIRouter(include_in_schema=False)
+
+
+class Live:
+    """Reads the counters while somebody watches. Belongs to the event loop; the reading itself is done in a thread."""
+
+    def __init__(self, views: Views, every: float = EVERY) -> None:
+        self._views = views
+        self._every = every
+        self._told = asyncio.Event()
+        self._tick = b""
+        self._reading: asyncio.Task[None] | None = None
+        self.watching = 0
+        """Streams that are open."""
+        self.readings = 0
+        """How often the counters were read."""
+        self.stopping: Callable[[], bool] = lambda: False
+        """Whether the server is about to stop, so that streams must end."""
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield ticks, the newest known at once, until the reader goes or the server stops."""
+        self.watching += 1
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+        try:
+            if self._tick:
+                yield self._tick
+            while not self.stopping():
+                await self._told.wait()
+                yield self._tick
+        finally:
+            self.watching -= 1
+
+    async def _read(self) -> None:
+        try:
+            while self.watching and not self.stopping():
+                self._tick = await run_in_threadpool(self._now)
+                told, self._told = self._told, asyncio.Event()
+                told.set()
+                await asyncio.sleep(self._every)
+        finally:
+            self._reading, self._tick = None, b""
+            self._told.set()
+
+    def _now(self) -> bytes:
+        self.readings += 1
+        try:
+            return event(tick(self._views.counts()))
+        except LeaseholdError:
+            return event({"away": AWAY})
+        except Exception:
+            log.exception("the counters could not be read")
+            return event({"away": "The dashboard cannot read the ledger; its log says why."})
+
+
+def tick(cells: list[Count]) -> dict[str, object]:
+    """What changed, for pages: counts by state, and a short text that is another one when any count is."""
+    version = hashlib.sha256(repr(sorted(map(repr, cells))).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return {"at": int(time() * SECOND), "version": version, "counts": by_state(cells)}
+
+
+def event(told: dict[str, object]) -> bytes:
+    """One server-sent event."""
+    return b"event: tick\ndata: " + json.dumps(told, separators=(",", ":")).encode() + b"\n\n"
+
+
+@router.get("/live")
+async def live(request: Request) -> StreamingResponse:
+    """Ticks, one a second, as long as they are read."""
+    shared: Live = request.app.state.live
+    return StreamingResponse(shared.stream(), media_type="text/event-stream")

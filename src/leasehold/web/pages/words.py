@@ -1,0 +1,85 @@
+"""How pages say instants, durations and sizes: filters of the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from itertools import starmap
+from typing import Any
+
+from leasehold.core.units import DAY, SECOND, say_bytes, say_duration
+from leasehold.flow.explain import say_age
+
+SHOWN = 8_192
+"""Characters of a value that a page shows; the API has all of it."""
+
+
+def at(ms: int) -> datetime:
+    """An instant in UTC."""
+    return datetime.fromtimestamp(ms / SECOND, UTC)
+
+
+def iso(ms: int) -> str:
+    """``2026-11-02T14:03:07Z``: what the script reads."""
+    return f"{at(ms):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def utc(ms: int) -> str:
+    """``2026-11-02 14:03:07 UTC``."""
+    return f"{at(ms):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def utc_clock(ms: int, now: int) -> str:
+    """``14:03:07``, with the date when it is not within half a day; the script says it in the viewer's zone."""
+    return f"{at(ms):%H:%M:%S}" if abs(ms - now) < DAY // 2 else f"{at(ms):%Y-%m-%d %H:%M:%S}"
+
+
+def counted(number: int, ceiling: int | None = None) -> str:
+    """``1,234``; ``10,000+`` where counting stopped at ``ceiling``."""
+    return f"{ceiling:,}+" if ceiling is not None and number > ceiling else f"{number:,}"
+
+
+def tasks(number: int) -> str:
+    """``1 task``, ``1,234 tasks``."""
+    return f"{number:,} {'task' if number == 1 else 'tasks'}"
+
+
+def percent(fraction: float) -> str:
+    """``42 %``; never 100 % before the end."""
+    return "100 %" if fraction >= 1 else f"{int(fraction * 100)} %"
+
+
+def quoted(value: str) -> str:
+    """A value as the filter language takes it: ``batch:"two words"``. A quote in it cannot be written there."""
+    plain = all(character.isalnum() or character in "-_.:/" for character in value) and bool(value)
+    return value if plain else f'"{value}"'
+
+
+def term(key: str, value: str) -> str:
+    """A word of the filter language."""
+    return f"{key}:{quoted(value)}"
+
+
+def filtered(states: Mapping[str, Any]) -> str:
+    """``status:failed batch:november``: a filter of several words."""
+    return " ".join(starmap(term, states.items()))
+
+
+def beginning(text: str) -> str:
+    """As much of a value as a page shows."""
+    return text[:SHOWN]
+
+
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "iso": iso,
+    "utc": utc,
+    "utc_clock": utc_clock,
+    "age": say_age,
+    "duration": say_duration,
+    "bytes": say_bytes,
+    "counted": counted,
+    "tasks": tasks,
+    "percent": percent,
+    "quoted": quoted,
+    "beginning": beginning,
+}
