@@ -15,8 +15,8 @@ from leasehold.core.errors import LeaseholdError
 from leasehold.web import live
 from leasehold.web.gate import LARGEST_BODY, LOCAL_NAMES, Gate
 from leasehold.web.models import Problem
-from leasehold.web.pages import assets, overview
 from leasehold.web.pages.refusing import refusal_page
+from leasehold.web.pages.routers import ROUTERS
 from leasehold.web.problems import answer
 from leasehold.web.routes import lists, tasks
 from leasehold.web.source import Source
@@ -57,6 +57,6 @@ def create_app(source: Source, *, hosts: Collection[str] = LOCAL_NAMES, largest_
     app.add_middleware(Gate, hosts=hosts, largest_body=largest_body)
     app.include_router(tasks.router, prefix=PREFIX)
     app.include_router(lists.router, prefix=PREFIX)
-    for each in (assets, live, overview):
-        app.include_router(each.router)
+    for router in ROUTERS:
+        app.include_router(router)
     return app

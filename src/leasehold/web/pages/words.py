@@ -70,6 +70,13 @@ def beginning(text: str) -> str:
     return text[:SHOWN]
 
 
+def outline(text: str, most: int = 64) -> str:
+    """A key or arguments in one line. What tells paths apart stands at their end, so their beginning is left out."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 1]}…" if text.startswith(("{", "[")) else f"…{text[1 - most :]}"
+
+
 FILTERS: Mapping[str, Callable[..., str]] = {
     "iso": iso,
     "utc": utc,
@@ -82,4 +89,5 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "percent": percent,
     "quoted": quoted,
     "beginning": beginning,
+    "outline": outline,
 }

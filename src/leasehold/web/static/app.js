@@ -71,7 +71,9 @@
   let source = null, version = null, seen = null, refreshed = 0, due = false, again = null;
   let stopped = sessionStorage.getItem("live") === "off";
 
-  const held = () => stopped || picked() > 0 || document.hidden;
+  const typing = () => document.querySelector("[data-refresh] input[type=text]:focus, [data-refresh] textarea:focus") ||
+    Array.from(document.querySelectorAll("[data-refresh] input[type=text]")).some((field) => field.value !== field.defaultValue);
+  const held = () => stopped || picked() > 0 || document.hidden || typing();
   function show(lost) {
     if (!button) return;
     if (lost !== undefined) button.dataset.lost = lost ? "yes" : "";
@@ -146,6 +148,8 @@
   });
 
   // ------------------------------------------------------------------------------------------------ begin
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => // what the reader has opened stays open
+    !(name === "open" && node.tagName === "DETAILS");
   document.addEventListener("htmx:afterSettle", (event) => { sayAll(event.target); count(); });
   sayAll(document);
   setInterval(() => { if (!document.hidden) sayAll(document); }, 1000);
