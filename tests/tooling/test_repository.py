@@ -61,7 +61,8 @@ def test_no_test_sleeps() -> None:
 
 
 def test_text_files_end_with_one_newline_and_no_line_with_a_blank() -> None:
-    untidy = [name for name, text in texts() if text and (not text.endswith("\n") or text.endswith("\n\n"))]
+    ours = [(name, text) for name, text in texts() if not name.endswith(".min.js")]  # what is vendored stays as it is
+    untidy = [name for name, text in ours if text and (not text.endswith("\n") or text.endswith("\n\n"))]
     assert untidy == []
     written = lines("*.py", "*.md", "*.toml", "Makefile", "scripts")
     assert [place for place, line in written if line != line.rstrip()] == []
