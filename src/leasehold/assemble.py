@@ -17,6 +17,7 @@ from leasehold.adapters.database.open import connect, mismatch, schema_version
 from leasehold.adapters.database.version import SCHEMA_VERSION
 from leasehold.adapters.slots.pool import Recycling, SlotPool
 from leasehold.adapters.spot import Metadata, SpotNotices, machine, metadata_of
+from leasehold.adapters.tracing import ProgramTracing
 from leasehold.backends import BACKLOGGED, Backends, worker_grants
 from leasehold.core.errors import BadSettings
 from leasehold.core.retention import Keep
@@ -50,6 +51,7 @@ from leasehold.ports.queue import Dated, Queue
 from leasehold.ports.reports import Claims
 from leasehold.ports.slots import Slots
 from leasehold.ports.store import Store
+from leasehold.ports.tracing import UNTRACED
 from leasehold.ports.views import Views
 from leasehold.settings import Settings
 
@@ -89,6 +91,7 @@ class Parts(Backends):
             self.clock,
             ids=self.ids,
             payload_limit=self.settings.payload_limit,
+            tracing=ProgramTracing() if self.tracing is UNTRACED else self.tracing,
         )
 
     @cached_property
@@ -117,6 +120,7 @@ class Parts(Backends):
             most_receives=MOST_RECEIVES,
             claims_before_run=self._claiming,
             sign=self.sign,
+            tracing=self.tracing,
         )
         sweeper = Sweeper(
             self.ledger,
@@ -166,7 +170,8 @@ class Parts(Backends):
         if self.events is not None:  # whoever waits for a recall waits for the looks of a recorder
             patience = min(patience, WATCHFUL)
         horizon = Horizon(self.clock, span=RECORDING + patience, patience=patience)
-        recorder = Recorder(status, self.ledger, self.bell, self.random, key=key, horizon=horizon, meter=self.meter)
+        parts = (status, self.ledger, self.bell, self.random)
+        recorder = Recorder(*parts, key=key, horizon=horizon, meter=self.meter, tracing=self.tracing)
         heard = all_heard(status, self.clock) if isinstance(status, Dated) else horizon.heard
         return {"recorder": recorder, **readers}, lambda: recorder.lag, heard
 
@@ -179,7 +184,7 @@ class Parts(Backends):
     def _reports(self) -> tuple[Claims, StatusQueueOutbox | LedgerOutbox]:
         """Who grants a worker's runs, and where its reports go."""
         if self._claiming:
-            recording = LedgerOutbox(self.ledger, self.bell, self.clock, self.random, self.meter)
+            recording = LedgerOutbox(self.ledger, self.bell, self.clock, self.random, self.meter, self.tracing)
             return LedgerClaims(self.ledger, self.bell), recording
         return GrantsAll(), StatusQueueOutbox(self.queues.status(), self.clock, ceiling=PACK_CEILING, meter=self.meter)
 
@@ -225,7 +230,7 @@ class Parts(Backends):
             slots,
             reporter,
             gate,
-            Desk(store, self.clock, Errands(self.executor, slots.wake), limit=settings.payload_limit),
+            Desk(store, self.clock, Errands(self.executor, slots.wake), settings.payload_limit, self.tracing),
             self.clock,
             Pace(self.tempo.fetch_ahead),
             size=settings.worker_slots,

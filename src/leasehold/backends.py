@@ -28,6 +28,7 @@ from leasehold.ports.ledger import Ledger
 from leasehold.ports.queue import Queue
 from leasehold.ports.retention import Retention
 from leasehold.ports.store import Store
+from leasehold.ports.tracing import UNTRACED, Tracing
 from leasehold.ports.views import Views
 from leasehold.settings import Settings
 
@@ -209,6 +210,21 @@ class Backends:
         except ModuleNotFoundError as error:
             raise unsigned("verify_keys", error) from error
         return Verifier(self.settings.verify_keys)
+
+    @cached_property
+    def tracing(self) -> Tracing:
+        """Where the spans of a role go."""
+        if self.settings.traces == "off":
+            return UNTRACED
+        try:
+            from leasehold.adapters.otlp import OtlpTracing
+        except ModuleNotFoundError as error:
+            raise BadSettings(
+                f"traces=otlp needs {error.name}, which is not installed: pip install 'leasehold[otel]'"
+            ) from error
+        tracing = OtlpTracing()
+        self._open.callback(tracing.close)
+        return tracing
 
     @property
     def tempo(self) -> Tempo:

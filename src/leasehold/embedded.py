@@ -175,5 +175,7 @@ def written(settings: Settings) -> Mapping[str, object]:
         "recycle_runs": settings.recycle_runs,
         "recycle_mib": settings.recycle_mib,
         # What a program's own processes say stands among the program's own lines: only what needs attention.
+        "traces": settings.traces,
+        "log_format": settings.log_format,
         "log_level": "warning" if settings.log_level == "info" else settings.log_level,
     }

@@ -32,7 +32,7 @@ def main(role: str) -> int:
     Thread(target=listen, args=(stop, at_once), daemon=True).start()
     try:
         settings = read_settings(environ=NO_FILE, given_by="the parent process", **told)
-        set_up_logging(settings.log_level)
+        set_up_logging(settings.log_level, settings.log_format)
         if role == "orchestrator":
             run_orchestrator(settings, stop)
         else:

@@ -136,6 +136,7 @@ def updates(draw: st.DrawFn) -> Update:
             log=st.none() | any_text,
             log_ref=st.none() | st.just(log_reference(task_id, run_id, b"line")),
             log_bytes=st.integers(0, 1 << 30),
+            trace=st.none() | names,
         )
     )
 

@@ -77,7 +77,7 @@ def line(tmp_path: Path) -> Iterator[Wired]:
 
 def job(name: str, seq: int = 1, start_by: int | None = None) -> Message:
     now = boot()
-    return (JOB, seq, "task", name, "{}", 3, 1, now + LONG, now + LONG if start_by is None else start_by, ())
+    return (JOB, seq, "task", name, "{}", 3, 1, now + LONG, now + LONG if start_by is None else start_by, (), None)
 
 
 def wait_beyond(instant: int) -> None:

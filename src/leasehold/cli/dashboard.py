@@ -40,6 +40,6 @@ def dashboard(tools: Tools, address: str | None, ledger: str | None) -> None:
     with tools.opened(settings) as system:
         source = Source(system.views, lambda: system.store)
         source.views.queues()  # a ledger that is away, or has another schema, is told at once
-        obeying_signals(settings.log_level)
+        obeying_signals(settings)
         shown = settings.ledger_shown
         serve(source, host, port, lambda url: note(f"The API of {shown} is at {url}/api/v1; Ctrl-C stops it."))

@@ -45,7 +45,7 @@ def worker(
     from leasehold.assemble import run_worker
 
     settings = tools.settings(ledger=ledger, app=app, worker_slots=slots, worker_queues=queues)
-    stop, at_once = obeying_signals(settings.log_level)
+    stop, at_once = obeying_signals(settings)
     slots_are = f"{settings.worker_slots} slots" if settings.worker_slots > 1 else "1 slot"
     serves = f"{', '.join(settings.worker_queues)} of {place(settings)}"
     banner = f"Worker with {slots_are} on {serves}; Ctrl-C drains it."
@@ -68,7 +68,7 @@ def orchestrator(tools: Tools, ledger: str | None) -> None:
     from leasehold.assemble import run_orchestrator
 
     settings = tools.settings(ledger=ledger)
-    stop, _ = obeying_signals(settings.log_level)
+    stop, _ = obeying_signals(settings)
     run_orchestrator(settings, stop, ready=lambda: note(f"Orchestrator of {settings.ledger_shown}; Ctrl-C stops it."))
 
 
@@ -77,12 +77,12 @@ def place(settings: Settings) -> str:
     return settings.ledger_shown if settings.sqs is None else settings.queues
 
 
-def obeying_signals(log_level: str) -> tuple[Stop, Callable[[], bool]]:
+def obeying_signals(settings: Settings) -> tuple[Stop, Callable[[], bool]]:
     """A stop that INT and TERM ask for, and whether it was asked for more than once."""
     from leasehold.flow.service import Stop
     from leasehold.logs import set_up_logging
 
-    set_up_logging(log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     stop, asked = Stop(), list[int]()
 
     def obey(number: int, _: FrameType | None) -> None:

@@ -57,6 +57,8 @@ class Update(NamedTuple):
     log: str | None = None
     log_ref: str | None = None
     log_bytes: int = 0
+    trace: str | None = None
+    """Of an end: the ``traceparent`` of its task, where the worker tells spans."""
 
 
 class Payload(NamedTuple):

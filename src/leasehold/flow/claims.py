@@ -9,12 +9,13 @@ from leasehold.core.errors import MalformedMessage
 from leasehold.core.events import Claimed
 from leasehold.core.model import Decision, Ignored
 from leasehold.core.reports import Malformed, Update
-from leasehold.core.wire import encode_update, quarantined, told_directly
+from leasehold.core.wire import WireUpdate, encode_update, quarantined, told_directly
 from leasehold.flow.metering import Accounts, Meter
-from leasehold.flow.recorder import announce, change_of
+from leasehold.flow.recorder import announce, change_of, tell_recorded
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Applied, Change, Ledger, Unreadable
 from leasehold.ports.reports import Busy, Grant, StaleRun, Start
+from leasehold.ports.tracing import UNTRACED, Tracing
 
 SOURCE = "status report"
 
@@ -42,13 +43,22 @@ class LedgerOutbox:
     No capability is looked at: who may write to the ledger at all is the database's to say.
     """
 
-    def __init__(self, ledger: Ledger, bell: Bell, clock: Clock, random: Random, meter: Meter | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        bell: Bell,
+        clock: Clock,
+        random: Random,
+        meter: Meter | None = None,
+        tracing: Tracing = UNTRACED,
+    ) -> None:
         """``meter``: what this worker counts, written to the ledger beside its reports."""
         self._meter = meter
         self._accounts = None if meter is None else Accounts(meter, ledger)
         self._ledger = ledger
         self._bell = bell
         self._clock = clock
+        self._tracing = tracing
         self._random = random
 
     def post(self, updates: Sequence[Update], malformed: Sequence[Malformed] = ()) -> list[bool]:
@@ -59,10 +69,14 @@ class LedgerOutbox:
         now = self._clock.boot()  # before the ledger's clock is read: a lease may look longer by that, never shorter
         sent_at = self._ledger.now()
         changes: list[Change] = []
+        ends: list[tuple[WireUpdate, int]] = []
         damaged = list(malformed)
         for update in updates:
             try:
-                changes.append(change_of(told_directly(update, now), sent_at, self._random.random()))
+                told = told_directly(update, now)
+                changes.append(change_of(told, sent_at, self._random.random()))
+                if told.trace is not None:
+                    ends.append((told, sent_at))
             except MalformedMessage as error:
                 damaged.append(quarantined(SOURCE, encode_update(update, now), str(error)))
         answers = self._ledger.apply(changes, damaged)
@@ -70,6 +84,8 @@ class LedgerOutbox:
         if self._meter is not None and self._accounts is not None:
             self._meter.ended(answers)
             self._accounts.write()
+        if ends:
+            tell_recorded(self._tracing, ends, self._ledger.now())
         return [True] * (len(updates) + len(malformed))
 
     def close(self) -> None:

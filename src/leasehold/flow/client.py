@@ -21,6 +21,7 @@ from leasehold.flow.recorder import announce
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Accepted, Applied, Change, Existing, KeyConflict, Ledger, NewTask, Operation
 from leasehold.ports.store import Store
+from leasehold.ports.tracing import UNTRACED, Tracing
 from leasehold.ports.views import Outcome, Page, Views
 
 log = logging.getLogger("leasehold.client")
@@ -67,6 +68,7 @@ class Client:
         *,
         ids: Callable[[], str],
         payload_limit: int,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self.check: Callable[[], None] = lambda: None
         """Called now and then while waiting; raises if waiting has become pointless."""
@@ -78,6 +80,7 @@ class Client:
         self._clock = clock
         self._ids = ids
         self._payload_limit = payload_limit
+        self._tracing = tracing
 
     # ------------------------------------------------------------ submit
 
@@ -174,7 +177,8 @@ class Client:
         )
         inline, ref = self._arguments(order, task_id)
         print_of = fingerprint(order.arguments) if order.key is not None else ""
-        return NewTask(task, inline, ref, order.key, print_of, order.tenant, order.trace)
+        trace = order.trace or self._tracing.submitted(order.name, order.queue, task_id)
+        return NewTask(task, inline, ref, order.key, print_of, order.tenant, trace)
 
     def _arguments(self, order: Order, task_id: str) -> tuple[str | None, str | None]:
         """Large arguments go to the store before the row is written, so that no row ever points at nothing."""

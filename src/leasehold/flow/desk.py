@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,9 +19,13 @@ from leasehold.flow.checkpoints import Checkpoints, cancel_mark
 from leasehold.flow.errands import Errands
 from leasehold.flow.held import Held
 from leasehold.flow.stored import read
+from leasehold.flow.tracing import run_span
 from leasehold.ports.clock import Clock
 from leasehold.ports.slots import Answer, Raised, Returned, Stopped
 from leasehold.ports.store import Store
+from leasehold.ports.tracing import UNTRACED, Tracing
+
+log = logging.getLogger("leasehold.worker")
 
 PROGRESS_EVERY = 1_000
 """ms between two progress reports of one run."""
@@ -70,7 +75,8 @@ class Desk:
     its ``then`` by a later ``step``, or by nobody once its run is over.
     """
 
-    def __init__(self, store: Store, clock: Clock, errands: Errands, *, limit: int) -> None:
+    def __init__(self, store: Store, clock: Clock, errands: Errands, limit: int, tracing: Tracing = UNTRACED) -> None:
+        self.tracing = tracing
         self._store = store
         self._clock = clock
         self._errands = errands
@@ -266,11 +272,12 @@ class Desk:
 
     def _with_log(self, held: Held, event: Returned | Raised | Stopped, said: Update, then: Then) -> None:
         """A log that cannot be kept must not change how its run ended: the tail is reported all the same."""
-        log = event.log
-        if len(log) <= LOG_TAIL:
+        told_of_end(said)
+        text, said = event.log, self._traced(held, said)
+        if len(text) <= LOG_TAIL:
             then(said)
             return
-        ref = log_reference(held.task.id, held.run_id, log)
+        ref = log_reference(held.task.id, held.run_id, text)
 
         def kept(trouble: StoreUnavailable | None) -> None:
             if (ending := self._ending.pop(held.run_id, None)) is not None:
@@ -279,7 +286,14 @@ class Desk:
         now = self._clock.boot()
         until = now + min(LOG_PATIENCE, max(0, held.hold.ends - now) // 2)
         self._ending[held.run_id] = Ending(said, then, held.hold.ends, until)
-        self._errands.send(held.run_id, lambda: self._trouble(ref, log), kept)
+        self._errands.send(held.run_id, lambda: self._trouble(ref, text), kept)
+
+    def _traced(self, held: Held, said: Update) -> Update:
+        trace = held.task.trace
+        if trace is None or not self.tracing.told(trace):
+            return said
+        self.tracing.tell(run_span(held, said, trace, self._clock))
+        return said._replace(trace=trace)
 
     def resumable(self, held: Held) -> bool:
         """Whether this run, or one before it, may have left checkpoints."""
@@ -318,6 +332,15 @@ class Desk:
             return self._store.exists(cancel_mark(task_id, n))
         except StoreUnavailable:
             return None
+
+
+def told_of_end(said: Update) -> None:
+    """For whoever reads the worker's log: one line a run, where ``log_level`` is ``debug``."""
+    if log.isEnabledFor(logging.DEBUG):
+        ids = {"task": said.task_id, "run": said.run_id, "worker": said.worker}
+        why = said.note if said.failure is None else f"{said.failure.type}: {said.failure.message}"
+        after = "" if why is None else f": {why}"
+        log.debug("task %s: run %s is over, %s%s", said.task_id, said.run_id, said.kind.value, after, extra=ids)
 
 
 def ended(held: Held, kind: UpdateKind, event: Returned | Raised | Stopped) -> Update:

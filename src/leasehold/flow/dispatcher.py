@@ -10,10 +10,12 @@ from leasehold.core.bundles import messages_of
 from leasehold.core.errors import QueueUnavailable
 from leasehold.core.model import Task
 from leasehold.core.wire import TaskMessage, WireTask, capability, encode_task_message
+from leasehold.flow.tracing import dispatch_span
 from leasehold.flow.window import Window
 from leasehold.ports.clock import Clock
 from leasehold.ports.ledger import Flight, Ledger, Outgoing, Terms, unsendable
 from leasehold.ports.queue import Message, NotSent, Queue
+from leasehold.ports.tracing import UNTRACED, Tracing
 
 CHUNK = 1_000
 """Tasks per dispatching transaction: enough to pay for its commit, few enough that other writers need not wait long."""
@@ -63,6 +65,7 @@ class Dispatcher:
         most_receives: int,
         claims_before_run: bool = False,
         sign: Callable[[str], str] = str,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._ledger = ledger
         self._queues = queues
@@ -73,6 +76,7 @@ class Dispatcher:
         self._most_receives = most_receives
         self._claims_before_run = claims_before_run
         self._sign = sign
+        self._tracing = tracing
         self._windows: dict[str, Window] = {}
         self._unsent: dict[str, Sequence[Unsent]] = {}
         self._resting: dict[str, int] = {}
@@ -125,11 +129,18 @@ class Dispatcher:
         into = queue if queue.traits.shares_ledger else None
         outgoing = self._ledger.dispatch(name, min(room, CHUNK), terms, self._compose, into)
         window.sent([each.task for each in outgoing])
+        self._trace(outgoing)
         if into is not None:
             return len(outgoing)
         messages, now = self._compose(outgoing), self._clock.boot()
         holding = zip(messages, messages_of(outgoing), strict=True)
         return self._send(name, [Unsent(message, [each.task for each in members], now) for message, members in holding])
+
+    def _trace(self, outgoing: Sequence[Outgoing]) -> None:
+        now = self._clock.now()
+        for task, *_, trace in outgoing:
+            if trace is not None and self._tracing.told(trace):
+                self._tracing.tell(dispatch_span(task, trace, now))
 
     def _compose(self, outgoing: Sequence[Outgoing]) -> list[Message]:
         return [self._message(members) for members in messages_of(outgoing)]

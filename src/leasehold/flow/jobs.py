@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from leasehold.flow.held import Held
 from leasehold.ports.slots import Job
+from leasehold.ports.tracing import Tracing
 
 
-def job_of(held: Held, margin: int, start_by: int) -> Job:
+def job_of(held: Held, margin: int, start_by: int, tracing: Tracing) -> Job:
     """The run, to be begun by then and over ``margin`` ms before its lease is."""
     return Job(
         run_id=held.run_id,
@@ -20,6 +21,7 @@ def job_of(held: Held, margin: int, start_by: int) -> Job:
         deadline_boot=held.hold.deadline(margin),
         start_by_boot=start_by,
         bundle=None if held.bundle is None else held.bundle.name,
+        trace=tracing.within(held.task.trace, held.run_id),
     )
 
 

@@ -13,9 +13,11 @@ from leasehold.core.reports import FORGED, Malformed
 from leasehold.core.wire import WireUpdate, decode_status_message, event_of, payload_of, quarantined, verify
 from leasehold.flow.horizon import Horizon
 from leasehold.flow.metering import Meter
+from leasehold.flow.tracing import record_span
 from leasehold.ports.clock import Bell
 from leasehold.ports.ledger import Applied, Change, Ledger
 from leasehold.ports.queue import Delivery, Queue, Received
+from leasehold.ports.tracing import UNTRACED, Tracing
 
 RECORDING = 20_000
 """ms that a status message is hidden while it is recorded; a recorder that dies gives it back by silence. Short, for
@@ -32,7 +34,13 @@ class Recording(ABC):
     """Takes a queue's messages into the ledger. Commit first, then delete (R8): recording twice is recording once."""
 
     def __init__(
-        self, queue: Queue, ledger: Ledger, bell: Bell, horizon: Horizon | None = None, meter: Meter | None = None
+        self,
+        queue: Queue,
+        ledger: Ledger,
+        bell: Bell,
+        horizon: Horizon | None = None,
+        meter: Meter | None = None,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._meter = meter
         self._counts: list[Count] = []
@@ -41,6 +49,9 @@ class Recording(ABC):
         self._horizon = horizon
         self._ledger = ledger
         self._bell = bell
+        self._tracing = tracing
+        self._ends: list[tuple[WireUpdate, int]] = []
+        """Of this step, the reports that belong to a trace, and when they were handed over."""
         self._unrecorded: Received | None = None
         """What was received and could not be recorded: it is hidden from everybody else, this one must try again."""
         self.lag = UNREAD
@@ -70,6 +81,8 @@ class Recording(ABC):
         if self._meter is not None:
             self._meter.ended(answers)
             self._meter.hear(self._counts)
+        if self._ends:
+            tell_recorded(self._tracing, self._ends, self._ledger.now())
         self._queue.delete([d.receipt for d in received.deliveries])
         return len(changes) + len(malformed)
 
@@ -98,9 +111,10 @@ class Recorder(Recording):
         key: bytes,
         horizon: Horizon | None = None,
         meter: Meter | None = None,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         """``meter`` hears what workers counted, and of each task that ends."""
-        super().__init__(reports, ledger, bell, horizon, meter)
+        super().__init__(reports, ledger, bell, horizon, meter, tracing)
         self._random = random
         self._key = key
 
@@ -109,6 +123,7 @@ class Recorder(Recording):
         changes: list[Change] = []
         malformed: list[Malformed] = []
         self._counts.clear()  # of a step that failed
+        self._ends.clear()
         for delivery in deliveries:
             message = decode_status_message(delivery.body)
             self._counts.extend(message.counts)
@@ -117,6 +132,8 @@ class Recorder(Recording):
             for update in message.updates:
                 if verify(self._key, update.task_id, update.n, update.capability):
                     changes.append(change_of(update, delivery.sent_at, self._random.random()))
+                    if update.trace is not None:
+                        self._ends.append((update, delivery.sent_at))
                 else:
                     forged.append(update)
             for update in forged[:1]:  # the message is kept once: to hash it for each would cost seconds
@@ -128,6 +145,13 @@ class Recorder(Recording):
 def change_of(update: WireUpdate, sent_at: int, jitter: float) -> Change:
     """A report as the change that it asks for. It was handed over at ``sent_at``; ``jitter`` is in [0, 1)."""
     return Change(update.task_id, event_of(update, sent_at, jitter), update.status_id, payload_of(update))
+
+
+def tell_recorded(tracing: Tracing, ends: Sequence[tuple[WireUpdate, int]], now: int) -> None:
+    """Each of these reports, handed over at that instant, is in the ledger; ``now`` as the ledger has it."""
+    for update, sent_at in ends:
+        if update.trace is not None and tracing.told(update.trace):
+            tracing.tell(record_span(update, update.trace, sent_at, now))
 
 
 def announce(bell: Bell, answers: Sequence[Applied]) -> None:

@@ -204,7 +204,12 @@ class Pruner:
     def _tell(self, task_id: str, error: Exception) -> None:
         if task_id not in self._told and len(self._told) < TOLD:
             self._told.add(task_id)
-            log.error("task %s is not forgotten: it cannot be archived (%s). See: leasehold audit", task_id, error)
+            log.error(
+                "task %s is not forgotten: it cannot be archived (%s). See: leasehold audit",
+                task_id,
+                error,
+                extra={"task": task_id},
+            )
 
     def _trails(self) -> Iterator[Done]:
         if self._terms.trails is None:

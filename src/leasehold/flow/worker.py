@@ -213,7 +213,7 @@ class Worker:
         if self._clock.boot() > start_by:
             self._turn_away(held, "too little of its lease was left")
             return None
-        return job_of(held, self._margin, start_by)
+        return job_of(held, self._margin, start_by, self._desk.tracing)
 
     def _arguments_gone(self, held: Held, damaged: StoreDamaged | None) -> None:
         self._report(held, missing_arguments(held, damaged, self._clock.boot()), Fate.DELETE_BEFORE)

@@ -82,16 +82,18 @@ class Run:
     numbers cannot be harmed by a run that was thought dead.
     """
 
-    __slots__ = ("link", "n", "r", "task_id")
+    __slots__ = ("link", "n", "r", "task_id", "trace")
 
     link: Link
     """For whoever made this run; user code has the methods."""
 
-    def __init__(self, task_id: str, n: int, r: int, link: Link) -> None:
+    def __init__(self, task_id: str, n: int, r: int, link: Link, trace: str | None = None) -> None:
         self.task_id = task_id
         self.n = n
         self.r = r
         self.link = link
+        self.trace = trace
+        """The W3C ``traceparent`` of this run, to be passed on to whatever it calls; ``None``: nobody traces it."""
 
     @property
     def token(self) -> int:

@@ -30,6 +30,8 @@ class Job(NamedTuple):
     start_by_boot: int
     bundle: str | None = None
     """Jobs that follow each other with the same name here share a slot, and run one after the other."""
+    trace: str | None = None
+    """The ``traceparent`` for what the handler does; ``None``: nobody traces it."""
 
 
 class Began(NamedTuple):

@@ -99,6 +99,10 @@ class Settings:
     recycle_mib: int = 512
     """A child is replaced when it has grown beyond this; 0: never."""
     log_level: str = "info"
+    log_format: str = "pretty"
+    """``pretty``: for people; ``json``: one object a line."""
+    traces: str = "off"
+    """``otlp``: spans go to a collector, as OpenTelemetry's ``OTEL_*`` variables say."""
     price_standard: float = STANDARD
     """Dollars for a million requests, as billed, to standard queues."""
     price_fifo: float = FIFO

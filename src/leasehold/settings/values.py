@@ -232,6 +232,7 @@ KEYS: Mapping[str, tuple[Parse, str]] = {
     "topology": _one_of("two-queue", "single-queue"),
     "events": (_events, "sqs://QUEUE or sqs://REGION/QUEUE, where EventBridge puts what becomes of machines"),
     "spot_notices": _one_of("auto", "on", "off"),
+    "traces": _one_of("off", "otlp"),
     "spot_rebalance": _one_of("ignore", "drain"),
     "long_poll": _duration(0, LONGEST_POLL, "20s"),
     "worker_slots": _whole(1, 1_024, ", such as 4"),
@@ -257,6 +258,7 @@ KEYS: Mapping[str, tuple[Parse, str]] = {
     "price_standard": (_dollars, _PRICE),
     "price_fifo": (_dollars, _PRICE),
     "price_slot_hour": (_dollars, _PRICE),
+    "log_format": _one_of("pretty", "json"),
     "log_level": _one_of("debug", "info", "warning", "error"),
 }
 """Each setting: how it is parsed, and what it takes in words."""

@@ -13,7 +13,7 @@ from leasehold.core.errors import BadResult, Interrupted, UnknownHandler
 from leasehold.core.model import FailureKind
 from leasehold.ports.handlers import Handler, Handlers
 
-OrderFields = tuple[int, str, str, Text, int, int, int, int, Loan]
+OrderFields = tuple[int, str, str, Text, int, int, int, int, Loan, str | None]
 
 
 class Order(NamedTuple):
@@ -29,6 +29,8 @@ class Order(NamedTuple):
     start_by: int
     loan: Loan
     """Variables that its handler asked for."""
+    trace: str | None
+    """The ``traceparent`` for what it does."""
 
 
 class Asked(SystemExit):

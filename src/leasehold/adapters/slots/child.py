@@ -19,6 +19,7 @@ from leasehold.adapters.slots.lending import Lending
 from leasehold.adapters.slots.line import Line
 from leasehold.adapters.slots.link import ChildLink
 from leasehold.adapters.slots.output import capture
+from leasehold.adapters.slots.spans import spans_under
 from leasehold.adapters.slots.spool import Spool
 from leasehold.ports import run as runs
 from leasehold.ports.handlers import Handler, Handlers, Loader
@@ -89,10 +90,11 @@ class Child:
         if not self.claim(job.seq, job.start_by):
             return
         link = ChildLink(self.line, job.seq, job.deadline)
-        runs.begin(runs.Run(job.task_id, job.n, job.r, link))
+        runs.begin(runs.Run(job.task_id, job.n, job.r, link, job.trace))
         began = time.perf_counter_ns()
         self._lending.lend(job.loan)
-        end = call(self.handlers, job.name, self.line.spool.take(job.arguments), link)
+        with spans_under(job.trace):
+            end = call(self.handlers, job.name, self.line.spool.take(job.arguments), link)
         self._lending.take_back()
         took = (time.perf_counter_ns() - began) // 1_000
         runs.end()

@@ -22,7 +22,7 @@ INLINE: Final = 48 * 1024
 """Characters of one text inside a frame; a longer one goes by spool file."""
 
 # worker to child
-JOB: Final = 1  # seq, task_id, name, arguments, n, r, deadline, start by, variables lent to it
+JOB: Final = 1  # seq, task_id, name, arguments, n, r, deadline, start by, variables lent to it, traceparent
 ANSWER: Final = 2  # seq, question, state, error, interrupted
 INTERRUPT: Final = 3  # reason, seq of the last run that it is meant for
 CANCEL: Final = 4  # seq: an async run must end now

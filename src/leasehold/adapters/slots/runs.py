@@ -72,7 +72,8 @@ class Runs:
         self.entries[self.last] = Entry(job, self._redaction, loan)
         self._numbers[job.run_id] = self.last
         start_by = min(job.start_by_boot, job.deadline_boot)
-        return (JOB, self.last, job.task_id, job.name, arguments, job.n, job.r, job.deadline_boot, start_by, loan)
+        numbers = (job.n, job.r, job.deadline_boot, start_by)
+        return (JOB, self.last, job.task_id, job.name, arguments, *numbers, loan, job.trace)
 
     def find(self, run_id: str) -> int | None:
         """The number of a run that is here."""

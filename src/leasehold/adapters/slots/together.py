@@ -14,6 +14,7 @@ from leasehold.adapters.slots.frames import BEGAN, UNBEGUN, YIELDED, Message
 from leasehold.adapters.slots.lending import Lending
 from leasehold.adapters.slots.line import Line, WorkerGone
 from leasehold.adapters.slots.link import ChildLink
+from leasehold.adapters.slots.spans import spans_under
 from leasehold.ports import run as runs
 from leasehold.ports.handlers import Handlers
 
@@ -97,7 +98,7 @@ class Together:
     async def _run(self, job: Order) -> None:
         link = ChildLink(self._line, job.seq, job.deadline)
         began = time.perf_counter_ns()
-        with runs.running(runs.Run(job.task_id, job.n, job.r, link)):
+        with runs.running(runs.Run(job.task_id, job.n, job.r, link, job.trace)), spans_under(job.trace):
             end = await self._call(job, link)
         took = (time.perf_counter_ns() - began) // 1_000
         printed = link.sink.rest() if link.sink is not None else (b"", 0)

@@ -92,6 +92,7 @@ class WireUpdate(NamedTuple):
     log: str | None = None
     log_ref: str | None = None
     log_bytes: int = 0
+    trace: str | None = None
 
 
 class StatusMessage(NamedTuple):
@@ -147,6 +148,7 @@ class _Report(TypedDict):
     log: NotRequired[Annotated[Text, Field(max_length=LOG_LIMIT)]]
     log_ref: NotRequired[Reference]
     log_bytes: NotRequired[Duration]
+    trace: NotRequired[Reference]
 
 
 @with_config(STRICT)
@@ -284,8 +286,9 @@ _WRITE: dict[str, Callable[[Update, int], object]] = {
     "log": lambda update, _: None if update.log is None else cleaned(update.log[-LOG_LIMIT:]),
     "log_ref": lambda update, _: update.log_ref,
     "log_bytes": lambda update, _: update.log_bytes or None,
+    "trace": lambda update, _: update.trace,
 }
-_END = ("began", "ended", "note", "log", "log_ref", "log_bytes")
+_END = ("began", "ended", "note", "log", "log_ref", "log_bytes", "trace")
 FIELDS: dict[UpdateKind, tuple[str, ...]] = {
     UpdateKind.STARTED: ("began", "receipt"),
     UpdateKind.PROGRESSED: ("began", "receipt", "fraction", "note"),
