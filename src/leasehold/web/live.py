@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from time import time
 
 from fastapi import APIRouter, Request
@@ -46,17 +46,18 @@ class Live:
         self.stopping: Callable[[], bool] = lambda: False
         """Whether the server is about to stop, so that streams must end."""
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes]:
         """Yield ticks, the newest known at once, until the reader goes or the server stops."""
         self.watching += 1
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read())
         try:
             if self._tick:
                 yield self._tick
             while not self.stopping():
+                if self._reading is None:
+                    self._reading = asyncio.create_task(self._read())
                 await self._told.wait()
-                yield self._tick
+                if self._tick:
+                    yield self._tick
         finally:
             self.watching -= 1
 
@@ -64,12 +65,16 @@ class Live:
         try:
             while self.watching and not self.stopping():
                 self._tick = await run_in_threadpool(self._now)
-                told, self._told = self._told, asyncio.Event()
-                told.set()
+                self._tell()
                 await asyncio.sleep(self._every)
         finally:
             self._reading, self._tick = None, b""
-            self._told.set()
+            self._tell()
+
+    def _tell(self) -> None:
+        """Wake those that wait, once each: who waits then waits for the next tick."""
+        told, self._told = self._told, asyncio.Event()
+        told.set()
 
     def _now(self) -> bytes:
         self.readings += 1

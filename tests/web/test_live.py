@@ -1,0 +1,121 @@
+"""The live tick: one reading a second for all who watch, none for nobody, and no stream that outlives its server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from typing import Any, cast
+
+from leasehold.core.errors import LedgerUnavailable
+from leasehold.core.model import Status
+from leasehold.ports.views import Count, Views
+from leasehold.web.live import Live
+
+PATIENCE = 30
+CELL = Count("media", "transcribe", None, None, Status.COMPLETED, None, 3)
+
+
+class Counters:
+    """A read side that knows nothing but counters."""
+
+    def __init__(self, *answers: list[Count] | Exception) -> None:
+        self.answers = list(answers)
+
+    def counts(self) -> list[Count]:
+        """The next answer; the last one again and again."""
+        answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def live_on(*answers: list[Count] | Exception) -> Live:
+    return Live(cast("Views", Counters(*answers)), every=0.001)
+
+
+async def next_of(stream: AsyncGenerator[bytes]) -> dict[str, Any]:
+    """The next tick of a stream."""
+    name, data = (await asyncio.wait_for(anext(stream), PATIENCE)).decode().strip().split("\n")
+    assert name == "event: tick"
+    return json.loads(data.removeprefix("data: "))
+
+
+async def ended(live: Live) -> None:
+    """The reading has come to its end."""
+    while live._reading is not None:
+        await asyncio.sleep(0)
+
+
+def test_a_hundred_streams_share_one_reading() -> None:
+    async def story() -> None:
+        live = live_on([CELL])
+        streams = [live.stream() for _ in range(100)]
+        ticks = await asyncio.gather(*map(next_of, streams))
+        assert all(tick["counts"] == {"completed": 3} for tick in ticks)
+        assert live.watching == 100
+        assert live.readings < 20
+        await closed(live, streams)
+
+    asyncio.run(story())
+
+
+def test_nothing_is_read_while_nobody_watches_and_the_next_one_begins_anew() -> None:
+    async def story() -> None:
+        live = live_on([CELL])
+        first = live.stream()
+        await next_of(first)
+        await closed(live, [first])
+        assert (live.watching, live._tick) == (0, b"")
+        readings = live.readings
+        again = live.stream()
+        assert (await next_of(again))["counts"] == {"completed": 3}
+        assert live.readings == readings + 1
+        await next_of(again)
+        assert live.readings == readings + 2, "each tick is told once, and nobody spins"
+        await closed(live, [again])
+
+    asyncio.run(story())
+
+
+def test_a_ledger_that_is_away_is_told_and_then_that_it_is_back() -> None:
+    async def story() -> None:
+        live = live_on(LedgerUnavailable("no"), RuntimeError("a defect"), [CELL])
+        stream = live.stream()
+        ticks = [await next_of(stream) for _ in range(3)]
+        assert "The ledger is away" in ticks[0]["away"]
+        assert "a defect" not in ticks[1]["away"]
+        assert ticks[2]["version"]
+        await closed(live, [stream])
+
+    asyncio.run(story())
+
+
+def test_the_version_changes_with_any_count_and_only_then() -> None:
+    async def story() -> None:
+        live = live_on([CELL], [CELL], [CELL._replace(batch="november")], [CELL])
+        stream = live.stream()
+        versions = [(await next_of(stream))["version"] for _ in range(4)]
+        assert versions[0] == versions[1] == versions[3] != versions[2]
+        await closed(live, [stream])
+
+    asyncio.run(story())
+
+
+def test_streams_end_when_the_server_stops() -> None:
+    async def story() -> None:
+        live = live_on([CELL])
+        stream = live.stream()
+        await next_of(stream)
+        live.stopping = lambda: True
+        assert [tick async for tick in stream] in ([], [live._tick])
+        await ended(live)
+
+    asyncio.run(asyncio.wait_for(story(), PATIENCE))
+
+
+async def closed(live: Live, streams: list[AsyncGenerator[bytes]]) -> None:
+    """All readers are gone."""
+    for stream in streams:
+        await stream.aclose()
+    await asyncio.wait_for(ended(live), PATIENCE)
