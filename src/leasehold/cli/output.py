@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 T = TypeVar("T")
 READABLE = 100
@@ -87,20 +88,25 @@ def show_table(rows: Sequence[T], columns: Sequence[Column[T]], empty: str) -> N
     if not rows:
         note(empty)
         return
+    out = console()
+    out.print(drawn(rows, columns, out.width))
+
+
+def drawn(rows: Sequence[T], columns: Sequence[Column[T]], room: int) -> Table:
+    """A table of so many characters at most, if that can be."""
     from rich.table import Table
     from rich.text import Text
 
-    out = console()
-    shown = [column for column in columns if not column.wide or out.width >= WIDE]
+    shown = [column for column in columns if not column.wide or room >= WIDE]
     cells = [[clean(column.cell(row)) for column in shown] for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
-    for column, width in zip(shown, widths(shown, cells, out.width), strict=True):
+    for column, width in zip(shown, widths(shown, cells, room), strict=True):
         justify = "right" if column.right else "left"
         table.add_column(column.title, justify=justify, no_wrap=True, overflow="ellipsis", width=width)
     for row, line in zip(rows, cells, strict=True):
         styles = (column.style(row) if column.style else "" for column in shown)
         table.add_row(*(Text(cell, style) for cell, style in zip(line, styles, strict=True)))
-    out.print(table)
+    return table
 
 
 def widths(columns: Sequence[Column[T]], cells: Sequence[Sequence[str]], room: int) -> list[int]:

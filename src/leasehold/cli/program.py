@@ -38,6 +38,7 @@ class Program(LazyGroup):
             "failures": Lazy("failures:failures", "Failed tasks, grouped by cause."),
             "batch": Lazy("batch:batch", "List, show and export batches."),
             "queue": Lazy("queue:queue", "List, pause and resume queues."),
+            "top": Lazy("top:top", "All of it at a glance, again and again."),
             "workers": Lazy("workers:workers", "Workers and what they run; recall what a dead machine held."),
             "cost": Lazy("cost:cost", "Requests to the queues and dollars, by cause; what was wasted."),
             "leases": Lazy("leases:leases", "How long runs take, and which lease that asks for."),
