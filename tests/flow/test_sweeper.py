@@ -211,11 +211,11 @@ def test_one_that_is_cancelled_stops_where_it_is(orchestra: Orchestra) -> None:
     ids = orchestra.submit(LIMIT + 1)
     operation = orchestra.client.operate("cancel", "", by="ann")
     orchestra.sweeper.step()
-    assert orchestra.client.cancel_operation(operation.id)
+    assert orchestra.client.cancel_operation(operation.id, by="ada")
     swept(orchestra)
     assert orchestra.state(ids[-1]) == "pending/due"
     assert orchestra.views.operations()[0].finished == "cancelled"
-    assert not orchestra.client.cancel_operation(operation.id)
+    assert not orchestra.client.cancel_operation(operation.id, by="ada")
 
 
 def test_operations_are_carried_out_one_after_the_other(orchestra: Orchestra) -> None:

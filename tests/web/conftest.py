@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 from fastapi import FastAPI
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from leasehold.adapters.database.retention import DatabaseRetention
@@ -23,12 +25,17 @@ from leasehold.core.events import Cancelled
 from leasehold.core.redaction import Redaction
 from leasehold.core.references import log_reference, result_reference
 from leasehold.core.reports import Payload
+from leasehold.core.units import MIB
+from leasehold.flow.client import Client
+from leasehold.flow.ids import IdMaker
+from leasehold.flow.ordering import Ordering
+from leasehold.flow.registry import Handler
 from leasehold.ports.ledger import Change, Operation
 from leasehold.ports.views import Views
 from leasehold.testing.clock import ManualClock
 from leasehold.testing.ledger_bench import LedgerBench, Moves
 from leasehold.web.application import create_app
-from leasehold.web.source import Source
+from leasehold.web.source import Source, Writing
 from tests.cli.conftest import Said
 from tests.database.postgres_bench import PostgresBench
 from tests.database.sqlite_bench import SqliteBench
@@ -68,7 +75,32 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def app(bench: LedgerBench, store: MemoryStore) -> FastAPI:
-    return create_app(Source(bench.views, lambda: store))
+    return create_app(Source(bench.views, lambda: store, writing(bench, store)))
+
+
+MARGIN = 1_000
+
+
+def writing(bench: LedgerBench, store: MemoryStore, *, handlers: Callable[[str], Handler] | None = None) -> Writing:
+    """What changes are made with, on this bench."""
+    ids = IdMaker(ManualClock(), random.Random(0))
+    client = Client(bench.ledger, bench.views, store, NoBell(), ManualClock(), ids=ids, payload_limit=MIB)
+    return Writing(client, Ordering(handlers, MARGIN))
+
+
+class NoBell:
+    """Nobody listens."""
+
+    def ring(self, topic: str) -> None:
+        """Nothing happens."""
+
+    def wait(self, topic: str, timeout: int) -> bool:
+        """It never rings."""
+        del topic, timeout
+        return False
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class Api:
@@ -84,17 +116,36 @@ class Api:
         assert answer.headers["content-type"] == "application/json"
         return answer.json()
 
+    def post(self, path: str, body: object = None, *, status: int = 200, **headers: str) -> dict[str, Any]:
+        """What is answered to a change."""
+        answer = self.client.post(f"/api/v1{path}", json=body, headers=dashed(headers))
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/json"
+        return answer.json()
+
+    def not_changed(self, path: str, body: object = None, **headers: str) -> dict[str, Any]:
+        """The problem that is answered to a change."""
+        return self.problem_of(self.client.post(f"/api/v1{path}", json=body, headers=dashed(headers)))
+
     def refused(self, path: str, **query: str | int | list[str]) -> dict[str, Any]:
-        """The problem at a path; what each problem owes is held here."""
-        answer = self.client.get(f"/api/v1{path}", params=query)
+        """The problem at a path."""
+        return self.problem_of(self.client.get(f"/api/v1{path}", params=query))
+
+    def problem_of(self, answer: Response) -> dict[str, Any]:
+        """The problem that is answered; what each problem owes is held here."""
         problem: dict[str, Any] = answer.json()
         assert answer.headers["content-type"] == "application/problem+json"
-        assert problem.keys() - {"errors"} == {"type", "title", "status", "detail"}
+        assert problem.keys() - {"errors", "changes"} == {"type", "title", "status", "detail"}
         assert problem["status"] == answer.status_code >= 400
         assert "Traceback" not in answer.text
         kind = self.client.get(problem["type"])
         assert (kind.json()["type"], kind.json()["status"]) == (problem["type"], answer.status_code)
         return problem
+
+
+def dashed(headers: dict[str, str]) -> dict[str, str]:
+    """Names of headers, which Python cannot spell."""
+    return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_a_parameter_that_is_not_as_it_should_be_is_named(
 def test_what_is_not_there_and_what_cannot_be_done_are_problems(plain: Api) -> None:
     assert plain.refused("/taks")["type"] == TYPE + "not-found"
     assert plain.refused("/problems/none")["type"] == TYPE + "not-found"
-    posted = plain.client.post("/api/v1/tasks", json={})
+    posted = plain.client.post("/api/v1/queues", json={})
     assert (posted.status_code, posted.json()["type"]) == (405, TYPE + "bad-method")
     assert posted.headers["allow"] == "GET"
     assert plain.client.get("/docs").status_code == 404  # its page would ask another host for its scripts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -12,14 +11,11 @@ from leasehold.cli.find import find_ids, with_ids
 from leasehold.cli.options import confirm, whoever, with_dry_run, with_json, with_ledger, with_reason, with_yes
 from leasehold.cli.output import emit, plural
 from leasehold.cli.tools import Tools, pass_tools
-from leasehold.core.model import Decision
 from leasehold.flow import shapes
-from leasehold.ports.ledger import Applied
+from leasehold.flow.changes import CEILING, Changed, change, change_all
 
 if TYPE_CHECKING:
     from leasehold.assemble import Parts
-
-CEILING = 10_000
 
 with_filter = click.option("--filter", "filter_", metavar="FILTER", help="All that match, such as 'batch:november'.")
 
@@ -104,37 +100,33 @@ def by_id(system: Parts, wish: Wish) -> None:
         return
     if wish.kind == "cancel":
         confirm(f"Cancel {plural(len(ids), 'task')}?", yes=wish.yes)
-    act = system.client.cancel if wish.kind == "cancel" else system.client.retry
-    answers = act(ids, by=whoever(), reason=wish.reason)
-    report(wish, ids, answers)
+    report(wish, change(system.client, wish.kind, ids, by=whoever(), reason=wish.reason))
 
 
-def report(wish: Wish, ids: Sequence[str], answers: Sequence[Applied]) -> None:
+def report(wish: Wish, found: Changed) -> None:
     """What became of each."""
-    changed = [id for id, answer in zip(ids, answers, strict=True) if isinstance(answer, Decision)]
-    left = [
-        (id, getattr(answer, "reason", "it is not in the ledger"))
-        for id, answer in zip(ids, answers, strict=True)
-        if not isinstance(answer, Decision)
-    ]
     verb = {"cancel": "Cancelled", "retry": "Will retry"}[wish.kind]
-    lines = [f"{verb} {plural(len(changed), 'task')}."] if changed else []
-    lines += [f"Left {id} as it is: {why}." for id, why in left]
-    shape = {"changed": changed, "left": [{"id": id, "reason": why} for id, why in left]}
-    announce(wish, shape, "\n".join(lines))
+    lines = [f"{verb} {plural(len(found.changed), 'task')}."] if found.changed else []
+    lines += [f"Left {id} as it is: {why}." for id, why in found.left]
+    announce(wish, shapes.changed(found), "\n".join(lines))
 
 
 def by_filter(system: Parts, wish: Wish, filter_: str) -> None:
     """All that match, in batches, by the orchestrator."""
-    count = system.views.count(filter_, CEILING)
-    counted = plural(count, "task", CEILING)
-    if wish.dry_run or not count:
+    what = {"cancel": "Cancel", "retry": "Retry"}[wish.kind]
+
+    def agreed(count: int) -> bool:
+        if not wish.dry_run:
+            confirm(f"{what} all that match {filter_!r} ({plural(count, 'task', CEILING)} now)?", yes=wish.yes)
+        return not wish.dry_run
+
+    found = change_all(system.client, wish.kind, filter_, by=whoever(), reason=wish.reason, agreed=agreed)
+    count, operation = found.matching, found.operation
+    if operation is None:
+        counted = plural(count, "task", CEILING)
         told = f"{counted} {'matches' if count == 1 else 'match'} {filter_!r}; nothing was done."
         announce(wish, {"dry_run": wish.dry_run, "matching": count, "operation": None}, told)
         return
-    what = {"cancel": "Cancel", "retry": "Retry"}[wish.kind]
-    confirm(f"{what} all that match {filter_!r} ({counted} now)?", yes=wish.yes)
-    operation = system.client.operate(wish.kind, filter_, by=whoever(), reason=wish.reason)
     told = (
         f"Operation {operation.id} will {wish.kind} them, as soon as an orchestrator runs. "
         "Follow it: leasehold operations ls"

@@ -5,16 +5,13 @@ from __future__ import annotations
 import click
 
 from leasehold.cli.commands import Group
-from leasehold.cli.options import with_json, with_ledger, with_limit
+from leasehold.cli.options import whoever, with_json, with_ledger, with_limit
 from leasehold.cli.output import Column, emit, emit_lines, short, show_table
 from leasehold.cli.tools import Tools, pass_tools
-from leasehold.core.errors import UsageError
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
+from leasehold.flow.lookup import operation_of
 from leasehold.ports.ledger import Operation
-from leasehold.ports.views import Views
-
-SEARCHED = 1_000
 
 
 @click.group(cls=Group)
@@ -67,20 +64,11 @@ def cancel(tools: Tools, id: str, ledger: str | None, *, as_json: bool) -> None:
       leasehold operations cancel 8f3a02c1
     """
     with tools.system(ledger) as system:
-        one = find(system.views, id)
-        stopped = system.client.cancel_operation(one.id)
+        one = operation_of(system.views, id)
+        stopped = system.client.cancel_operation(one.id, by=whoever())
     if as_json:
         emit({"id": one.id, "cancelled": stopped})
     elif stopped:
         click.echo(f"Operation {one.id} is stopped.")
     else:
         click.echo(f"Operation {one.id} had ended already ({one.finished}).")
-
-
-def find(views: Views, part: str) -> Operation:
-    """The operation whose id begins or ends so."""
-    found = [one for one in views.operations(SEARCHED) if part and (one.id.startswith(part) or one.id.endswith(part))]
-    if len(found) != 1:
-        how_many = "no operation has" if not found else f"{len(found)} operations have"
-        raise UsageError(f"{how_many} an id that begins or ends with {part!r}. List them: leasehold operations ls")
-    return found[0]

@@ -8,13 +8,12 @@ from leasehold.cli.commands import Group
 from leasehold.cli.options import whoever, with_json, with_ledger, with_limit
 from leasehold.cli.output import Column, emit, emit_lines, show_table
 from leasehold.cli.tools import Tools, pass_tools
-from leasehold.core.errors import UsageError
 from leasehold.core.reports import Malformed
-from leasehold.core.suggest import did_you_mean
 from leasehold.core.transitions import BLOCKED, DUE, IN_PROGRESS, LAPSED, QUEUED, SCHEDULED
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
-from leasehold.ports.views import QueueView, Views
+from leasehold.flow.lookup import queue_of
+from leasehold.ports.views import QueueView
 
 MENTIONED = 200
 """Characters of a damaged message in a table; ``--json`` has all that was kept."""
@@ -126,17 +125,9 @@ def damaged_columns(now: int) -> list[Column[tuple[int, Malformed]]]:
 def switch(tools: Tools, name: str, ledger: str | None, *, paused: bool, as_json: bool) -> None:
     """Pause or resume, and say so."""
     with tools.system(ledger) as system:
-        must_exist(system.views, name)
+        queue_of(system.views, name)
         system.client.pause(name, paused=paused, by=whoever())
     if as_json:
         emit({"queue": name, "paused": paused})
     else:
         click.echo(f"Queue {name!r} {'is paused; resume it: leasehold queue resume ' + name if paused else 'goes on.'}")
-
-
-def must_exist(views: Views, name: str) -> None:
-    """Raise ``UsageError`` for a name that no task ever waited under: it is a slip, and pausing it would hide that."""
-    names = [view.name for view in views.queues()]
-    if name not in names:
-        known = f" There are: {', '.join(names)}" if names else " There are none yet"
-        raise UsageError(f"there is no queue {name!r}.{did_you_mean(name, names) or known}")

@@ -14,7 +14,6 @@ from leasehold.cli.options import DURATION, with_app, with_json, with_ledger
 from leasehold.cli.output import emit
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.errors import BadArguments
-from leasehold.flow.client import Order
 from leasehold.ports.ledger import Existing
 
 
@@ -53,17 +52,16 @@ def submit(
       leasehold wait $(leasehold submit jobs.py:transcribe source=a.wav)
     """
     from leasehold.cli.targets import target_of
+    from leasehold.flow.ordering import of_handler
     from leasehold.flow.registry import check_lease
 
     settings = tools.settings(ledger=ledger, app=app)
     handler = target_of(target, settings.app).handler
     check_lease(handler.name, handler.policy.lease, settings.lease_margin)
-    text = handler.bind((), given(pairs, arguments))
-    chosen = {"queue": handler.queue, "priority": handler.priority} | {
-        name: value for name, value in options.items() if value is not None
-    }
+    order = of_handler(handler, given(pairs, arguments))
+    chosen = {name: value for name, value in options.items() if value is not None}
     with tools.opened(settings) as system:
-        answer = system.client.submit(Order(handler.name, text, handler.policy)._replace(**chosen))
+        answer = system.client.submit(order._replace(**chosen))
     existed = isinstance(answer, Existing)
     if as_json:
         emit({"id": answer.task_id, "existed": existed, "status": answer.status if existed else "pending"})

@@ -101,9 +101,9 @@ class Tools:
         with self.opened(self.existing(ledger)) as system:
             yield system
 
-    def existing(self, ledger: str | None, *, dashboard_address: str | None = None) -> Settings:
+    def existing(self, ledger: str | None, *, app: str | None = None, dashboard_address: str | None = None) -> Settings:
         """The settings of a ledger that is there; raises ``LedgerUnavailable``."""
-        settings = self.settings(ledger=ledger, dashboard_address=dashboard_address)
+        settings = self.settings(ledger=ledger, app=app, dashboard_address=dashboard_address)
         path = settings.ledger_path
         if path is not None and not path.exists():
             raise LedgerUnavailable(

@@ -8,15 +8,9 @@ from leasehold.cli.commands import Group
 from leasehold.cli.options import whoever, with_json, with_ledger, with_limit
 from leasehold.cli.output import Column, emit, emit_lines, plural, show_table
 from leasehold.cli.tools import Tools, pass_tools
-from leasehold.core.errors import UsageError
-from leasehold.core.suggest import did_you_mean
 from leasehold.core.units import say_duration
 from leasehold.flow import shapes
-from leasehold.ports.ledger import Gone
 from leasehold.ports.views import WorkerView
-
-EVERY = 10_000
-"""Workers among which a name is looked for."""
 
 
 @click.group(cls=Group)
@@ -76,20 +70,9 @@ def recall(tools: Tools, name: str, ledger: str | None, *, as_json: bool) -> Non
       leasehold workers recall build-7/4711-a1b2c3
     """
     with tools.system(ledger) as system:
-        theirs = [view for view in system.views.workers(EVERY) if view.name == name or view.name.startswith(f"{name}/")]
-        if not theirs:
-            raise nobody(name, [view.name for view in system.views.workers(EVERY)])
-        running = sum(view.tasks for view in theirs)
-        system.ledger.note_gone([Gone(view.name, system.ledger.now(), whoever()) for view in theirs])
+        theirs = system.client.recall(name, by=whoever())
+    running = sum(view.tasks for view in theirs)
     if as_json:
         emit({"recalled": [view.name for view in theirs], "tasks": running})
     else:
         click.echo(f"{plural(len(theirs), 'worker')} counted as gone; {plural(running, 'task')} will run elsewhere.")
-
-
-def nobody(name: str, known: list[str]) -> UsageError:
-    """A name that runs nothing may be a slip."""
-    machines = [worker.partition("/")[0] for worker in known]
-    return UsageError(
-        f"no worker called {name!r} runs anything.{did_you_mean(name, [*known, *machines])} See: leasehold workers ls"
-    )

@@ -11,7 +11,7 @@ def on_submitted(step: Step, event: Submitted) -> Decision | Ignored:
     """The task enters the ledger."""
     if step.task.version:
         return step.ignored("it is in the ledger already")
-    step.to("submitted", Status.PENDING, waiting_for(step, event.parents))
+    step.to("submitted", Status.PENDING, waiting_for(step, event.parents), detail=event.note)
     return step.decision()
 
 

@@ -16,7 +16,12 @@
     │   ├── BadResult               a handler returned what cannot be written as JSON
     │   ├── NoSuchTask              no task has this id
     │   │   └── TaskForgotten       it ended long ago and is not kept any more
-    │   └── NoSuchBatch             no batch has this name
+    │   ├── NoSuchBatch             no batch has this name
+    │   ├── NoSuchQueue             no queue has this name
+    │   ├── NoSuchWorker            no worker of this name runs anything
+    │   ├── NoSuchOperation         no bulk operation has this id
+    │   ├── NotEnded                the task has no outcome yet
+    │   └── StaleEdit               the task has changed since it was read
     ├── Unavailable                 try again later; nothing is lost
     │   ├── LedgerUnavailable       the database cannot be reached or written
     │   ├── QueueUnavailable        the queue cannot be reached
@@ -34,6 +39,11 @@
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class LeaseholdError(Exception):
@@ -94,6 +104,30 @@ class TaskForgotten(NoSuchTask):
 
 class NoSuchBatch(UsageError):
     """No batch has this name."""
+
+
+class NoSuchQueue(UsageError):
+    """No task ever waited in a queue of this name."""
+
+
+class NoSuchWorker(UsageError):
+    """No worker of this name runs anything."""
+
+
+class NoSuchOperation(UsageError):
+    """No bulk operation has this id."""
+
+
+class NotEnded(UsageError):
+    """The task has no outcome yet."""
+
+
+class StaleEdit(UsageError):
+    """The task has changed since it was read; ``changes`` tells what happened to it meanwhile. Read it again."""
+
+    def __init__(self, message: str, changes: Sequence[Mapping[str, object]] = ()) -> None:
+        super().__init__(message)
+        self.changes = changes
 
 
 class Unavailable(LeaseholdError):

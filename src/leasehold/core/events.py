@@ -8,9 +8,10 @@ from leasehold.core.model import Failure, Run, Status
 
 
 class Submitted(NamedTuple):
-    """The task was written to the ledger. ``parents`` counts those it still waits for."""
+    """The task was written to the ledger. ``parents`` counts those it still waits for; ``note`` says who wanted it."""
 
     parents: int = 0
+    note: str | None = None
 
 
 class Due(NamedTuple):

@@ -16,13 +16,14 @@ from leasehold.core.model import Policy, Status, Task
 from leasehold.core.references import arguments_reference
 from leasehold.core.wire import DEPTH_LIMIT, INLINE_LIMIT, strict_json
 from leasehold.flow.large import result_of
+from leasehold.flow.lookup import workers_of
 from leasehold.flow.marks import Marks
 from leasehold.flow.recorder import announce
 from leasehold.ports.clock import Bell, Clock
-from leasehold.ports.ledger import Accepted, Applied, Change, Existing, KeyConflict, Ledger, NewTask, Operation
+from leasehold.ports.ledger import Accepted, Applied, Change, Existing, Gone, KeyConflict, Ledger, NewTask, Operation
 from leasehold.ports.store import Store
 from leasehold.ports.tracing import UNTRACED, Tracing
-from leasehold.ports.views import Outcome, Page, Views
+from leasehold.ports.views import Outcome, Page, Views, WorkerView
 
 log = logging.getLogger("leasehold.client")
 
@@ -48,6 +49,8 @@ class Order(NamedTuple):
     delay: int = 0
     tenant: str | None = None
     trace: str | None = None
+    note: str | None = None
+    """Who wants it, for the audit trail."""
 
 
 Row = TypeVar("Row")
@@ -178,10 +181,10 @@ class Client:
         inline, ref = self._arguments(order, task_id)
         print_of = fingerprint(order.arguments) if order.key is not None else ""
         trace = order.trace or self._tracing.submitted(order.name, order.queue, task_id)
-        return NewTask(task, inline, ref, order.key, print_of, order.tenant, trace)
+        return NewTask(task, inline, ref, order.key, print_of, order.tenant, trace, order.note)
 
-    def _arguments(self, order: Order, task_id: str) -> tuple[str | None, str | None]:
-        """Large arguments go to the store before the row is written, so that no row ever points at nothing."""
+    def vet(self, order: Order) -> None:
+        """Raise what a submit would raise for its arguments: ``TooLarge``, ``BadArguments``. Writes nothing."""
         text = order.arguments
         size = len(text) if text.isascii() else len(text.encode())
         if size > self._payload_limit:
@@ -190,9 +193,14 @@ class Client:
                 f"{self._payload_limit:,}. Put large data into object storage and pass its address, "
                 "or raise LEASEHOLD_PAYLOAD_LIMIT"
             )
+        if len(text) <= INLINE_LIMIT and text.count("[") + text.count("{") > DEPTH_LIMIT:
+            self._check_depth(order)
+
+    def _arguments(self, order: Order, task_id: str) -> tuple[str | None, str | None]:
+        """Large arguments go to the store before the row is written, so that no row ever points at nothing."""
+        self.vet(order)
+        text = order.arguments
         if len(text) <= INLINE_LIMIT:
-            if text.count("[") + text.count("{") > DEPTH_LIMIT:
-                self._check_depth(order)
             return text, None
         value = text.encode()
         ref = arguments_reference(task_id, value)
@@ -295,14 +303,25 @@ class Client:
         self._ledger.start_operation(operation)
         return operation
 
-    def cancel_operation(self, operation_id: str) -> bool:
+    def cancel_operation(self, operation_id: str, *, by: str) -> bool:
         """Stop a bulk operation where it is; whether it was still going on."""
-        return self._ledger.cancel_operation(operation_id)
+        return self._ledger.cancel_operation(operation_id, by=by)
 
     def pause(self, queue: str, *, paused: bool, by: str) -> None:
         """Stop or resume dispatching of a queue."""
         self._ledger.pause(queue, paused=paused, by=by)
         self._bell.ring("due")
+
+    def recall(self, name: str, *, by: str) -> list[WorkerView]:
+        """Say that a machine, or one worker, is gone for good: what it ran there goes to others.
+
+        By a worker's whole name, or by what stands before the slash in the names of all workers of a machine. Raises
+        ``NoSuchWorker`` where nothing runs there.
+        """
+        theirs = workers_of(self.views, name)
+        now = self._ledger.now()
+        self._ledger.note_gone([Gone(view.name, now, by) for view in theirs])
+        return theirs
 
     def close(self) -> None:
         """Release what is held."""

@@ -1,18 +1,29 @@
-"""What every face looks up in the same way: a batch by its name, a task with its story, why it is not done."""
+"""What every face looks up in the same way: batches, queues, workers by name, a task with its story."""
 
 from __future__ import annotations
 
 from datetime import tzinfo
 from typing import NamedTuple
 
-from leasehold.core.errors import NoSuchBatch, NoSuchTask, TaskForgotten
+from leasehold.core.errors import (
+    NoSuchBatch,
+    NoSuchOperation,
+    NoSuchQueue,
+    NoSuchTask,
+    NoSuchWorker,
+    TaskForgotten,
+)
 from leasehold.core.model import Audit
 from leasehold.core.suggest import did_you_mean
 from leasehold.flow.explain import Case
-from leasehold.ports.views import BatchView, RunView, TaskView, Views
+from leasehold.ports.ledger import Operation
+from leasehold.ports.views import BatchView, QueueView, RunView, TaskView, Views, WorkerView
 
 SEARCHED = 1_000
 """Batches among whose names a similar one is looked for."""
+OPERATIONS_SEARCHED = 1_000
+EVERY_WORKER = 10_000
+"""Workers among which a name is looked for."""
 LONGEST_ID = 64
 
 
@@ -63,3 +74,38 @@ def batch_of(views: Views, name: str) -> BatchView:
         meant = did_you_mean(name, [each.name for each in views.batches(SEARCHED)])
         raise NoSuchBatch(f"there is no batch {name!r}.{meant or ' List them: leasehold batch ls'}")
     return view
+
+
+def queue_of(views: Views, name: str) -> QueueView:
+    """The queue of this name. Raises ``NoSuchQueue`` for one that no task ever waited under: it is a slip."""
+    queues = views.queues()
+    found = next((view for view in queues if view.name == name), None)
+    if found is None:
+        names = [view.name for view in queues]
+        known = f" There are: {', '.join(names)}" if names else " There are none yet"
+        raise NoSuchQueue(f"there is no queue {name!r}.{did_you_mean(name, names) or known}")
+    return found
+
+
+def workers_of(views: Views, name: str) -> list[WorkerView]:
+    """The worker of this name, or all workers of this machine. Raises ``NoSuchWorker``: it may be a slip."""
+    running = views.workers(EVERY_WORKER)
+    theirs = [view for view in running if view.name == name or view.name.startswith(f"{name}/")]
+    if not theirs:
+        known = [view.name for view in running]
+        machines = [worker.partition("/")[0] for worker in known]
+        raise NoSuchWorker(
+            f"no worker called {name!r} runs anything.{did_you_mean(name, [*known, *machines])} "
+            "See: leasehold workers ls"
+        )
+    return theirs
+
+
+def operation_of(views: Views, part: str) -> Operation:
+    """The operation whose id begins or ends so. Raises ``NoSuchOperation`` where there is none, or several are."""
+    newest = views.operations(OPERATIONS_SEARCHED)
+    found = [one for one in newest if part and (one.id.startswith(part) or one.id.endswith(part))]
+    if len(found) != 1:
+        how_many = "no operation has" if not found else f"{len(found)} operations have"
+        raise NoSuchOperation(f"{how_many} an id that begins or ends with {part!r}. List them: leasehold operations ls")
+    return found[0]

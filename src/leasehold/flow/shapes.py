@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from math import inf
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leasehold.core.costing import Bill, Wasted
 from leasehold.core.metering import Tally
@@ -25,6 +25,9 @@ from leasehold.flow.costing import Costs
 from leasehold.flow.explain import Explanation
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import BatchView, FailureGroup, Outcome, QueueView, RunView, TaskView, WorkerView
+
+if TYPE_CHECKING:
+    from leasehold.flow.changes import Changed
 
 Shape = dict[str, Any]
 
@@ -80,6 +83,7 @@ def whole_task(view: TaskView, runs: Sequence[RunView], trail: Sequence[Audit]) 
         "lease_ms": row.policy.lease,
         "bundle": row.policy.bundle,
         "members": row.members,
+        "version": row.version,
         "cancelled_by": row.cancelled_by,
         "dispatch": row.n,
         "receive": row.r,
@@ -298,7 +302,13 @@ def operation(one: Operation) -> Shape:
         "changed": one.changed,
         "state": one.finished or "going on",
         "finished_at": instant(one.finished_at),
+        "stopped_by": one.stopped_by,
     }
+
+
+def changed(found: Changed) -> Shape:
+    """What became of tasks that somebody wanted changed."""
+    return {"changed": list(found.changed), "left": [left._asdict() for left in found.left]}
 
 
 def explanation(view: TaskView, told: Explanation) -> Shape:

@@ -27,6 +27,8 @@ class NewTask(NamedTuple):
     """Hash of the arguments: the same key with other arguments is an error."""
     tenant: str | None = None
     trace: str | None = None
+    note: str | None = None
+    """Who wanted it, for the audit trail."""
 
 
 class Accepted(NamedTuple):
@@ -133,6 +135,7 @@ class Operation(NamedTuple):
     changed: int = 0
     finished: str = ""
     finished_at: int | None = None
+    stopped_by: str | None = None
 
 
 class Flight(NamedTuple):
@@ -245,7 +248,7 @@ class Ledger(Protocol):
         """
         ...
 
-    def cancel_operation(self, operation_id: str) -> bool:
+    def cancel_operation(self, operation_id: str, *, by: str) -> bool:
         """Stop an unfinished operation; whether there was one."""
         ...
 

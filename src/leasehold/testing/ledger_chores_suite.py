@@ -267,12 +267,13 @@ class LedgerChoresSuite:
         moves.ledger.start_operation(asked)
         found = moves.ledger.next_operation(1)
         assert found is not None
-        assert moves.ledger.cancel_operation(asked.id)
+        assert moves.ledger.cancel_operation(asked.id, by="bob")
         moves.ledger.advance_operation(found[0], found[0]._replace(cursor=found[1][-1], matched=1))
         assert moves.ledger.next_operation(1) is None
-        assert moves.views.operations()[0].finished == "cancelled"
-        assert not moves.ledger.cancel_operation(asked.id)
-        assert not moves.ledger.cancel_operation("no-such-operation")
+        (stopped,) = moves.views.operations()
+        assert (stopped.finished, stopped.stopped_by) == ("cancelled", "bob")
+        assert not moves.ledger.cancel_operation(asked.id, by="bob")
+        assert not moves.ledger.cancel_operation("no-such-operation", by="bob")
 
     def test_two_sweepers_on_one_batch_move_on_once_and_count_what_each_has_changed(self, moves: Moves) -> None:
         """The one that comes second, however late, neither sets the first one back nor takes its count away."""

@@ -138,7 +138,7 @@ class RetentionSuite:
         moves.complete(ids[0])
         moves.ledger.start_operation(Operation("1", "retry", "", "", "ada", "", moves.ledger.now()))
         assert forget(bench, *ids) == []
-        moves.ledger.cancel_operation("1")
+        moves.ledger.cancel_operation("1", by="ada")
         assert forget(bench, *ids) == [ids[0]]
 
     def test_a_key_is_free_again_when_its_task_is_gone(self, bench: RetentionBench, moves: Moves) -> None:

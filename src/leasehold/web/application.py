@@ -18,13 +18,14 @@ from leasehold.web.models import Problem
 from leasehold.web.pages.refusing import refusal_page
 from leasehold.web.pages.routers import ROUTERS
 from leasehold.web.problems import answer
-from leasehold.web.routes import lists, tasks
+from leasehold.web.routes import changes, lists, submitting, tasks
+from leasehold.web.routes.submitting import STREAM_PATH
 from leasehold.web.source import Source
 
 PREFIX = "/api/v1"
 OPENAPI = f"{PREFIX}/openapi.json"
 DESCRIPTION = """\
-The ledger of a Leasehold deployment, for readers: the same views, shapes and filters as on the command line.
+The ledger of a Leasehold deployment: the same views, shapes, filters and changes as on the command line.
 
 Fields may be added to every object, and are never changed. Every refusal is a problem (RFC 9457,
 `application/problem+json`).
@@ -54,9 +55,9 @@ def create_app(source: Source, *, hosts: Collection[str] = LOCAL_NAMES, largest_
     app.state.refusal_page = refusal_page
     for kind in (LeaseholdError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
-    app.add_middleware(Gate, hosts=hosts, largest_body=largest_body)
-    app.include_router(tasks.router, prefix=PREFIX)
-    app.include_router(lists.router, prefix=PREFIX)
+    app.add_middleware(Gate, hosts=hosts, largest_body=largest_body, streams={PREFIX + STREAM_PATH})
+    for routes in (submitting, changes, tasks, lists):
+        app.include_router(routes.router, prefix=PREFIX)
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from leasehold.web.answers import Bulk, Changed, Recalled, Stopped, Submitted, Switched
 from leasehold.web.models import (
     Batch,
     Batches,
@@ -15,6 +16,7 @@ from leasehold.web.models import (
     Explanation,
     Failures,
     Logs,
+    Operation,
     Operations,
     Outcome,
     ProblemKind,
@@ -27,6 +29,7 @@ from leasehold.web.models import (
 
 Example = dict[str, Any]
 ID = "01a1ff79-c890-7000-92af-e173442d9ad5"
+OTHER_ID = "01a1ff79-c8a4-7000-8b51-0c2f9d3e7a10"
 SUBMITTED, BEGAN, ENDED = "2026-11-02T14:03:07.250Z", "2026-11-02T14:03:07.301Z", "2026-11-02T14:21:44.018Z"
 WORKER = "i-0123456789abcdef0/4711-a1b2c3"
 
@@ -132,7 +135,9 @@ OPERATION: Example = {
     "changed": 400,
     "state": "done",
     "finished_at": "2026-11-02T14:21:46.500Z",
+    "stopped_by": None,
 }
+BEGUN: Example = {"matched": 0, "changed": 0, "state": "going on", "finished_at": None}
 EXPLANATION: Example = {
     "id": ID,
     "status": "failed",
@@ -145,6 +150,7 @@ WHOLE: Example = {
     "lease_ms": 1_800_000,
     "bundle": 1,
     "members": 1,
+    "version": 4,
     "cancelled_by": None,
     "dispatch": 1,
     "receive": 1,
@@ -164,6 +170,24 @@ OUTCOME: Example = {
     "reason": None,
     "failure": None,
 }
+CHANGED: Example = {"changed": [ID], "left": [{"id": OTHER_ID, "reason": "it is completed already"}]}
+
+
+class Stream(NamedTuple):
+    """A stream and its answer."""
+
+    asked: str
+    answered: str
+
+
+STREAM = Stream(
+    '{"handler": "transcribe", "arguments": {"source": "s3://in/a.wav"}, "key": "a.wav", "batch": "november"}\n'
+    '{"handler": "transcribe", "argument": {}}\n',
+    f'{{"row":1,"id":"{ID}","existed":false,"status":"pending"}}\n'
+    '{"row":2,"problem":{"type":"/api/v1/problems/bad-request","title":"A parameter is not as it should be",'
+    '"status":422,"detail":"argument: there is no such parameter here"}}\n'
+    '{"done":true,"rows":2,"submitted":1,"existing":0,"rejected":1}\n',
+)
 EXAMPLES: Mapping[type[BaseModel], Example] = {
     TaskPage: {"items": [TASK], "cursor": "MTIzNDUgN2YzYTAyYzE", "unreadable": []},
     Count: {"count": 10_000, "more": True},
@@ -179,6 +203,13 @@ EXAMPLES: Mapping[type[BaseModel], Example] = {
     Queues: {"items": [QUEUE]},
     Workers: {"items": [HOLDER], "more": False},
     Operations: {"items": [OPERATION], "more": False},
+    Operation: OPERATION,
+    Submitted: {"id": ID, "existed": False, "status": "pending"},
+    Changed: CHANGED,
+    Switched: {"queue": "media", "paused": True},
+    Recalled: {"recalled": [WORKER], "tasks": 8},
+    Bulk: {"matching": 400, "more": False, "operation": {**OPERATION, **BEGUN}},
+    Stopped: {"id": OPERATION["id"], "cancelled": True},
     ProblemKind: {
         "type": "/api/v1/problems/bad-filter",
         "status": 400,

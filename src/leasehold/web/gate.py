@@ -36,8 +36,16 @@ class Gate:
     rebinding); without authentication the name is all that tells such a request from one of ours.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str], largest_body: int = LARGEST_BODY) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: Collection[str],
+        largest_body: int = LARGEST_BODY,
+        streams: Collection[str] = (),
+    ) -> None:
+        """``streams``: paths whose body may be of any size, for they are read piece by piece."""
         self._app = app
+        self._streams = streams
         self._hosts = hosts
         self._largest = largest_body
 
@@ -48,20 +56,21 @@ class Gate:
             return
         answering = Answering(send)
         try:
-            self._check(Headers(scope=scope))
-            await self._app(scope, Bounded(receive, self._largest), answering)
+            streams = scope["path"] in self._streams
+            self._check(Headers(scope=scope), bounded=not streams)
+            await self._app(scope, receive if streams else Bounded(receive, self._largest), answering)
         except Exception as error:
             if answering.begun:  # too late for another answer: the connection is cut, and the reader sees that it is
                 raise
             await (await answer(Request(scope), error))(scope, receive, answering)
 
-    def _check(self, headers: Headers) -> None:
+    def _check(self, headers: Headers, *, bounded: bool) -> None:
         host = headers.get("host", "").lower()
         name = host.rsplit(":", 1)[0] if host.rpartition(":")[2].isdecimal() else host
         if name not in self._hosts:
             raise WrongHost(f"this server is not {name[:100]!r}. It answers to {', '.join(sorted(self._hosts))}")
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._largest:
+        if bounded and length.isdecimal() and int(length) > self._largest:
             raise BodyTooLarge(too_large(self._largest))
 
 

@@ -101,6 +101,7 @@ class WholeTask(Task):
     lease_ms: int
     bundle: int
     members: int
+    version: int = Field(description="Rises with every line of the trail; an edit names the one that it was made of")
     cancelled_by: str | None
     dispatch: int
     receive: int
@@ -194,6 +195,7 @@ class Operation(BaseModel):
     changed: int
     state: str = Field(description="going on, done or cancelled")
     finished_at: str | None = INSTANT
+    stopped_by: str | None
 
 
 class TaskPage(BaseModel):
@@ -290,6 +292,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[Invalid] = Field(default=[], description="Of bad-request: one for each parameter")
+    changes: list[Event] = Field(default=[], description="Of stale-edit: what happened to the task since it was read")
 
 
 class ProblemKind(BaseModel):

@@ -15,19 +15,28 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from leasehold.core.errors import (
+    BadArguments,
     BadCursor,
     BadFilter,
+    KeyTaken,
     LeaseholdError,
     LedgerDamaged,
     LedgerUnavailable,
     NoSuchBatch,
+    NoSuchOperation,
+    NoSuchQueue,
     NoSuchTask,
+    NoSuchWorker,
+    NotEnded,
     QueueUnavailable,
     SchemaMismatch,
+    StaleEdit,
     StoreDamaged,
     StoreUnavailable,
     TaskForgotten,
+    TooLarge,
     Unavailable,
+    UnknownHandler,
     UsageError,
 )
 from leasehold.web.json import written
@@ -56,10 +65,6 @@ class Kind(NamedTuple):
         return ROOT + self.slug
 
 
-class NotEnded(UsageError):
-    """The task has no outcome yet."""
-
-
 class BadRequest(UsageError):
     """A request that means nothing here, such as a parameter that does not exist."""
 
@@ -76,6 +81,10 @@ class BodyTooLarge(UsageError):
     """The request's body is over the limit."""
 
 
+class ReadOnly(UsageError):
+    """Nothing can be changed through this server."""
+
+
 class WrongHost(UsageError):
     """The request was meant for another host."""
 
@@ -88,14 +97,23 @@ KINDS: Mapping[type[LeaseholdError], Kind] = {
     BadFilter: Kind("bad-filter", 400, "The filter does not parse", "Mend the filter as the detail says."),
     BadCursor: Kind("bad-cursor", 400, "The cursor is of no use here", "Begin again without a cursor."),
     UsageError: Kind("usage", 400, "The request cannot be carried out", "Mend it as the detail says."),
+    BadArguments: Kind("bad-arguments", 400, "The arguments do not fit", "Mend them as the detail says."),
+    UnknownHandler: Kind("unknown-handler", 400, "There is no such handler", "See what the application has."),
     WrongHost: Kind("wrong-host", 400, "The header Host is not of this server", "Use the address that was announced."),
     NotFound: Kind("not-found", 404, "There is nothing at this address", "See /api/v1/openapi.json."),
     NoSuchTask: Kind("no-such-task", 404, "There is no such task", "Ask for it by its whole id."),
     NoSuchBatch: Kind("no-such-batch", 404, "There is no such batch", "List the batches."),
+    NoSuchQueue: Kind("no-such-queue", 404, "There is no such queue", "List the queues."),
+    NoSuchWorker: Kind("no-such-worker", 404, "No such worker runs anything", "List the workers."),
+    NoSuchOperation: Kind("no-such-operation", 404, "There is no such operation", "List the operations."),
+    ReadOnly: Kind("read-only", 403, "This server is for reading only", "Change it by another way."),
     BadMethod: Kind("bad-method", 405, "The method is not for this address", "See the header Allow."),
     NotEnded: Kind("not-ended", 409, "The task has not ended", "Ask again when it has.", retry=True),
+    KeyTaken: Kind("key-taken", 409, "The key is taken", "Use another key or another batch."),
+    StaleEdit: Kind("stale-edit", 409, "The task has changed since it was read", "Read it again, then edit it."),
     TaskForgotten: Kind("task-forgotten", 410, "The task is not kept any more", "Its events are still there."),
     BodyTooLarge: Kind("body-too-large", 413, "The body is too large", "Send less at once."),
+    TooLarge: Kind("too-large", 413, "A value is too large", "Put it into object storage, and pass its address."),
     BadRequest: Kind("bad-request", 422, "A parameter is not as it should be", "See errors: one for each."),
     LeaseholdError: Kind("error", 500, "Something is wrong on this side", "See the detail, and the log of the server."),
     Defect: Kind("defect", 500, "This should not have happened", "Report what the log of the server says."),
@@ -164,12 +182,18 @@ def defect(error: Exception) -> Defect:
     return Defect("the server has made a mistake, and has written it into its log")
 
 
+def told(error: LeaseholdError, **more: object) -> dict[str, object]:
+    """What is said of an error."""
+    kind = kind_of(type(error))
+    changes = {"changes": list(error.changes)} if isinstance(error, StaleEdit) else {}
+    return {"type": kind.type, "title": kind.title, "status": kind.status, "detail": str(error), **changes, **more}
+
+
 def problem(error: LeaseholdError, headers: Mapping[str, str] | None = None, **more: object) -> Response:
     """The answer that tells of an error."""
     kind = kind_of(type(error))
-    told = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": str(error), **more}
     retry = {"retry-after": str(PATIENCE)} if kind.retry else {}
-    return Response(written(told), kind.status, {**(headers or {}), **retry}, MEDIA_TYPE)
+    return Response(written(told(error, **more)), kind.status, {**(headers or {}), **retry}, MEDIA_TYPE)
 
 
 def invalid(error: Mapping[str, Any]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What the routes read from."""
+"""What the routes read from, and write with."""
 
 from __future__ import annotations
 
@@ -7,16 +7,28 @@ from typing import Annotated, NamedTuple, cast
 
 from fastapi import Depends, Request
 
+from leasehold.flow.client import Client
+from leasehold.flow.ordering import Ordering
 from leasehold.ports.store import Store
 from leasehold.ports.views import Views
+from leasehold.web.problems import ReadOnly
+
+
+class Writing(NamedTuple):
+    """The way to change one ledger. Used by many threads at once."""
+
+    client: Client
+    ordering: Ordering
 
 
 class Source(NamedTuple):
-    """One ledger, for readers. Used by many threads at once."""
+    """One ledger. Used by many threads at once."""
 
     views: Views
     store: Callable[[], Store]
     """Where large values are; asked for when the first one is read."""
+    writing: Writing | None = None
+    """What changes are made with; ``None``: it is for reading only."""
 
 
 async def source_of(request: Request) -> Source:
@@ -25,4 +37,16 @@ async def source_of(request: Request) -> Source:
 
 
 Reads = Annotated[Source, Depends(source_of)]
+"""The argument by which a route asks for it."""
+
+
+async def writing_of(request: Request) -> Writing:
+    """What the application changes things with; raises ``ReadOnly``."""
+    writing = (await source_of(request)).writing
+    if writing is None:
+        raise ReadOnly("this server only reads: what it was started with cannot change a ledger")
+    return writing
+
+
+Writes = Annotated[Writing, Depends(writing_of)]
 """The argument by which a route asks for it."""

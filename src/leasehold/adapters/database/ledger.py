@@ -143,9 +143,9 @@ class DatabaseLedger:
         """Save cursor, counts and end after one batch, unless it was cancelled meanwhile."""
         self._repeat(lambda tx: operating.advance(tx, self._sql, before, after))
 
-    def cancel_operation(self, operation_id: str) -> bool:
+    def cancel_operation(self, operation_id: str, *, by: str) -> bool:
         """Stop an unfinished operation; whether there was one."""
-        return self._repeat(lambda tx: operating.cancel(tx, self._sql, operation_id))
+        return self._repeat(lambda tx: operating.cancel(tx, self._sql, operation_id, by))
 
     def note_gone(self, gone: Sequence[Gone]) -> None:
         """Remember machines or workers that will never be heard of again, and forget those of long ago."""

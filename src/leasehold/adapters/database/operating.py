@@ -55,6 +55,6 @@ def advance(tx: Transaction, sql: Mapping[str, Sql], before: Operation, after: O
         tx.run(sql["count changed"], {"id_": before.id, "moved": changed})
 
 
-def cancel(tx: Transaction, sql: Mapping[str, Sql], operation_id: str) -> bool:
+def cancel(tx: Transaction, sql: Mapping[str, Sql], operation_id: str, by: str) -> bool:
     """Stop an unfinished operation; whether there was one."""
-    return tx.run(sql["cancel operation"], {"id_": operation_id, "finished_at": tx.now}) > 0
+    return tx.run(sql["cancel operation"], {"id_": operation_id, "finished_at": tx.now, "by": by}) > 0

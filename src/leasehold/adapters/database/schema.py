@@ -347,7 +347,24 @@ operations = Table(
     some("changed", BigInteger),
     some("finished", TEXT),
     Column("finished_at", BigInteger),
+    Column("stopped_by", TEXT),
 )
+
+tokens = Table(
+    "tokens",
+    METADATA,
+    number(),
+    Column("id", TEXT, nullable=False, unique=True),
+    some("name", TEXT),
+    some("role", TEXT),
+    Column("digest", TEXT, nullable=False, unique=True),
+    some("created_at", BigInteger),
+    some("created_by", TEXT),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("revoked_by", TEXT),
+)
+"""Who may use the API from elsewhere. Of a token itself only a hash is kept."""
 
 gone = table("gone", Column("name", TEXT, primary_key=True), some("at", BigInteger), some("source", TEXT))
 """Machines and workers that will never be heard of again (R13)."""

@@ -110,7 +110,7 @@ class Submission:
         lines: list[tuple[object, ...]] = []
         tally = Tally()
         for number, each in numbered:
-            shape = self._shape(each.task)
+            shape = self._shape(each.task, each.note)
             tasks.append((number, each.task.id, *shape.values))
             lines += [audit_values(number, line) for line in shape.lines]
             tally.add(shape.cell, 1)
@@ -132,12 +132,12 @@ class Submission:
         self._tx.run_many(self._sql["add batch"], [(batch, self._now) for batch in sorted(batches)])
         self._tx.run_many(self._sql["add queue"], [(queue,) for queue in sorted(queues)])
 
-    def _shape(self, task: Task) -> Shape:
+    def _shape(self, task: Task, note: str | None) -> Shape:
         due_at = task.due_at if task.due_at > task.created_at else 0
-        key = (task.name, task.queue, task.policy, due_at, task.priority, task.batch)
+        key = (task.name, task.queue, task.policy, due_at, task.priority, task.batch, note)
         if (shape := self._shapes.get(key)) is None:
             started = task._replace(created_at=self._now, due_at=due_at or self._now)
-            decided = decide(started, Submitted(), self._now)
+            decided = decide(started, Submitted(note=note), self._now)
             shape = Shape(submitted_values(decided.task), decided.audit, cell_of(decided.task))
             self._shapes[key] = shape
         return shape

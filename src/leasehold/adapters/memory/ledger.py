@@ -110,7 +110,7 @@ class MemoryLedger:
                 status = book.rows[holder.task_id].task.status
                 return Existing(holder.task_id, status) if same else KeyConflict(holder.task_id)
         due_at = task.due_at if task.due_at > task.created_at else now
-        decided = decide(task._replace(created_at=now, due_at=due_at), Submitted(), now)
+        decided = decide(task._replace(created_at=now, due_at=due_at), Submitted(note=new.note), now)
         number = max((newest.number for newest in self._newest()), default=0) + 1
         row = Row(number, decided.task, new.arguments, new.arguments_ref, new.key, new.tenant, new.trace)
         book.rows[task.id] = row
@@ -281,10 +281,10 @@ class MemoryLedger:
         with self.book.lock:
             operating.advance(self.book, before, after)
 
-    def cancel_operation(self, operation_id: str) -> bool:
+    def cancel_operation(self, operation_id: str, *, by: str) -> bool:
         """Stop an unfinished operation; whether there was one."""
         with self.book.lock:
-            return operating.cancel(self.book, operation_id, self._clock.now())
+            return operating.cancel(self.book, operation_id, by, self._clock.now())
 
     def secret(self, name: str) -> bytes:
         """A 32-byte key, made at first use."""

@@ -60,10 +60,10 @@ def advance(book: Book, before: Operation, after: Operation) -> None:
     )
 
 
-def cancel(book: Book, operation_id: str, now: int) -> bool:
+def cancel(book: Book, operation_id: str, by: str, now: int) -> bool:
     """Stop an unfinished operation; whether there was one."""
     operation = book.operations.get(operation_id)
     if operation is None or operation.finished:
         return False
-    book.operations[operation_id] = operation._replace(finished="cancelled", finished_at=now)
+    book.operations[operation_id] = operation._replace(finished="cancelled", finished_at=now, stopped_by=by)
     return True

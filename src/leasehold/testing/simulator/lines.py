@@ -173,9 +173,9 @@ class LedgerLine:
         """Save how far it has come."""
         self._call("advance_operation", lambda: self._ledger.advance_operation(before, after))
 
-    def cancel_operation(self, operation_id: str) -> bool:
+    def cancel_operation(self, operation_id: str, *, by: str) -> bool:
         """Stop an operation."""
-        return self._call("cancel_operation", lambda: self._ledger.cancel_operation(operation_id))
+        return self._call("cancel_operation", lambda: self._ledger.cancel_operation(operation_id, by=by))
 
     def note_gone(self, gone: Sequence[Gone]) -> None:
         """Remember who is gone."""

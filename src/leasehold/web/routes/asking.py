@@ -8,11 +8,19 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from leasehold.core.errors import BadCursor, BadFilter, LeaseholdError, LedgerUnavailable, NoSuchTask, SchemaMismatch
+from leasehold.core.errors import (
+    BadCursor,
+    BadFilter,
+    LeaseholdError,
+    LedgerUnavailable,
+    NoSuchTask,
+    SchemaMismatch,
+    UsageError,
+)
 from leasehold.flow.shapes import Shape
 from leasehold.web.examples import EXAMPLES
 from leasehold.web.models import Problem
-from leasehold.web.problems import MEDIA_TYPE, BadRequest, Kind, WrongHost, kind_of
+from leasehold.web.problems import MEDIA_TYPE, BadRequest, BodyTooLarge, Kind, ReadOnly, WrongHost, kind_of
 
 T = TypeVar("T")
 DEFAULT_LIMIT = 50
@@ -20,6 +28,7 @@ HIGHEST_LIMIT = 1_000
 
 Limit = Annotated[int, Field(ge=1, le=HIGHEST_LIMIT, description="How many at most")]
 TaskId = Annotated[str, Path(description="The whole id of the task", examples=["01a1ff79-c890-7000-92af-e173442d9ad5"])]
+OperationId = Annotated[str, Path(description="The whole id of the operation, or how it begins or ends")]
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -66,16 +75,27 @@ AskedPage = Annotated[Paged, Query()]
 COMMON: Sequence[type[LeaseholdError]] = (BadRequest, WrongHost, LedgerUnavailable, SchemaMismatch)
 FILTERING: Sequence[type[LeaseholdError]] = (BadFilter,)
 PAGING: Sequence[type[LeaseholdError]] = (BadFilter, BadCursor)
+CHANGING: Sequence[type[LeaseholdError]] = (UsageError, ReadOnly, BodyTooLarge)
 OF_A_TASK: Sequence[type[LeaseholdError]] = (NoSuchTask,)
 
 
-def told(model: type[BaseModel], *errors: type[LeaseholdError]) -> Responses:
+def told(model: type[BaseModel], *errors: type[LeaseholdError], status: int = 200) -> Responses:
     """What a route answers: a model with its example, or one of these problems, or one of those that all may have."""
-    answers: Responses = {200: {"model": model, "content": {"application/json": {"example": EXAMPLES[model]}}}}
+    answers: Responses = {status: {"model": model, "content": {"application/json": {"example": EXAMPLES[model]}}}}
+    return answers | problems(*errors)
+
+
+def changing(model: type[BaseModel], *errors: type[LeaseholdError], status: int = 200) -> Responses:
+    """What a route answers that changes something."""
+    return told(model, *errors, *CHANGING, status=status)
+
+
+def problems(*errors: type[LeaseholdError]) -> Responses:
+    """These problems, and those that all may have."""
     kinds: dict[int, list[Kind]] = {}
-    for error in (*errors, *COMMON):
-        kinds.setdefault(kind_of(error).status, []).append(kind_of(error))
-    return answers | {status: documented(found) for status, found in sorted(kinds.items())}
+    for kind in dict.fromkeys(kind_of(error) for error in (*errors, *COMMON)):
+        kinds.setdefault(kind.status, []).append(kind)
+    return {status: documented(found) for status, found in sorted(kinds.items())}
 
 
 def documented(kinds: Sequence[Kind]) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from leasehold.core.errors import NoSuchBatch
+from leasehold.core.errors import NoSuchBatch, NoSuchOperation
 from leasehold.flow import shapes
-from leasehold.flow.lookup import batch_of
+from leasehold.flow.lookup import batch_of, operation_of
 from leasehold.web.json import reply
-from leasehold.web.models import Batch, Batches, Failures, Operations, ProblemKind, Queues, Workers
+from leasehold.web.models import Batch, Batches, Failures, Operation, Operations, ProblemKind, Queues, Workers
 from leasehold.web.problems import KINDS, NotFound
-from leasehold.web.routes.asking import AskedList, Unasked, cut, listed, told
+from leasehold.web.routes.asking import AskedList, OperationId, Unasked, cut, listed, told
 from leasehold.web.source import Reads
 
 router = APIRouter()
@@ -57,6 +57,12 @@ def operations(reads: Reads, asked: AskedList) -> Response:
     """List bulk operations, newest first: who asked for what and why, and how far it is."""
     found, more = cut(reads.views.operations(asked.limit + 1), asked.limit)
     return reply({"items": [shapes.operation(one) for one in found], "more": more})
+
+
+@router.get("/operations/{id}", tags=["operations"], responses=told(Operation, NoSuchOperation))
+def operation(reads: Reads, id: OperationId, _: Unasked) -> Response:
+    """Show one bulk operation, of the newest 1,000."""
+    return reply(shapes.operation(operation_of(reads.views, id)))
 
 
 @router.get("/problems/{slug}", tags=["problems"], responses=told(ProblemKind, NotFound))

@@ -7,7 +7,7 @@ from time import time
 
 from fastapi import APIRouter, Response
 
-from leasehold.core.errors import StoreDamaged, StoreUnavailable, TaskForgotten
+from leasehold.core.errors import NotEnded, StoreDamaged, StoreUnavailable, TaskForgotten
 from leasehold.core.units import SECOND
 from leasehold.flow import shapes
 from leasehold.flow.explain import explain
@@ -15,7 +15,6 @@ from leasehold.flow.large import log_of, result_of
 from leasehold.flow.lookup import case_of, story_of, task_of, trail_of
 from leasehold.web.json import reply
 from leasehold.web.models import Count, Events, Explanation, Logs, Outcome, Runs, TaskPage, WholeTask
-from leasehold.web.problems import NotEnded
 from leasehold.web.routes.asking import (
     FILTERING,
     OF_A_TASK,

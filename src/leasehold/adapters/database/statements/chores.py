@@ -25,7 +25,7 @@ from leasehold.adapters.database.tally import CELL, EXPIRED, STARTED
 LIMIT = bindparam("limit", type_=Integer)
 FLOWN = (*(state for state in STATES if state.startswith("pending")), "in_progress", STARTED, EXPIRED)
 OPERATION = [operations.c[name] for name in ("id", "kind", "filter", "ceiling", "by", "reason", "created_at")]
-PROGRESS = [operations.c[name] for name in ("cursor", "matched", "changed", "finished", "finished_at")]
+PROGRESS = [operations.c[name] for name in ("cursor", "matched", "changed", "finished", "finished_at", "stopped_by")]
 
 in_flight = union_all(
     # a few ranges of the key: outcomes fill the rest of it
@@ -101,7 +101,7 @@ STATEMENTS: Mapping[str, Executable] = {
     .values(changed=operations.c.changed + bindparam("moved", type_=BigInteger)),
     "cancel operation": update(operations)
     .where(operations.c.id == bindparam("id_"), unfinished)
-    .values(finished="cancelled", finished_at=bindparam("finished_at")),
+    .values(finished="cancelled", finished_at=bindparam("finished_at"), stopped_by=bindparam("by")),
     "newest task": select(tasks.c.id).order_by(tasks.c.number.desc()).limit(1),
     "number of": select(tasks.c.number).where(tasks.c.id == bindparam("id")),
 }

@@ -175,7 +175,7 @@ STATEMENTS: Mapping[str, Executable] = {
     "queues": select(queues.c.name, queues.c.paused).order_by(queues.c.name),
     "operations": select(
         *(operations.c[name] for name in ("id", "kind", "filter", "ceiling", "by", "reason", "created_at")),
-        *(operations.c[name] for name in ("cursor", "matched", "changed", "finished", "finished_at")),
+        *(operations.c[name] for name in ("cursor", "matched", "changed", "finished", "finished_at", "stopped_by")),
     )
     .order_by(operations.c.number.desc())
     .limit(LIMIT),
