@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Table
 
-from leasehold.adapters.database.schema import METADATA, TEXT
+from leasehold.adapters.database.access_schema import METADATA
+from leasehold.adapters.database.schema import TEXT
 
 __all__ = ["METADATA", "queue_messages"]
 

@@ -1,4 +1,4 @@
-"""Every table of the ledger, once, for SQLite and PostgreSQL. The queues' tables are in ``queue_schema.py``.
+"""Every table of the ledger, for SQLite and PostgreSQL; more are in ``queue_schema.py`` and ``access_schema.py``.
 
 Tasks are numbered as they are submitted, and every other table speaks of a task by that number: a tenth of the space
 of its id, and rows of tasks that were submitted together lie together. Instants and durations are ms.
@@ -349,22 +349,6 @@ operations = Table(
     Column("finished_at", BigInteger),
     Column("stopped_by", TEXT),
 )
-
-tokens = Table(
-    "tokens",
-    METADATA,
-    number(),
-    Column("id", TEXT, nullable=False, unique=True),
-    some("name", TEXT),
-    some("role", TEXT),
-    Column("digest", TEXT, nullable=False, unique=True),
-    some("created_at", BigInteger),
-    some("created_by", TEXT),
-    Column("expires_at", BigInteger),
-    Column("revoked_at", BigInteger),
-    Column("revoked_by", TEXT),
-)
-"""Who may use the API from elsewhere. Of a token itself only a hash is kept."""
 
 gone = table("gone", Column("name", TEXT, primary_key=True), some("at", BigInteger), some("source", TEXT))
 """Machines and workers that will never be heard of again (R13)."""
