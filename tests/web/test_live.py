@@ -43,8 +43,9 @@ async def next_of(stream: AsyncGenerator[bytes]) -> dict[str, Any]:
 
 async def ended(live: Live) -> None:
     """The reading has come to its end."""
-    while live._reading is not None:
-        await asyncio.sleep(0)
+    if (reading := live._reading) is not None:
+        await asyncio.wait([reading], timeout=PATIENCE)
+    assert live._reading is None
 
 
 def test_a_hundred_streams_share_one_reading() -> None:

@@ -16,6 +16,7 @@ from leasehold.web import live
 from leasehold.web.gate import LARGEST_BODY, LOCAL_NAMES, Gate
 from leasehold.web.models import Problem
 from leasehold.web.pages.refusing import refusal_page
+from leasehold.web.pages.render import navigation
 from leasehold.web.pages.routers import ROUTERS
 from leasehold.web.problems import answer
 from leasehold.web.routes import changes, lists, submitting, tasks
@@ -53,6 +54,7 @@ def create_app(source: Source, *, hosts: Collection[str] = LOCAL_NAMES, largest_
     app.state.source = source
     app.state.live = live.Live(source.views)
     app.state.refusal_page = refusal_page
+    app.state.navigation = navigation(ROUTERS)
     for kind in (LeaseholdError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
     app.add_middleware(Gate, hosts=hosts, largest_body=largest_body, streams={PREFIX + STREAM_PATH})

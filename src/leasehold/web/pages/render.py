@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from time import time
 from typing import Any, cast
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from leasehold.core.units import SECOND
@@ -18,7 +18,7 @@ from leasehold.web.user import asking
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
-NAVIGATION: Sequence[tuple[str, str]] = (
+PAGES: Sequence[tuple[str, str]] = (
     ("/", "Overview"),
     ("/tasks", "Tasks"),
     ("/failures", "Failures"),
@@ -27,6 +27,12 @@ NAVIGATION: Sequence[tuple[str, str]] = (
     ("/workers", "Workers"),
     ("/operations", "Operations"),
 )
+
+
+def navigation(routers: Iterable[APIRouter]) -> Sequence[tuple[str, str]]:
+    """The pages that these routers have, each with its name."""
+    known = {getattr(route, "path", None) for router in routers for route in router.routes}
+    return [(path, name) for path, name in PAGES if path in known]
 
 
 def now() -> int:
@@ -46,7 +52,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(FILTERS)
-    made.globals.update(asset=address, navigation=NAVIGATION, now=now, term=term)
+    made.globals.update(asset=address, now=now, term=term)
     return cast("Environment", made)
 
 
@@ -54,7 +60,12 @@ def page(request: Request, template: str, status: int = 200, **context: object) 
     """Render a template. It knows ``here`` (its path), ``address`` (path and query) and ``user`` besides."""
     query = request.url.query
     path = request.url.path
-    known = {"here": path, "address": f"{path}?{query}" if query else path, "user": asking(request)}
+    known = {
+        "here": path,
+        "address": f"{path}?{query}" if query else path,
+        "user": asking(request),
+        "navigation": request.app.state.navigation,
+    }
     text = environment().get_template(template).render(known, **context)
     content = text.encode("utf-8", "replace")  # what users write may hold half a surrogate pair
     return Response(content, status, media_type="text/html")

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from leasehold.web import live
-from leasehold.web.pages import assets, overview, task, tasks
+from leasehold.web.pages import acting, assets, editing, overview, task, tasks
 
-ROUTERS = (assets.router, live.router, overview.router, tasks.router, task.router)
+ROUTERS = (assets.router, live.router, overview.router, tasks.router, acting.router, editing.router, task.router)

@@ -1,0 +1,82 @@
+"""What is held of every page: it can be read by everybody, on any width, costs little, and stays where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import axe_playwright_python
+from playwright.sync_api import Browser, Page
+
+from tests.web.pages.conftest import PATIENCE, Site, Watch
+
+HEAVIEST = 150_000
+"""Bytes of a page with all that it loads, as they are; before any cache."""
+SHIFT = 0.1
+"""Cumulative layout shift, up to which it counts as good."""
+NARROW, WIDE = 360, 1280
+SERIOUS = frozenset({"serious", "critical"})
+OBSERVE = """
+window.shift = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@cache
+def axe() -> str:
+    """The script of axe-core, as its package has it."""
+    (found,) = Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")
+    return found.read_text()
+
+
+def look_at(site: Site, chromium: Browser, watch: Watch, path: str) -> None:
+    """Hold a page to it, in both themes and on a phone's width."""
+    looks: Sequence[tuple[Literal["light", "dark"], int]] = (("light", WIDE), ("dark", NARROW))
+    for scheme, width in looks:
+        context = chromium.new_context(
+            base_url=site.url,
+            viewport={"width": width, "height": 800},
+            color_scheme=scheme,
+            bypass_csp=scheme == "light",  # axe is put into the page; the other look is under the policy
+        )
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script(OBSERVE)
+        page = watch.on(context.new_page())
+        weights = weighed(page)
+        page.goto(path)
+        page.wait_for_function("document.querySelector('[data-live] .dot.live')")
+        assert page.title().endswith(" · Leasehold")
+        assert page.locator("h1").count() == 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} is wider than {width}"
+        assert 0 < sum(weights) < HEAVIEST
+        assert page.evaluate("window.shift") < SHIFT
+        if scheme == "light":
+            assert faults(page) == []
+        context.close()
+
+
+def weighed(page: Page) -> list[int]:
+    """A list that grows with each answer."""
+    weights: list[int] = []
+    page.on("response", lambda answer: weights.append(weight_of(answer.headers)))
+    return weights
+
+
+def weight_of(headers: Mapping[str, str]) -> int:
+    """Bytes of one answer; a stream has no length, and hardly any weight."""
+    return int(headers.get("content-length", "0"))
+
+
+def faults(page: Page) -> list[dict[str, Any]]:
+    """What axe finds that is serious."""
+    page.evaluate(axe())
+    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    return [
+        {"rule": each["id"], "what": each["help"], "where": [node["html"][:200] for node in each["nodes"][:3]]}
+        for each in found["violations"]
+        if each["impact"] in SERIOUS
+    ]

@@ -1,0 +1,147 @@
+"""Pages as plain documents: what they link to, what they refuse and how, and that nothing of a user's is markup."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from leasehold.adapters.memory.store import MemoryStore
+from leasehold.core.errors import LedgerUnavailable
+from leasehold.web.pages.words import SHOWN
+from tests.web.conftest import HERE, Bench, forget
+from tests.web.pages.conftest import Site, made
+from tests.web.pages.stage import EVIL
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture
+def plainly(bench: Bench, store: MemoryStore) -> Site:
+    """The application, not served."""
+    return made(bench, store)
+
+
+@pytest.fixture
+def client(plainly: Site) -> TestClient:
+    """A browser without a script."""
+    return TestClient(plainly.app, base_url=HERE, headers=BROWSER, follow_redirects=False)
+
+
+def links(text: str) -> list[str]:
+    """Where a page leads."""
+    return [unescape(found) for found in re.findall(r'href="([^"]*)"', text)]
+
+
+def test_every_number_of_the_overview_is_what_its_link_finds(plainly: Site, client: TestClient) -> None:
+    text = client.get("/").text
+    found = re.findall(r'href="(/tasks\?filter=[^"]*)"[^>]*>(?:<b[^>]*>)?([\d,]+)<', text)
+    assert len(found) > 12
+    for link, number in found:
+        (words,) = parse_qs(urlsplit(unescape(link)).query)["filter"]
+        assert plainly.cut.count(words, 10_000) == int(number.replace(",", "")), words
+
+
+def test_a_filter_that_does_not_parse_is_said_beside_the_box_with_what_was_meant(client: TestClient) -> None:
+    answer = client.get("/tasks", params={"filter": 'stats:failed <b>"'})
+    assert answer.status_code == 400
+    assert "Did you mean &#39;status&#39;?" in answer.text
+    assert 'value="stats:failed &lt;b&gt;&#34;"' in answer.text
+    assert 'aria-invalid="true"' in answer.text
+
+
+def test_a_cursor_of_another_filter_is_refused_in_words(client: TestClient) -> None:
+    for cursor in ("x", "MTIzIDAwMDAwMDAw"):
+        answer = client.get("/tasks", params={"filter": "status:failed", "cursor": cursor})
+        assert answer.status_code == 400
+        assert "cursor" in answer.text
+
+
+def test_pages_of_a_list_hold_each_task_once(plainly: Site, client: TestClient) -> None:
+    plainly.stage.tasks(120, batch="many")
+    found: list[str] = []
+    path: str | None = "/tasks?filter=batch:many"
+    while path is not None:
+        text = client.get(path).text
+        found += re.findall(r'name="id" value="([^"]+)"', text)
+        path = next((link for link in links(text) if "cursor=" in link), None)
+    assert len(found) == len(set(found)) == 120
+
+
+@pytest.mark.parametrize("path", ["/tasks/01a1ff79-c890-7000-92af-e173442d9ad5", "/tasks/%3Cscript%3E", "/nowhere"])
+def test_what_is_not_there_is_a_page_for_browsers_and_a_problem_for_programs(client: TestClient, path: str) -> None:
+    page = client.get(path)
+    assert page.status_code == 404
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<script>" not in page.text
+    problem = client.get(path, headers={"accept": "*/*"})
+    assert problem.headers["content-type"] == "application/problem+json"
+
+
+def test_a_forgotten_task_is_said_to_be_forgotten(plainly: Site, client: TestClient, bench: Bench) -> None:
+    plainly.stage.moves.ledger.cancel_operation("op-1", by="ada")  # one that is going on needs the rows that it passes
+    forget(bench, plainly.staged.failed)
+    answer = client.get(f"/tasks/{plainly.staged.failed}")
+    assert answer.status_code == 410
+    assert "not kept any more" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/tasks", "/tasks/{id}", "/tasks/{id}/edit", "/tasks/all?kind=retry"])
+def test_a_lost_ledger_is_a_503_that_says_when_to_ask_again(plainly: Site, client: TestClient, path: str) -> None:
+    plainly.cut.error = LedgerUnavailable("the database cannot be reached")
+    answer = client.get(path.format(id=plainly.staged.done))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "The ledger is away" in answer.text
+    assert "data-retry" in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_a_defect_is_a_page_without_its_words(plainly: Site, client: TestClient) -> None:
+    def broken() -> None:
+        raise RuntimeError("secret words")
+
+    plainly.app.add_api_route("/broken", broken)
+    answer = client.get("/broken")
+    assert answer.status_code == 500
+    assert "secret words" not in answer.text
+
+
+def test_nothing_of_a_hostile_task_is_markup(plainly: Site, client: TestClient) -> None:
+    id = plainly.stage.hostile()
+    paths = ["/", "/tasks", "/failures", "/batches", "/queues", "/workers", "/operations"]
+    paths += [f"/tasks/{id}", f"/tasks/{id}/edit", f"/tasks/{id}/checkpoint"]
+    told = 0
+    for path in paths:
+        text = client.get(path).text
+        assert not re.search(r"<script>|<img src=x|<svg/|<style|hx-get='", text), path
+        told += "&lt;script&gt;" in text
+    assert told > 3
+    answer = client.get("/tasks", params={"filter": EVIL})
+    assert answer.status_code == 400
+    assert "<script>window" not in answer.text
+    assert client.post("/tasks/act", data={"kind": EVIL}).status_code == 422
+
+
+def test_no_page_carries_a_style_or_a_script_of_its_own(plainly: Site, client: TestClient) -> None:
+    for path in ("/", "/tasks", f"/tasks/{plainly.staged.lost}", f"/tasks/{plainly.staged.failed}/edit"):
+        answer = client.get(path)
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! src=)|javascript:", answer.text), path
+        assert "unsafe" not in answer.headers["content-security-policy"]
+
+
+def test_a_large_value_is_shown_by_its_beginning(plainly: Site, client: TestClient) -> None:
+    (id,) = plainly.stage.tasks(1)
+    plainly.stage.start(id)
+    plainly.stage.moves.complete(id, '"' + "x" * 40_000 + '"')
+    answer = client.get(f"/tasks/{id}")
+    assert "x" * (SHOWN - 1) in answer.text
+    assert "x" * (SHOWN + 1) not in answer.text
+    assert f"/api/v1/tasks/{id}/result" in links(answer.text)
+
+
+def test_no_address_of_a_page_stands_in_the_document_of_the_api(app: FastAPI) -> None:
+    assert all(path.startswith("/api/v1/") or path == "/metrics" for path in app.openapi()["paths"])
