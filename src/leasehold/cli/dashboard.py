@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import sys
 from collections.abc import Callable
 from functools import cache
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
@@ -21,10 +26,11 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.option("--address", metavar="HOST:PORT", help="Where to listen. Default: LEASEHOLD_DASHBOARD_ADDRESS.")
+@click.option("--listener", type=int, hidden=True, help="A socket that listens, of a parent to end with.")
 @with_app
 @with_ledger
 @pass_tools
-def dashboard(tools: Tools, address: str | None, app: str | None, ledger: str | None) -> None:
+def dashboard(tools: Tools, address: str | None, listener: int | None, app: str | None, ledger: str | None) -> None:
     """Serve the ledger over HTTP until stopped: a REST API, described in /api/v1/openapi.json.
 
     It can be reached from this machine only. Needs the extra `web`. With an application, submitted arguments are
@@ -38,7 +44,7 @@ def dashboard(tools: Tools, address: str | None, app: str | None, ledger: str | 
     from leasehold.flow.ordering import Ordering
 
     try:
-        from leasehold.web.serve import check_address, serve
+        from leasehold.web.serve import check_address, serve, serve_on
         from leasehold.web.source import Source, Writing
     except ModuleNotFoundError as error:
         raise BadSettings(
@@ -47,12 +53,17 @@ def dashboard(tools: Tools, address: str | None, app: str | None, ledger: str | 
 
     settings = tools.existing(ledger, app=app, dashboard_address=address)
     host, port = settings.dashboard_address
-    check_address(host, port)
+    if listener is None:
+        check_address(host, port)
     with tools.opened(settings) as system:
         writing = Writing(system.client, Ordering(handlers_of(settings.app), settings.lease_margin))
         source = Source(system.views, lambda: system.store, writing)
         source.views.queues()  # a ledger that is away, or has another schema, is told at once
         obeying_signals(settings)
+        if listener is not None:
+            Thread(target=end_with_parent, daemon=True).start()
+            serve_on(socket.socket(fileno=listener), source)
+            return
         shown = settings.ledger_shown
         serve(source, host, port, lambda url: note(f"The API of {shown} is at {url}/api/v1; Ctrl-C stops it."))
 
@@ -65,3 +76,9 @@ def handlers_of(app: str | None) -> Callable[[str], Handler] | None:
 
     registry = cache(lambda: loaded(app))
     return lambda name: registry().get(name)
+
+
+def end_with_parent() -> None:
+    """Ask this process to end when whoever started it has ended: its standard input is closed then."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)

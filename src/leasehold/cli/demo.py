@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from leasehold.cli.commands import Command
-from leasehold.cli.options import with_json
+from leasehold.cli.options import with_dashboard, with_json
 
 
 @click.command(cls=Command)
@@ -19,8 +20,9 @@ from leasehold.cli.options import with_json
     help="Your own WAV files instead, with a general model and without faults.",
 )
 @click.option("--ledger", metavar="FILE", help="Keep it there; a demo that was cut off goes on. Default: a new file.")
+@with_dashboard
 @with_json
-def demo(folder: Path | None, ledger: str | None, *, as_json: bool) -> int:
+def demo(folder: Path | None, ledger: str | None, *, dashboard: bool | None, as_json: bool) -> int:
     """Watch a real batch with failures and a lost worker, healed before your eyes.
 
     Transcribes 24 recordings on two worker nodes of two slots each. One recording is damaged, one fails twice before it
@@ -33,6 +35,7 @@ def demo(folder: Path | None, ledger: str | None, *, as_json: bool) -> int:
       leasehold demo
       leasehold demo --input ~/recordings
     """
+    from leasehold.cli.watched import watched
     from leasehold.demo.run import run_demo
 
-    return run_demo(folder, as_json=as_json, ledger=ledger)
+    return run_demo(folder, as_json=as_json, ledger=ledger, beside=partial(watched, wanted=dashboard))

@@ -20,6 +20,11 @@ with_app = click.option(
     "--app", metavar="MODULE:APP", help="Where the handlers are, such as jobs:app or jobs.py. Default: LEASEHOLD_APP."
 )
 with_limit = click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="At most.")
+with_dashboard = click.option(
+    "--dashboard/--no-dashboard",
+    default=None,
+    help="Serve the dashboard meanwhile. Default: on a terminal, where the extra `web` is installed.",
+)
 with_reason = click.option("--reason", default="", help="Why; kept in the audit trail.")
 
 

@@ -7,7 +7,7 @@ from typing import TypedDict, Unpack
 import click
 
 from leasehold.cli.commands import Command
-from leasehold.cli.options import with_app, with_dry_run, with_json, with_ledger
+from leasehold.cli.options import with_app, with_dashboard, with_dry_run, with_json, with_ledger
 from leasehold.cli.tools import Tools, pass_tools
 
 FORMATS = ("csv", "tsv", "jsonl")
@@ -31,6 +31,7 @@ class Options(TypedDict):
     unrecoverable: tuple[int, ...]
     workers: int
     slots: int | None
+    dashboard: bool | None
     app: str | None
     ledger: str | None
     dry_run: bool
@@ -57,6 +58,7 @@ class Options(TypedDict):
 @click.option("--unrecoverable", metavar="CODE", type=int, multiple=True, help="An exit code that no retry can help.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes.")
 @click.option("--slots", type=click.IntRange(1, 1_024), help="Rows at once per worker. Default: one per processor.")
+@with_dashboard
 @with_app
 @with_dry_run
 @with_ledger

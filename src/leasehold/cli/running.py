@@ -21,6 +21,7 @@ from leasehold.cli.run import Options
 from leasehold.cli.submit import given
 from leasehold.cli.targets import Target, command_target, is_command, target_of
 from leasehold.cli.tools import Servants, Tools, system_now
+from leasehold.cli.watched import watched
 from leasehold.core.model import TERMINAL, Policy, Status
 from leasehold.core.units import say_duration
 from leasehold.flow.registry import check_lease, parse_lease
@@ -77,7 +78,8 @@ def execute(tools: Tools, options: Options) -> None:
         serving = replace(settings, worker_queues=(target.handler.queue,), log_level=quiet(settings.log_level))
         with tools.opened(serving) as system:
             servants = tools.servants(serving, target.spec, options["workers"])
-            result = carry_out(system, servants, rows, terms, retry=options["retry_failed"])
+            with watched(serving, system, wanted=options["dashboard"]):
+                result = carry_out(system, servants, rows, terms, retry=options["retry_failed"])
     tell(result, terms, as_json=options["as_json"])
     if result.interrupted:
         raise click.exceptions.Exit(INTERRUPTED)

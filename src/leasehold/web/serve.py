@@ -43,21 +43,26 @@ def serve(source: Source, host: str, port: int, ready: Callable[[str], None]) ->
     """
     check_address(host, port)
     with closing(listening(host, port)) as listener:
-        app = create_app(source)
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="off",
-            ws="none",
-            timeout_keep_alive=IDLE,
-        )
-        server = uvicorn.Server(config)
-        app.state.live.stopping = lambda: server.should_exit
-        ready(url_of(listener))
-        server.run(sockets=[listener])
+        serve_on(listener, source, ready)
+
+
+def serve_on(listener: socket.socket, source: Source, ready: Callable[[str], None] = lambda _: None) -> None:
+    """As ``serve``, on a socket that listens on this machine already."""
+    app = create_app(source)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        timeout_keep_alive=IDLE,
+    )
+    server = uvicorn.Server(config)
+    app.state.live.stopping = lambda: server.should_exit
+    ready(url_of(listener))
+    server.run(sockets=[listener])
 
 
 def listening(host: str, port: int) -> socket.socket:
