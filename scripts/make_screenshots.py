@@ -36,7 +36,7 @@ class Shot(NamedTuple):
 SHOTS = (
     Shot("overview", "/"),
     Shot("overview-dark", "/", "dark"),
-    Shot("tasks", "/tasks"),
+    Shot("tasks", "/tasks?filter=status:failed"),
     Shot("task", "/tasks/{lost}"),
     Shot("task-dark", "/tasks/{failed}", "dark"),
     Shot("task-phone", "/tasks/{failed}", "light", 380),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @with_ledger
 @pass_tools
 def dashboard(tools: Tools, address: str | None, listener: int | None, app: str | None, ledger: str | None) -> None:
-    """Serve the ledger over HTTP until stopped: a REST API, described in /api/v1/openapi.json.
+    """Serve the ledger over HTTP until stopped: pages for a browser, and a REST API (/api/v1/openapi.json).
 
     It can be reached from this machine only. Needs the extra `web`. With an application, submitted arguments are
     checked against its handlers, which say queue and lease too.
@@ -65,7 +65,7 @@ def dashboard(tools: Tools, address: str | None, listener: int | None, app: str 
             serve_on(socket.socket(fileno=listener), source)
             return
         shown = settings.ledger_shown
-        serve(source, host, port, lambda url: note(f"The API of {shown} is at {url}/api/v1; Ctrl-C stops it."))
+        serve(source, host, port, lambda url: note(f"Dashboard of {shown}: {url}, API: {url}/api/v1; Ctrl-C stops it."))
 
 
 def handlers_of(app: str | None) -> Callable[[str], Handler] | None:
