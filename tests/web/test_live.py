@@ -8,21 +8,20 @@ from collections.abc import AsyncGenerator
 from typing import Any, cast
 
 from leasehold.core.errors import LedgerUnavailable
-from leasehold.core.model import Status
-from leasehold.ports.views import Count, Views
+from leasehold.ports.views import QueueView, Views
 from leasehold.web.live import Live
 
 PATIENCE = 30
-CELL = Count("media", "transcribe", None, None, Status.COMPLETED, None, 3)
+QUEUE = QueueView("media", paused=False, counts={"completed": 3})
 
 
 class Counters:
     """A read side that knows nothing but counters."""
 
-    def __init__(self, *answers: list[Count] | Exception) -> None:
+    def __init__(self, *answers: list[QueueView] | Exception) -> None:
         self.answers = list(answers)
 
-    def counts(self) -> list[Count]:
+    def queues(self) -> list[QueueView]:
         """The next answer; the last one again and again."""
         answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -30,7 +29,7 @@ class Counters:
         return answer
 
 
-def live_on(*answers: list[Count] | Exception) -> Live:
+def live_on(*answers: list[QueueView] | Exception) -> Live:
     return Live(cast("Views", Counters(*answers)), every=0.001)
 
 
@@ -50,7 +49,7 @@ async def ended(live: Live) -> None:
 
 def test_a_hundred_streams_share_one_reading() -> None:
     async def story() -> None:
-        live = live_on([CELL])
+        live = live_on([QUEUE])
         streams = [live.stream() for _ in range(100)]
         ticks = await asyncio.gather(*map(next_of, streams))
         assert all(tick["counts"] == {"completed": 3} for tick in ticks)
@@ -63,7 +62,7 @@ def test_a_hundred_streams_share_one_reading() -> None:
 
 def test_nothing_is_read_while_nobody_watches_and_the_next_one_begins_anew() -> None:
     async def story() -> None:
-        live = live_on([CELL])
+        live = live_on([QUEUE])
         first = live.stream()
         await next_of(first)
         await closed(live, [first])
@@ -81,7 +80,7 @@ def test_nothing_is_read_while_nobody_watches_and_the_next_one_begins_anew() -> 
 
 def test_a_ledger_that_is_away_is_told_and_then_that_it_is_back() -> None:
     async def story() -> None:
-        live = live_on(LedgerUnavailable("no"), RuntimeError("a defect"), [CELL])
+        live = live_on(LedgerUnavailable("no"), RuntimeError("a defect"), [QUEUE])
         stream = live.stream()
         ticks = [await next_of(stream) for _ in range(3)]
         assert "The ledger is away" in ticks[0]["away"]
@@ -94,7 +93,7 @@ def test_a_ledger_that_is_away_is_told_and_then_that_it_is_back() -> None:
 
 def test_the_version_changes_with_any_count_and_only_then() -> None:
     async def story() -> None:
-        live = live_on([CELL], [CELL], [CELL._replace(batch="november")], [CELL])
+        live = live_on([QUEUE], [QUEUE], [QUEUE._replace(paused=True)], [QUEUE])
         stream = live.stream()
         versions = [(await next_of(stream))["version"] for _ in range(4)]
         assert versions[0] == versions[1] == versions[3] != versions[2]
@@ -105,7 +104,7 @@ def test_the_version_changes_with_any_count_and_only_then() -> None:
 
 def test_streams_end_when_the_server_stops() -> None:
     async def story() -> None:
-        live = live_on([CELL])
+        live = live_on([QUEUE])
         stream = live.stream()
         await next_of(stream)
         live.stopping = lambda: True

@@ -1,17 +1,16 @@
-"""Counter cells, added up."""
+"""Counters, added up."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from leasehold.core.transitions import state_name
-from leasehold.ports.views import Count
+from leasehold.ports.views import QueueView
 
 
-def by_state(cells: Iterable[Count]) -> Mapping[str, int]:
-    """How many tasks are in each state."""
+def by_state(queues: Iterable[QueueView]) -> Mapping[str, int]:
+    """How many tasks are in each state. Queues are few where batches may be many: their sums are soon read."""
     found: Counter[str] = Counter()
-    for cell in cells:
-        found[state_name(cell.status, cell.why)] += cell.tasks
+    for queue in queues:
+        found.update(queue.counts)
     return found

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from time import time
 
 from fastapi import APIRouter, Request
@@ -19,7 +19,7 @@ from starlette.responses import StreamingResponse
 
 from leasehold.core.errors import LeaseholdError
 from leasehold.core.units import SECOND
-from leasehold.ports.views import Count, Views
+from leasehold.ports.views import QueueView, Views
 from leasehold.web.counting import by_state
 
 log = logging.getLogger("leasehold.web")
@@ -79,7 +79,7 @@ class Live:
     def _now(self) -> bytes:
         self.readings += 1
         try:
-            return event(tick(self._views.counts()))
+            return event(tick(self._views.queues()))
         except LeaseholdError:
             return event({"away": AWAY})
         except Exception:
@@ -87,10 +87,11 @@ class Live:
             return event({"away": "The dashboard cannot read the ledger; its log says why."})
 
 
-def tick(cells: list[Count]) -> dict[str, object]:
-    """What changed, for pages: counts by state, and a short text that is another one when any count is."""
-    version = hashlib.sha256(repr(sorted(map(repr, cells))).encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return {"at": int(time() * SECOND), "version": version, "counts": by_state(cells)}
+def tick(queues: Sequence[QueueView]) -> dict[str, object]:
+    """What changed, for pages: counts by state, and a short text that is another one when any count of a queue is."""
+    told = repr([(queue.name, queue.paused, sorted(queue.counts.items())) for queue in queues])
+    version = hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return {"at": int(time() * SECOND), "version": version, "counts": by_state(queues)}
 
 
 def event(told: dict[str, object]) -> bytes:

@@ -41,7 +41,8 @@ class Number(NamedTuple):
 def overview(request: Request, reads: Reads) -> Response:
     """Draw it."""
     views = reads.views
-    counts = by_state(views.counts())
+    queues = views.queues()
+    counts = by_state(queues)
     workers = views.workers(FEW + 1)
     return page(
         request,
@@ -53,7 +54,7 @@ def overview(request: Request, reads: Reads) -> Response:
         batches=views.batches(FEW),
         workers=workers[:FEW],
         more_workers=len(workers) > FEW,
-        queues=views.queues(),
+        queues=queues,
     )
 
 

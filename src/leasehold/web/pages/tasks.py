@@ -78,7 +78,7 @@ def look(views: Views, words: str, cursor: str | None) -> Listed:
 
 def how_many(views: Views, words: str) -> int:
     """How many tasks fit: the counters know how many there are; a filter is counted to one beyond the ceiling."""
-    return views.count(words, CEILING + 1) if words.strip() else sum(by_state(views.counts()).values())
+    return views.count(words, CEILING + 1) if words.strip() else sum(by_state(views.queues()).values())
 
 
 def list_address(words: str, cursor: str | None = None) -> str:

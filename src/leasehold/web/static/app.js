@@ -119,11 +119,17 @@
     source = new EventSource(button.dataset.live);
     source.addEventListener("tick", ticked);
     source.onerror = () => {
+      if (source && source.readyState === EventSource.CLOSED) ask();
       close();
       show(true);
       tell("The dashboard does not answer. It is asked again every few seconds; this page shows what was last known.");
       again = setTimeout(open, 3000);
     };
+  }
+  function ask() { // an answer that is no stream: perhaps the session has ended, and this page would lead to log in
+    fetch(location.href, { redirect: "manual", headers: { accept: "text/html" } })
+      .then((answer) => { if (answer.type === "opaqueredirect") location.reload(); })
+      .catch(() => {});
   }
   function close() {
     if (source) source.close();
