@@ -58,7 +58,7 @@ class Stage:
     def new(self, name: str, queue: str, batch: str) -> NewTask:
         """One that is yet to be submitted."""
         self._count += 1
-        source = f"s3://recordings/2026/lecture-{self._count:02}.wav"
+        source = f"s3://talks/lecture-{self._count:02}.wav"
         arguments = json.dumps({"source": source, "language": "en", "options": {"model": "large"}})
         return self.moves.new(name=name, queue=queue, batch=batch, key=source, arguments=arguments)
 
