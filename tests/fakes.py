@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from leasehold.core.events import Event, Submitted
 from leasehold.core.filters import Filter, parse
+from leasehold.core.happening import Happened
 from leasehold.core.machine import decide
 from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Decision, Policy, Status, Task
@@ -17,6 +18,7 @@ from leasehold.core.reports import FORGED, Malformed
 from leasehold.core.transitions import NEW, state_name
 from leasehold.ports.inspection import Inspected, LineCount, Miscount, Oddity, Quarantined, Trail
 from leasehold.ports.ledger import Operation
+from leasehold.ports.pulse import Pulse
 from leasehold.ports.views import (
     BatchView,
     Count,
@@ -136,6 +138,10 @@ class FakeViews:
         for view in self.rows.values():
             counts.setdefault(view.task.queue, Counter())[state_name(view.task.status, view.task.why)] += 1
         return [QueueView(name, name in self.paused, dict(of)) for name, of in sorted(counts.items())]
+
+    def pulse(self) -> Pulse:
+        happened = [Happened("default", what, times) for what, times in self.happened.items()]
+        return Pulse(self.now, happened, [], 0, 0, None, 0, len(self.damaged))
 
     def workers(self, limit: int = 50) -> list[WorkerView]:
         return [][:limit]

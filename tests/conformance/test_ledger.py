@@ -11,12 +11,13 @@ from leasehold.testing.filter_suite import FilterSuite
 from leasehold.testing.ledger_bench import LedgerBench
 from leasehold.testing.ledger_chores_suite import LedgerChoresSuite
 from leasehold.testing.ledger_suite import LedgerSuite
+from leasehold.testing.pulse_suite import PulseSuite
 from leasehold.testing.views_suite import ViewsSuite
 from tests.database.postgres_bench import PostgresBench
 from tests.database.sqlite_bench import SqliteBench
 
 
-class TestSqliteLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, FilterSuite):
+class TestSqliteLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite, FilterSuite):
     @pytest.fixture
     def bench(self, tmp_path: Path) -> Iterator[LedgerBench]:
         bench = SqliteBench(tmp_path)
@@ -24,7 +25,7 @@ class TestSqliteLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, FilterSuite):
         bench.close()
 
 
-class TestPostgresLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, FilterSuite):
+class TestPostgresLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite, FilterSuite):
     @pytest.fixture
     def bench(self, postgres_url: str) -> Iterator[LedgerBench]:
         bench = PostgresBench(postgres_url)

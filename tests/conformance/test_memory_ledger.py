@@ -12,6 +12,7 @@ from leasehold.testing.filter_suite import FilterSuite
 from leasehold.testing.ledger_bench import LedgerBench
 from leasehold.testing.ledger_chores_suite import LedgerChoresSuite
 from leasehold.testing.ledger_suite import LedgerSuite
+from leasehold.testing.pulse_suite import PulseSuite
 from leasehold.testing.views_suite import ViewsSuite
 
 
@@ -30,7 +31,7 @@ class MemoryBench:
         self.clock.advance(ms)
 
 
-class TestMemoryLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, FilterSuite):
+class TestMemoryLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite, FilterSuite):
     @pytest.fixture
     def bench(self) -> LedgerBench:
         return MemoryBench()

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from leasehold.core.errors import LedgerUnavailable
+from leasehold.core.happening import Happened, by_queue, histogram
 from leasehold.core.metering import Action, Count, Metered, Tally
 from leasehold.core.reports import UpdateKind
 from leasehold.core.units import HOUR, MINUTE
@@ -147,7 +148,7 @@ def test_what_cannot_be_written_is_written_later(orchestra: Orchestra) -> None:
     meter = Meter(orchestra.clock)
 
     class Away:
-        def note_requests(self, _: object) -> None:
+        def note_requests(self, *_: object) -> None:
             raise LedgerUnavailable("the ledger is away")
 
     meter.count(TASKS, Action.SEND, messages=2)
@@ -183,3 +184,27 @@ def test_in_single_queue_a_worker_writes_beside_its_reports(orchestra: Orchestra
     meter.count(TASKS, Action.DELETE, messages=1)
     outbox.close()
     assert Action.DELETE in {each.action for each in orchestra.views.requests(0, 1 << 50)}
+
+
+def test_how_long_runs_waits_and_reports_take_is_kept_for_good(fleet: Fleet) -> None:
+    fleet.work()
+    fleet.orchestra.clock.advance(EVERY)
+    fleet.accounts.keep()
+    fleet.accounts.close()  # and not told twice
+    counted = by_queue(fleet.orchestra.views.pulse().happened)
+    assert histogram(counted["default"], "ran completed").times == 1
+    assert histogram(counted["default"], "waited").times == 1
+    assert histogram(counted["status"], "lagged").times == 1
+
+
+def test_times_that_cannot_be_written_are_kept_for_the_next_time(orchestra: Orchestra) -> None:
+    meter = Meter(orchestra.clock)
+    meter.lagged(700)
+    times = meter.take_times()
+    assert meter.take_times() == []
+    meter.put_back([], times)
+    assert (
+        meter.take_times()
+        == times
+        == [Happened("status", "lagged ms", 700), Happened("status", "lagged up to 1000", 1)]
+    )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from leasehold.cli.commands import Command
+from leasehold.cli.cost import place_of, prices_of
 from leasehold.cli.options import with_app, with_ledger
 from leasehold.cli.output import note
 from leasehold.cli.roles import obeying_signals
@@ -57,7 +58,7 @@ def dashboard(tools: Tools, address: str | None, listener: int | None, app: str 
         check_address(host, port)
     with tools.opened(settings) as system:
         writing = Writing(system.client, Ordering(handlers_of(settings.app), settings.lease_margin))
-        source = Source(system.views, lambda: system.store, writing)
+        source = Source(system.views, lambda: system.store, writing, (place_of(settings), prices_of(settings)))
         source.views.queues()  # a ledger that is away, or has another schema, is told at once
         obeying_signals(settings)
         if listener is not None:

@@ -14,8 +14,9 @@ from contextlib import suppress
 from threading import Lock
 
 from leasehold.core.errors import Unavailable
-from leasehold.core.metering import Action, Count, Tally, steps
-from leasehold.core.model import TERMINAL, Decision
+from leasehold.core.happening import LAGGED, Happened, ends, lasted, timed
+from leasehold.core.metering import STATUS, Action, Count, Tally, steps
+from leasehold.core.model import Decision
 from leasehold.core.units import DAY, MINUTE
 from leasehold.ports.clock import Clock
 from leasehold.ports.ledger import Applied, Ledger
@@ -35,7 +36,6 @@ RIDING = 100
 KEPT = 92 * DAY
 """How long the ledger keeps its hours."""
 
-FINAL = frozenset(status.value for status in TERMINAL)
 Cell = tuple[int, str, Action]
 
 
@@ -46,6 +46,8 @@ class Meter:
         self._clock = clock
         self._lock = Lock()
         self._cells: dict[Cell, Tally] = {}
+        self._times: Counter[tuple[str, str]] = Counter()
+        """By queue, what ``core.happening`` says of durations."""
         self._newest = 0
         self._told = clock.boot()
 
@@ -60,6 +62,13 @@ class Meter:
         lines = [(each.task.queue, line) for each in decided for line in each.audit]
         for queue, tasks in Counter(queue for queue, line in lines if ends(line.before, line.after)).items():
             self._add(0, f"tasks:{queue}", Action.ENDED, Tally(messages=tasks))
+        for each in decided:
+            for what, ms in timed(each):
+                self._took(each.task.queue, what, ms)
+
+    def lagged(self, ms: int) -> None:
+        """Reports were recorded, the oldest of them so long after it was sent."""
+        self._took(STATUS, LAGGED, ms)
 
     def hear(self, counts: Iterable[Count]) -> None:
         """What a worker counted. How long its message was on its way hardly matters."""
@@ -78,9 +87,23 @@ class Meter:
             taken = [(cell, self._cells.pop(cell)) for cell in sorted(self._cells)[:limit]]
         return [Count(max(0, now - span * SPAN), queue, action, tally) for (span, queue, action), tally in taken]
 
-    def put_back(self, counts: Iterable[Count]) -> None:
+    def take_times(self) -> list[Happened]:
+        """How long runs and waits took; it is counted here no longer."""
+        with self._lock:
+            taken, self._times = self._times, Counter()
+        return [Happened(*cell, times) for cell, times in sorted(taken.items())]
+
+    def put_back(self, counts: Iterable[Count], times: Iterable[Happened] = ()) -> None:
         """It was not told after all."""
         self.hear(counts)
+        with self._lock:
+            for queue, what, more in times:
+                self._times[queue, what] += more
+
+    def _took(self, queue: str, what: str, ms: int) -> None:
+        with self._lock:
+            for word, more in lasted(what, ms):
+                self._times[queue, word] += more
 
     def _add(self, age: int, queue: str, action: Action, tally: Tally) -> None:
         with self._lock:
@@ -114,14 +137,9 @@ class Accounts:
 
     def close(self) -> None:
         """Write what was counted. What cannot be written is kept for the next time: nobody's work waits for it."""
-        counts = self._meter.take()
+        counts, times = self._meter.take(), self._meter.take_times()
         try:
-            if counts:
-                self._ledger.note_requests(counts)
+            if counts or times:
+                self._ledger.note_requests(counts, times)
         except Unavailable:
-            self._meter.put_back(counts)
-
-
-def ends(before: str, after: str) -> bool:
-    """Whether a line of the trail gives a task its outcome."""
-    return after in FINAL and before not in FINAL
+            self._meter.put_back(counts, times)

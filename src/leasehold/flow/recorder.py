@@ -80,6 +80,7 @@ class Recording(ABC):
         announce(self._bell, answers)  # before the delete, which may fail: recorded again, it is no news to anybody
         if self._meter is not None:
             self._meter.ended(answers)
+            self._meter.lagged(self.lag)
             self._meter.hear(self._counts)
         if self._ends:
             tell_recorded(self._tracing, self._ends, self._ledger.now())

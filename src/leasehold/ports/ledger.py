@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from leasehold.core.events import Event, Unsendable
+from leasehold.core.happening import Happened
 from leasehold.core.metering import Count
 from leasehold.core.model import Decision, Ignored, Status, Task
 from leasehold.core.reports import Malformed, Payload
@@ -220,8 +221,11 @@ class Ledger(Protocol):
         """Forget status_ids seen before that instant; how many. Of damaged messages the newest 10,000 stay."""
         ...
 
-    def note_requests(self, counts: Sequence[Count]) -> None:
-        """Add what was counted of requests to queues to the hours in which that was, by the database's clock."""
+    def note_requests(self, counts: Sequence[Count], times: Sequence[Happened] = ()) -> None:
+        """Add what was counted of requests to queues to the hours in which that was, by the database's clock.
+
+        ``times``: how often durations fell into each step, to be added for good.
+        """
         ...
 
     def fold_requests(self, before: int) -> int:

@@ -13,6 +13,7 @@ from leasehold.ports.ledger import Operation
 
 if TYPE_CHECKING:
     from leasehold.ports.inspection import Inspection
+    from leasehold.ports.pulse import Pulse
 
 T = TypeVar("T")
 
@@ -206,6 +207,10 @@ class Views(Protocol):
 
     def queues(self) -> list[QueueView]:
         """All queues that ever held a task."""
+        ...
+
+    def pulse(self) -> Pulse:
+        """How the ledger is doing at a glance, from counters and a few rows of indexes: cheap however large it is."""
         ...
 
     def workers(self, limit: int = 50) -> list[WorkerView]:

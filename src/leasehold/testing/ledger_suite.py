@@ -2,11 +2,11 @@
 
 ::
 
-    class TestMyLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite):
+    class TestMyLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite):
         @pytest.fixture
         def bench(self) -> LedgerBench: ...
 
-``LedgerChoresSuite`` and ``ViewsSuite`` are in modules of their own.
+``LedgerChoresSuite``, ``ViewsSuite`` and ``PulseSuite`` are in modules of their own.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from leasehold.web.pages.refusing import refusal_page
 from leasehold.web.pages.render import navigation
 from leasehold.web.pages.routers import ROUTERS
 from leasehold.web.problems import answer
-from leasehold.web.routes import changes, lists, submitting, tasks
+from leasehold.web.routes import changes, lists, metrics, submitting, tasks
 from leasehold.web.routes.submitting import STREAM_PATH
 from leasehold.web.source import Source
 
@@ -62,4 +62,5 @@ def create_app(source: Source, *, hosts: Collection[str] = LOCAL_NAMES, largest_
         app.include_router(routes.router, prefix=PREFIX)
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(metrics.router_of(source))
     return app

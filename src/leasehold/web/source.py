@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple, cast
 
 from fastapi import Depends, Request
 
+from leasehold.core.costing import Place, Prices
 from leasehold.flow.client import Client
 from leasehold.flow.ordering import Ordering
 from leasehold.ports.store import Store
@@ -29,6 +30,8 @@ class Source(NamedTuple):
     """Where large values are; asked for when the first one is read."""
     writing: Writing | None = None
     """What changes are made with; ``None``: it is for reading only."""
+    tariff: tuple[Place, Prices] = (Place.DATABASE, Prices())
+    """What requests to queues cost here."""
 
 
 async def source_of(request: Request) -> Source:

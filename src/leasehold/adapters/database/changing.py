@@ -42,8 +42,8 @@ class Changing:
         number = hot.number
         for line in lines:
             self._audit.append((number, *line))
-            if line.kind in COUNTED:
-                self.tally.happened(hot.task.queue, COUNTED[line.kind])
+            for state in COUNTED.get(line[2:5], ()):
+                self.tally.happened(hot.task.queue, state)
         for fact in facts:
             self._learn((number, fact.n, fact.r, fact.run_id), fact)
 

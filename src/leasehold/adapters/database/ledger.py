@@ -13,6 +13,7 @@ from leasehold.adapters.database.joining import within
 from leasehold.adapters.database.rows import TASK_AT, hot_of, task_of
 from leasehold.core.alarms import owed
 from leasehold.core.events import Event
+from leasehold.core.happening import Happened
 from leasehold.core.metering import Count
 from leasehold.core.model import Task
 from leasehold.core.reports import Malformed
@@ -114,9 +115,9 @@ class DatabaseLedger:
         """Forget status_ids seen before that instant; how many. Of damaged messages the newest 10,000 stay."""
         return self._repeat(lambda tx: self._forget(tx, before, limit))
 
-    def note_requests(self, counts: Sequence[Count]) -> None:
+    def note_requests(self, counts: Sequence[Count], times: Sequence[Happened] = ()) -> None:
         """Add what was counted to its hours. Once: noted twice, it would count twice."""
-        self.database.transact(lambda tx: metering.note(tx, self._sql, counts))
+        self.database.transact(lambda tx: metering.note(tx, self._sql, counts, times))
 
     def fold_requests(self, before: int) -> int:
         """Add up what was noted, and forget hours before that instant; how many notes."""

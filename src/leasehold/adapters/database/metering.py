@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from leasehold.adapters.database.connection import Row, Sql, Transaction
 from leasehold.adapters.database.rows import failure_of
+from leasehold.adapters.database.tally import HAPPENED
+from leasehold.adapters.database.tally import Tally as Deltas
+from leasehold.core.happening import Happened
 from leasehold.core.metering import DEAD, EVENTS, STATUS, TASKS, Action, Count, Metered, Tally
 from leasehold.core.units import HOUR
 from leasehold.ports.views import RunTime
@@ -19,10 +22,14 @@ AT_ONCE = 10_000
 Cells = dict[tuple[int, str, str], Tally]
 
 
-def note(tx: Transaction, sql: Mapping[str, Sql], counts: Sequence[Count]) -> None:
-    """Append what was counted, a row for each hour, queue and action."""
+def note(tx: Transaction, sql: Mapping[str, Sql], counts: Sequence[Count], times: Sequence[Happened]) -> None:
+    """Append what was counted: a row for each hour, queue and action, and one for each step of durations."""
     rows = added_up((tx.now - each.age, each.queue, each.action.value, each.tally) for each in counts)
     tx.run_many(sql["note requests"], [(*cell, *tally) for cell, tally in sorted(rows.items())])
+    happened = Deltas()
+    for queue, what, more in times:
+        happened.happened(queue, f"{HAPPENED}{what}", more)
+    happened.save(tx, sql)
 
 
 def fold(tx: Transaction, sql: Mapping[str, Sql], before: int) -> int:

@@ -6,20 +6,21 @@ import re
 from collections.abc import Mapping
 
 from leasehold.adapters.database.connection import Sql, Transaction
+from leasehold.core import happening
 from leasehold.core.model import Decision, Ignored, Task
 from leasehold.core.transitions import state_name
 from leasehold.ports.ledger import Change
 
 HAPPENED = "+"
 """Begins the state of a cell that counts how often something happened in a queue, not where tasks stand."""
-STARTED = HAPPENED + "started"
-EXPIRED = HAPPENED + "expired"
+STARTED = HAPPENED + happening.STARTED
+EXPIRED = HAPPENED + happening.EXPIRED
 REPEATED = HAPPENED + "repeated"
 """A report that was recorded before came once more."""
 FORGOTTEN = tuple(f"{HAPPENED}forgotten {status}" for status in ("completed", "failed", "cancelled"))
 """Tasks that ended so and are gone, by handler and batch: what a batch's tasks add up to stays known."""
-COUNTED = {"started": STARTED, "expired": EXPIRED}
-"""The audit lines that are counted, and under which state."""
+COUNTED = {line: tuple(f"{HAPPENED}{word}" for word in words) for line, words in happening.COUNTED.items()}
+"""The lines of the trail that are counted, and under which states."""
 
 NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -47,9 +48,9 @@ class Tally:
             self.add(old, -1)
             self.add(new, 1)
 
-    def happened(self, queue: str, state: str) -> None:
+    def happened(self, queue: str, state: str, times: int = 1) -> None:
         """Something that is only ever counted up."""
-        self.add((queue, state, "", "", ""), 1)
+        self.add((queue, state, "", "", ""), times)
 
     def save(self, tx: Transaction, sql: Mapping[str, Sql]) -> None:
         """Append one row per cell that has changed."""

@@ -12,6 +12,7 @@ from leasehold.adapters.database.filtering import LAST, Plan, beginning_with, pl
 from leasehold.adapters.database.inspection import inspect
 from leasehold.adapters.database.metering import metered, run_time
 from leasehold.adapters.database.oddities import RUN_COLUMNS, odd_run, odd_task, said
+from leasehold.adapters.database.pulse import pulse
 from leasehold.adapters.database.rows import STATES, TASK_COLUMNS, failure_of, task_of
 from leasehold.core.errors import BadCursor, LedgerDamaged
 from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
@@ -21,6 +22,7 @@ from leasehold.core.redaction import Redaction
 from leasehold.core.reports import Malformed
 from leasehold.ports.inspection import Inspection
 from leasehold.ports.ledger import Operation
+from leasehold.ports.pulse import Pulse
 from leasehold.ports.views import (
     BatchView,
     Count,
@@ -63,6 +65,7 @@ class DatabaseViews:
             **database.sql("pages"),
             **database.sql("recall"),
             **database.sql("metering"),
+            **database.sql("pulse"),
         }
 
     # ------------------------------------------------------------ tasks
@@ -249,6 +252,11 @@ class DatabaseViews:
         return [QueueView(name, bool(paused), counts.get(name, {})) for name, paused in found]
 
     # ------------------------------------------------------------ the house
+
+    def pulse(self) -> Pulse:
+        """How the ledger is doing at a glance."""
+        with self.database.read() as tx:
+            return pulse(tx, self._sql)
 
     def workers(self, limit: int = 50) -> list[WorkerView]:
         """Workers that run something, by name."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any, NamedTuple
 
+from leasehold.core.happening import counted
 from leasehold.core.metering import Action, Tally
 from leasehold.core.model import Audit, RunFact, Status, Task, Why
 from leasehold.core.reports import Malformed, Payload
@@ -18,8 +19,6 @@ RunKey = tuple[int, int, str]
 """n, r, run_id."""
 
 UNFINISHED = (BLOCKED, SCHEDULED, DUE, QUEUED, LAPSED, IN_PROGRESS)
-HAPPENED = frozenset({"started", "expired"})
-"""The audit lines that are counted by queue."""
 
 
 class Cell(NamedTuple):
@@ -148,8 +147,8 @@ class Book:
         """Lines of a task's trail."""
         for line in lines:
             row.audit.append(line)
-            if line.kind in HAPPENED:
-                self.happened[row.task.queue, line.kind] += 1
+            for word in counted(line):
+                self.happened[row.task.queue, word] += 1
                 self.unfolded += 1
 
     def flights(self) -> dict[str, Flight]:

@@ -16,6 +16,7 @@ from leasehold.core.bundles import Due, bundled, messages_of, size_of
 from leasehold.core.errors import UsageError
 from leasehold.core.events import Dispatched, Event, Failed, RunReport, Submitted
 from leasehold.core.grouping import error_group, normalised
+from leasehold.core.happening import Happened
 from leasehold.core.machine import decide
 from leasehold.core.metering import Count
 from leasehold.core.model import Decision, Ignored, Status, Task, Why
@@ -221,10 +222,10 @@ class MemoryLedger:
 
     # ------------------------------------------------------------ requests
 
-    def note_requests(self, counts: Sequence[Count]) -> None:
+    def note_requests(self, counts: Sequence[Count], times: Sequence[Happened] = ()) -> None:
         """Add what was counted to its hours."""
         with self.book.lock:
-            metering.note(self.book, counts, self._clock.now())
+            metering.note(self.book, counts, times, self._clock.now())
 
     def fold_requests(self, before: int) -> int:
         """Put queues that nobody knows together, and forget hours before that instant."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from heapq import nlargest
 
 from leasehold.adapters.memory.book import Book, Row
+from leasehold.core.happening import Happened
 from leasehold.core.metering import DEAD, EVENTS, STATUS, TASKS, Count, Metered, Tally
 from leasehold.core.model import RunFact, Status, Why
 from leasehold.core.units import HOUR
@@ -17,8 +18,10 @@ UNKNOWN = "unknown"
 RAN = frozenset({Status.COMPLETED, Status.FAILED, Status.IN_PROGRESS})
 
 
-def note(book: Book, counts: Sequence[Count], now: int) -> None:
+def note(book: Book, counts: Sequence[Count], times: Sequence[Happened], now: int) -> None:
     """Add what was counted."""
+    for queue, what, more in times:
+        book.happened[queue, what] += more
     for each in counts:
         cell = ((now - each.age) // HOUR * HOUR, each.queue, each.action)
         book.requests[cell] = each.tally.plus(book.requests.get(cell, Tally()))

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from leasehold.adapters.memory import metering
 from leasehold.adapters.memory.book import Book, Row, cell_of
 from leasehold.adapters.memory.matching import matcher
+from leasehold.adapters.memory.pulse import pulse
 from leasehold.core.errors import BadCursor
 from leasehold.core.filters import NO_GROUP, parse
 from leasehold.core.metering import Metered
@@ -19,6 +20,7 @@ from leasehold.core.transitions import state_name
 from leasehold.ports.clock import Clock
 from leasehold.ports.inspection import Inspection
 from leasehold.ports.ledger import Operation
+from leasehold.ports.pulse import Pulse
 from leasehold.ports.views import (
     BatchView,
     Count,
@@ -192,6 +194,11 @@ class MemoryViews:
         return [WorkerView(name, len(ends), min(ends), max(ends)) for name, ends in sorted(leases.items())][:limit]
 
     # ------------------------------------------------------------ the house
+
+    def pulse(self) -> Pulse:
+        """How the ledger is doing at a glance."""
+        with self._book.lock:
+            return pulse(self._book, self._clock.now())
 
     def requests(self, since: int, until: int) -> list[Metered]:
         """Requests to queues in the hours that began in [since, until)."""

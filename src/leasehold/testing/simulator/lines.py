@@ -29,6 +29,7 @@ from leasehold.ports.store import Store
 
 if TYPE_CHECKING:
     from leasehold.core.events import Event
+    from leasehold.core.happening import Happened
     from leasehold.core.metering import Count
     from leasehold.core.model import Task
     from leasehold.testing.simulator.chance import Fates, Strike
@@ -145,9 +146,9 @@ class LedgerLine:
         """Fold counters."""
         return self._call("fold_counters", self._ledger.fold_counters)
 
-    def note_requests(self, counts: Sequence[Count]) -> None:
+    def note_requests(self, counts: Sequence[Count], times: Sequence[Happened] = ()) -> None:
         """Add what was counted."""
-        self._call("note_requests", lambda: self._ledger.note_requests(counts))
+        self._call("note_requests", lambda: self._ledger.note_requests(counts, times))
 
     def fold_requests(self, before: int) -> int:
         """Fold what was noted."""
