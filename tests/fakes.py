@@ -120,10 +120,12 @@ class FakeViews:
         cells = [cell for cell in self.true_counts() if queue in (None, cell.queue) and batch in (None, cell.batch)]
         return [cells[0]._replace(tasks=cells[0].tasks + self.miscount), *cells[1:]] if cells else []
 
-    def failures(self, limit: int = 50) -> list[FailureGroup]:
+    def failures(self, limit: int = 50, cursor: str | None = None) -> list[FailureGroup]:
+        assert cursor is None
         return self.groups[:limit]
 
-    def batches(self, limit: int = 50) -> list[BatchView]:
+    def batches(self, limit: int = 50, cursor: str | None = None) -> list[BatchView]:
+        assert cursor is None
         names = dict.fromkeys(view.task.batch for view in self.rows.values() if view.task.batch)
         return [BatchView(name, NOW - 100_000, self._by(batch=name)) for name in names][:limit]
 
@@ -143,7 +145,8 @@ class FakeViews:
         happened = [Happened("default", what, times) for what, times in self.happened.items()]
         return Pulse(self.now, happened, [], 0, 0, None, 0, len(self.damaged))
 
-    def workers(self, limit: int = 50) -> list[WorkerView]:
+    def workers(self, limit: int = 50, cursor: str | None = None) -> list[WorkerView]:
+        assert cursor is None
         return [][:limit]
 
     def requests(self, since: int, until: int) -> list[Metered]:
@@ -154,10 +157,12 @@ class FakeViews:
         numbers = sorted({each.number for each in theirs if each.number < below}, reverse=True)[:limit]
         return sorted((each for each in theirs if each.number in numbers), key=lambda each: -each.number)
 
-    def operations(self, limit: int = 50) -> list[Operation]:
+    def operations(self, limit: int = 50, cursor: str | None = None) -> list[Operation]:
+        assert cursor is None
         return self.started[:limit]
 
-    def quarantine(self, limit: int = 50) -> list[tuple[int, Malformed]]:
+    def quarantine(self, limit: int = 50, cursor: str | None = None) -> list[tuple[int, Malformed]]:
+        assert cursor is None
         return self.damaged[:limit]
 
     def scan(self, chunk: int = 1_000) -> Iterator[Sequence[Task]]:

@@ -96,6 +96,17 @@ def test_a_list_says_whether_there_is_more(api: Api, moves: Moves) -> None:
     assert api.get("/batches", limit=2)["more"] is False
 
 
+def test_a_list_goes_on_where_its_cursor_says(api: Api, moves: Moves) -> None:
+    for name in ("november", "december", "january"):
+        moves.given(1, batch=name)
+    page = api.get("/batches", limit=2)
+    rest = api.get("/batches", limit=2, cursor=page["cursor"])
+    assert [each["batch"] for each in page["items"] + rest["items"]] == ["january", "december", "november"]
+    assert rest["cursor"] is None
+    assert api.refused("/workers", cursor=page["cursor"])["type"] == "/api/v1/problems/bad-cursor"
+    assert api.refused("/batches", cursor="MTIgYWJj")["type"] == "/api/v1/problems/bad-cursor"
+
+
 def test_pages_hold_each_task_once_while_the_ledger_changes(api: Api, moves: Moves) -> None:
     ids = [moves.given(1, batch="november")[0] for _ in range(23)]
     seen: list[str] = []

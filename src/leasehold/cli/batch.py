@@ -22,6 +22,7 @@ from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
 from leasehold.flow.large import whole
 from leasehold.flow.lookup import batch_of
+from leasehold.ports import listings
 from leasehold.ports.views import BatchView, TaskView
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def ls(tools: Tools, limit: int, ledger: str | None, *, as_json: bool) -> None:
       leasehold batch ls
     """
     with tools.system(ledger) as system:
-        found = system.views.batches(limit)
+        found = list(listings.BATCHES.walk(system.views.batches, limit))
     if as_json:
         emit_lines(shapes.batch(view) for view in found)
         return

@@ -10,6 +10,7 @@ from leasehold.cli.output import Column, emit_lines, note, show_table
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
+from leasehold.ports import listings
 from leasehold.ports.views import FailureGroup
 
 
@@ -27,7 +28,7 @@ def failures(tools: Tools, limit: int, ledger: str | None, *, as_json: bool) -> 
       leasehold tasks retry --filter 'group:GROUP'
     """
     with tools.system(ledger) as system:
-        groups = system.views.failures(limit)
+        groups = list(listings.FAILURES.walk(system.views.failures, limit))
     if as_json:
         emit_lines(shapes.failure_group(group) for group in groups)
         return

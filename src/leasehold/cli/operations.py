@@ -11,6 +11,7 @@ from leasehold.cli.tools import Tools, pass_tools
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
 from leasehold.flow.lookup import operation_of
+from leasehold.ports import listings
 from leasehold.ports.ledger import Operation
 
 
@@ -31,7 +32,7 @@ def ls(tools: Tools, limit: int, ledger: str | None, *, as_json: bool) -> None:
       leasehold operations ls
     """
     with tools.system(ledger) as system:
-        found = system.views.operations(limit)
+        found = list(listings.OPERATIONS.walk(system.views.operations, limit))
     if as_json:
         emit_lines(shapes.operation(one) for one in found)
         return

@@ -13,6 +13,7 @@ from leasehold.core.transitions import BLOCKED, DUE, IN_PROGRESS, LAPSED, QUEUED
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
 from leasehold.flow.lookup import queue_of
+from leasehold.ports import listings
 from leasehold.ports.views import QueueView
 
 MENTIONED = 200
@@ -105,7 +106,7 @@ def quarantine(tools: Tools, limit: int, ledger: str | None, *, as_json: bool) -
       leasehold queue quarantine --json
     """
     with tools.system(ledger) as system:
-        found = system.views.quarantine(limit)
+        found = list(listings.QUARANTINE.walk(system.views.quarantine, limit))
     if as_json:
         emit_lines(shapes.damaged(at, message) for at, message in found)
         return

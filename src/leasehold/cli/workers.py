@@ -10,6 +10,7 @@ from leasehold.cli.output import Column, emit, emit_lines, plural, show_table
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.units import say_duration
 from leasehold.flow import shapes
+from leasehold.ports import listings
 from leasehold.ports.views import WorkerView
 
 
@@ -32,7 +33,7 @@ def ls(tools: Tools, limit: int, ledger: str | None, *, as_json: bool) -> None:
       leasehold workers ls
     """
     with tools.system(ledger) as system:
-        found = system.views.workers(limit)
+        found = list(listings.WORKERS.walk(system.views.workers, limit))
     if as_json:
         emit_lines(shapes.worker(view) for view in found)
         return

@@ -151,7 +151,11 @@ class RunTime(NamedTuple):
 
 
 class Views(Protocol):
-    """The read side. Never blocks a writer; counts come from counters, never from the tasks."""
+    """The read side. Never blocks a writer; counts come from counters, never from the tasks.
+
+    Lists that take a cursor go on behind the row that it was made of (``ports.listings``), and raise ``BadCursor`` for
+    one of another list.
+    """
 
     def task(self, task_id: str) -> TaskView | None:
         """One task."""
@@ -193,11 +197,11 @@ class Views(Protocol):
         """Counter cells that are not zero."""
         ...
 
-    def failures(self, limit: int = 50) -> list[FailureGroup]:
+    def failures(self, limit: int = 50, cursor: str | None = None) -> list[FailureGroup]:
         """Groups of failed tasks, largest first."""
         ...
 
-    def batches(self, limit: int = 50) -> list[BatchView]:
+    def batches(self, limit: int = 50, cursor: str | None = None) -> list[BatchView]:
         """Newest first."""
         ...
 
@@ -213,7 +217,7 @@ class Views(Protocol):
         """How the ledger is doing at a glance, from counters and a few rows of indexes: cheap however large it is."""
         ...
 
-    def workers(self, limit: int = 50) -> list[WorkerView]:
+    def workers(self, limit: int = 50, cursor: str | None = None) -> list[WorkerView]:
         """Workers that run something, by name. One that is idle is not known to the ledger."""
         ...
 
@@ -231,11 +235,11 @@ class Views(Protocol):
         """
         ...
 
-    def operations(self, limit: int = 50) -> list[Operation]:
+    def operations(self, limit: int = 50, cursor: str | None = None) -> list[Operation]:
         """Newest first."""
         ...
 
-    def quarantine(self, limit: int = 50) -> list[tuple[int, Malformed]]:
+    def quarantine(self, limit: int = 50, cursor: str | None = None) -> list[tuple[int, Malformed]]:
         """(when, message): newest first."""
         ...
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 import pytest
 
-from leasehold.core.errors import BadFilter
+from leasehold.core.cursors import Listing
+from leasehold.core.errors import BadCursor, BadFilter
 from leasehold.core.events import Cancelled, Lapsed, Released, Retried, Started
 from leasehold.core.model import Status, Why
-from leasehold.ports.ledger import Change
+from leasehold.core.reports import Malformed
+from leasehold.ports import listings
+from leasehold.ports.ledger import Change, Operation
 from leasehold.ports.views import Count, Outcome, WorkerView
 from leasehold.testing.ledger_bench import BROKEN, LEASE, LedgerBench, Moves
 
+T = TypeVar("T")
 OTHER = BROKEN._replace(type="KeyError", message="'speaker'", frame="media.py:label")
 
 
@@ -285,6 +292,45 @@ class ViewsSuite:
         assert (two.name, two.tasks) == ("i-2/5-a", 1)
         assert moves.views.workers(limit=1) == [one]
 
+    # -- pages of lists ------------------------------------------------------------------------------------------------
+
+    def test_every_list_goes_on_behind_a_row_of_it(self, moves: Moves) -> None:
+        """Each row once, in the order of the whole list, however small the pages are."""
+        for number in range(5):
+            (task_id,) = moves.out(1, batch=f"batch {number}")
+            moves.apply(task_id, Started(moves.run(worker=f"i-{number}/5-a")))
+            (broken,) = moves.out(1, name=f"handler {number % 3}")
+            moves.apply(broken, moves.failed(failure=OTHER if number % 2 else BROKEN))
+            moves.ledger.start_operation(Operation(f"op-{number}", "retry", "", "", "ada", "", moves.ledger.now()))
+            moves.ledger.apply([], [Malformed("status", f"{number:064}", "{", "no JSON")])
+        views = moves.views
+        assert_paged(listings.BATCHES, views.batches, 5)
+        assert_paged(listings.OPERATIONS, views.operations, 5)
+        assert_paged(listings.WORKERS, views.workers, 5)
+        assert_paged(listings.FAILURES, views.failures, 5)
+        assert_paged(listings.QUARANTINE, views.quarantine, 5)
+
+    def test_what_is_new_is_on_no_later_page(self, moves: Moves) -> None:
+        """A cursor is a place, not a number of rows."""
+        for name in ("one", "two", "three"):
+            moves.given(1, batch=name)
+        first = moves.views.batches(1)[0]
+        moves.given(1, batch="four")
+        rest = moves.views.batches(10, listings.BATCHES.cursor(first))
+        assert [view.name for view in rest] == ["two", "one"]
+
+    def test_no_list_takes_a_cursor_of_another(self, moves: Moves) -> None:
+        """Nor one of a page of tasks."""
+        views = moves.views
+        moves.given(1, batch="one")
+        other = listings.BATCHES.cursor(views.batches()[0])
+        for ask in (views.operations, views.workers, views.failures, views.quarantine):
+            for cursor in (other, "MTIgYWJj"):
+                with pytest.raises(BadCursor, match="cursor"):
+                    ask(10, cursor)
+        with pytest.raises(BadCursor, match="cursor"):
+            views.batches(10, "MTIgYWJj")
+
     # -- everything ----------------------------------------------------------------------------------------------------
 
     def test_a_scan_sees_every_task_once_in_the_order_of_ids(self, moves: Moves) -> None:
@@ -299,3 +345,17 @@ class ViewsSuite:
         assert (views.counts(), views.true_counts(), views.failures()) == ([], [], [])
         assert (views.batches(), views.queues(), views.operations(), views.quarantine()) == ([], [], [], [])
         assert (list(views.scan()), views.count("status:failed")) == ([], 0)
+
+
+def assert_paged(listing: Listing[T], ask: Callable[[int, str | None], Sequence[T]], rows: int) -> None:
+    """Pages of two hold what the whole list holds."""
+    whole = list(ask(100, None))
+    assert len(whole) == rows, listing.name
+    found: list[T] = []
+    cursor: str | None = None
+    while True:
+        page, cursor = listing.cut(ask(3, cursor), 2)
+        found += page
+        if cursor is None:
+            break
+    assert found == whole, listing.name

@@ -242,6 +242,7 @@ class Failures(BaseModel):
 
     items: list[FailureGroup]
     more: bool
+    cursor: str | None
 
 
 class Batches(BaseModel):
@@ -249,6 +250,7 @@ class Batches(BaseModel):
 
     items: list[Batch]
     more: bool
+    cursor: str | None
 
 
 class Workers(BaseModel):
@@ -256,6 +258,7 @@ class Workers(BaseModel):
 
     items: list[Worker]
     more: bool
+    cursor: str | None
 
 
 class Operations(BaseModel):
@@ -263,6 +266,7 @@ class Operations(BaseModel):
 
     items: list[Operation]
     more: bool
+    cursor: str | None
 
 
 class Invalid(BaseModel):

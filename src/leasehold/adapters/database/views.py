@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 from leasehold.adapters.database.connection import Database, Row, Sql, Transaction
 from leasehold.adapters.database.damage import unreadable
@@ -12,14 +13,17 @@ from leasehold.adapters.database.filtering import LAST, Plan, beginning_with, pl
 from leasehold.adapters.database.inspection import inspect
 from leasehold.adapters.database.metering import metered, run_time
 from leasehold.adapters.database.oddities import RUN_COLUMNS, odd_run, odd_task, said
+from leasehold.adapters.database.places import below
 from leasehold.adapters.database.pulse import pulse
 from leasehold.adapters.database.rows import STATES, TASK_COLUMNS, failure_of, task_of
+from leasehold.core.cursors import Listing
 from leasehold.core.errors import BadCursor, LedgerDamaged
 from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
 from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Status, Task
 from leasehold.core.redaction import Redaction
 from leasehold.core.reports import Malformed
+from leasehold.ports import listings
 from leasehold.ports.inspection import Inspection
 from leasehold.ports.ledger import Operation
 from leasehold.ports.pulse import Pulse
@@ -192,14 +196,16 @@ class DatabaseViews:
             return [count_of(row) for row in self._rows("counts of queue", queue=queue)]
         return [count_of(row) for row in self._rows("counts")]
 
-    def failures(self, limit: int = 50) -> list[FailureGroup]:
+    def failures(self, limit: int = 50, cursor: str | None = None) -> list[FailureGroup]:
         """Groups of failed tasks, largest first."""
+        place = listings.FAILURES.read(cursor)
         with self.database.read() as tx:
             sizes: dict[tuple[str, str], int] = {}
             for row in tx.rows(self._sql["sums of state"], {"state": Status.FAILED.value}):
                 _, _, name, group, tasks = row
                 sizes[name, group] = sizes.get((name, group), 0) + tasks
-            largest = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:limit]
+            ordered = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
+            largest = [item for item in ordered if listings.behind(place, item[1], *item[0])][:limit]
             groups = {group for (_, group), _ in largest}
             known = {row[0]: row[1:] for row in tx.rows(self._sql["groups"], {"groups": tx.array(sorted(groups))})}
             return [self._failure_group(tx, name, group, known, tasks) for (name, group), tasks in largest]
@@ -224,10 +230,10 @@ class DatabaseViews:
             example=newest[0][1] if newest else "",
         )
 
-    def batches(self, limit: int = 50) -> list[BatchView]:
+    def batches(self, limit: int = 50, cursor: str | None = None) -> list[BatchView]:
         """Newest first."""
         with self.database.read() as tx:
-            found = tx.rows(self._sql["batches"], {"limit": limit})
+            found = self._older(tx, "batches", listings.BATCHES, limit, cursor)
             return [self._batch(tx, name, created_at) for name, created_at in found]
 
     def batch(self, name: str) -> BatchView | None:
@@ -258,9 +264,10 @@ class DatabaseViews:
         with self.database.read() as tx:
             return pulse(tx, self._sql)
 
-    def workers(self, limit: int = 50) -> list[WorkerView]:
+    def workers(self, limit: int = 50, cursor: str | None = None) -> list[WorkerView]:
         """Workers that run something, by name."""
-        return [WorkerView(*row) for row in self._rows("workers", limit=limit)]
+        (after,) = listings.WORKERS.read(cursor) or ("",)
+        return [WorkerView(*row) for row in self._rows("workers", limit=limit, after=after)]
 
     def requests(self, since: int, until: int) -> list[Metered]:
         """Requests to queues in the hours that began in [since, until)."""
@@ -274,13 +281,21 @@ class DatabaseViews:
             given = {"name": name, "queue": queue, "below": min(below, (last or 0) + 1), "limit": limit}
             return [run_time(row) for row in tx.rows(self._sql["run times"], given)]
 
-    def operations(self, limit: int = 50) -> list[Operation]:
+    def operations(self, limit: int = 50, cursor: str | None = None) -> list[Operation]:
         """Newest first."""
-        return [Operation(*row) for row in self._rows("operations", limit=limit)]
+        with self.database.read() as tx:
+            return [Operation(*row) for row in self._older(tx, "operations", listings.OPERATIONS, limit, cursor)]
 
-    def quarantine(self, limit: int = 50) -> list[tuple[int, Malformed]]:
+    def quarantine(self, limit: int = 50, cursor: str | None = None) -> list[tuple[int, Malformed]]:
         """(when, message): newest first."""
-        return [(at, Malformed(*message)) for at, *message in self._rows("quarantine", limit=limit)]
+        with self.database.read() as tx:
+            found = self._older(tx, "quarantine", listings.QUARANTINE, limit, cursor)
+        return [(at, Malformed(*message)) for at, *message in found]
+
+    def _older(
+        self, tx: Transaction, name: str, listing: Listing[Any], limit: int, cursor: str | None
+    ) -> Sequence[Row]:
+        return tx.rows(self._sql[name], {"limit": limit, "below": below(tx, self._sql, listing, cursor)})
 
     def scan(self, chunk: int = 1_000) -> Iterator[Sequence[Task]]:
         """Every hot row in id order; each chunk is a snapshot of its own, so that no writer's log grows meanwhile."""

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 from leasehold.adapters.memory import metering
 from leasehold.adapters.memory.book import Book, Row, cell_of
 from leasehold.adapters.memory.matching import matcher
 from leasehold.adapters.memory.pulse import pulse
+from leasehold.core.cursors import Place
 from leasehold.core.errors import BadCursor
 from leasehold.core.filters import NO_GROUP, parse
 from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Failure, Status, Task
 from leasehold.core.reports import Malformed, Payload
 from leasehold.core.transitions import state_name
+from leasehold.ports import listings
 from leasehold.ports.clock import Clock
 from leasehold.ports.inspection import Inspection
 from leasehold.ports.ledger import Operation
@@ -34,6 +37,7 @@ from leasehold.ports.views import (
     WorkerView,
 )
 
+T = TypeVar("T")
 FEW = 10
 """Ids that ``find_id`` answers."""
 NO_ERROR = "no error was reported: the machine went away each time"
@@ -139,14 +143,16 @@ class MemoryViews:
             cells = Counter(cell_of(row.task) for row in self._book.rows.values())
         return [Count(*cell, tasks) for cell, tasks in cells.items()]
 
-    def failures(self, limit: int = 50) -> list[FailureGroup]:
+    def failures(self, limit: int = 50, cursor: str | None = None) -> list[FailureGroup]:
         """Groups of failed tasks, largest first."""
+        place = listings.FAILURES.read(cursor)
         with self._book.lock:
             groups: dict[tuple[str, str], list[Row]] = {}
             for row in self._book.rows.values():
                 if row.task.status is Status.FAILED:
                     groups.setdefault((row.task.name, row.task.error_group or ""), []).append(row)
-            largest = sorted(groups.items(), key=lambda each: (-len(each[1]), each[0]))[:limit]
+            ordered = sorted(groups.items(), key=lambda each: (-len(each[1]), each[0]))
+            largest = [each for each in ordered if listings.behind(place, len(each[1]), *each[0])][:limit]
             return [self._failure_group(name, group, rows) for (name, group), rows in largest]
 
     def _failure_group(self, name: str, group: str, rows: Sequence[Row]) -> FailureGroup:
@@ -164,10 +170,11 @@ class MemoryViews:
             example=newest.id,
         )
 
-    def batches(self, limit: int = 50) -> list[BatchView]:
+    def batches(self, limit: int = 50, cursor: str | None = None) -> list[BatchView]:
         """Newest first."""
         with self._book.lock:
-            return [self._batch(name) for name in list(reversed(self._book.batches))[:limit]]
+            names = behind(list(reversed(self._book.batches)), listings.BATCHES.read(cursor), lambda name: (name,))
+            return [self._batch(name) for name in names[:limit]]
 
     def batch(self, name: str) -> BatchView | None:
         """One batch."""
@@ -184,14 +191,16 @@ class MemoryViews:
             paused = sorted(self._book.paused.items())
             return [QueueView(name, is_paused, by_state(self.counts(queue=name))) for name, is_paused in paused]
 
-    def workers(self, limit: int = 50) -> list[WorkerView]:
+    def workers(self, limit: int = 50, cursor: str | None = None) -> list[WorkerView]:
         """Workers that run something, by name."""
+        (after,) = listings.WORKERS.read(cursor) or ("",)
         with self._book.lock:
             leases: dict[str, list[int]] = {}
             for row in self._book.rows.values():
                 if row.task.status is Status.IN_PROGRESS and row.task.worker is not None:
                     leases.setdefault(row.task.worker, []).append(row.task.lease_until)
-        return [WorkerView(name, len(ends), min(ends), max(ends)) for name, ends in sorted(leases.items())][:limit]
+        named = [(name, ends) for name, ends in sorted(leases.items()) if name > str(after)]
+        return [WorkerView(name, len(ends), min(ends), max(ends)) for name, ends in named][:limit]
 
     # ------------------------------------------------------------ the house
 
@@ -210,15 +219,17 @@ class MemoryViews:
         with self._book.lock:
             return metering.run_times(self._book, name, queue, below, limit)
 
-    def operations(self, limit: int = 50) -> list[Operation]:
+    def operations(self, limit: int = 50, cursor: str | None = None) -> list[Operation]:
         """Newest first."""
         with self._book.lock:
-            return list(reversed(self._book.operations.values()))[:limit]
+            newest = list(reversed(self._book.operations.values()))
+        return behind(newest, listings.OPERATIONS.read(cursor), listings.OPERATIONS.place)[:limit]
 
-    def quarantine(self, limit: int = 50) -> list[tuple[int, Malformed]]:
+    def quarantine(self, limit: int = 50, cursor: str | None = None) -> list[tuple[int, Malformed]]:
         """(when, message): newest first."""
         with self._book.lock:
-            return [(at, message) for message, at in reversed(self._book.damaged.items())][:limit]
+            newest = [(at, message) for message, at in reversed(self._book.damaged.items())]
+        return behind(newest, listings.QUARANTINE.read(cursor), listings.QUARANTINE.place)[:limit]
 
     def scan(self, chunk: int = 1_000) -> Iterator[Sequence[Task]]:
         """Every hot row in id order."""
@@ -226,6 +237,14 @@ class MemoryViews:
             tasks = [self._book.rows[task_id].task for task_id in sorted(self._book.rows)]
         for start in range(0, len(tasks), chunk):
             yield tasks[start : start + chunk]
+
+
+def behind(rows: list[T], place: Place | None, place_of: Callable[[T], Place]) -> list[T]:
+    """The rows after the one at that place; none where it is gone."""
+    if place is None:
+        return rows
+    places = [place_of(row) for row in rows]
+    return rows[places.index(place) + 1 :] if place in places else []
 
 
 def task_view(row: Row) -> TaskView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,7 +22,6 @@ from leasehold.web.examples import EXAMPLES
 from leasehold.web.models import Problem
 from leasehold.web.problems import MEDIA_TYPE, BadRequest, BodyTooLarge, Kind, ReadOnly, WrongHost, kind_of
 
-T = TypeVar("T")
 DEFAULT_LIMIT = 50
 HIGHEST_LIMIT = 1_000
 
@@ -42,6 +41,7 @@ class Limited(Nothing):
     """The parameters of a list."""
 
     limit: Limit = DEFAULT_LIMIT
+    cursor: str | None = Field(default=None, description="That of the page before")
 
 
 class Filtered(Nothing):
@@ -117,8 +117,3 @@ def documented(kinds: Sequence[Kind]) -> dict[str, Any]:
 def listed(items: Sequence[Shape]) -> Mapping[str, object]:
     """All that there are."""
     return {"items": items}
-
-
-def cut(found: Sequence[T], limit: int) -> tuple[Sequence[T], bool]:
-    """Of one more than is wanted: those wanted, and whether there are more."""
-    return found[:limit], len(found) > limit

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Response
 
-from leasehold.core.errors import NoSuchBatch, NoSuchOperation
+from leasehold.core.cursors import Listing
+from leasehold.core.errors import BadCursor, NoSuchBatch, NoSuchOperation
 from leasehold.flow import shapes
 from leasehold.flow.lookup import batch_of, operation_of
+from leasehold.flow.shapes import Shape
+from leasehold.ports import listings
 from leasehold.web.json import reply
 from leasehold.web.models import Batch, Batches, Failures, Operation, Operations, ProblemKind, Queues, Workers
 from leasehold.web.problems import KINDS, NotFound
-from leasehold.web.routes.asking import AskedList, OperationId, Unasked, cut, listed, told
+from leasehold.web.routes.asking import AskedList, Limited, OperationId, Unasked, listed, told
 from leasehold.web.source import Reads
 
 router = APIRouter()
+T = TypeVar("T")
 BatchName = Annotated[str, Path(description="The name of the batch", examples=["november"])]
 
 
-@router.get("/batches", tags=["batches"], responses=told(Batches))
+def rows(
+    listing: Listing[T], ask: Callable[[int, str | None], Sequence[T]], asked: Limited, shape: Callable[[T], Shape]
+) -> Response:
+    """A page, and where the next one begins: one more than is wanted is asked for."""
+    items, cursor = listing.cut(ask(asked.limit + 1, asked.cursor), asked.limit)
+    return reply({"items": [shape(one) for one in items], "more": cursor is not None, "cursor": cursor})
+
+
+@router.get("/batches", tags=["batches"], responses=told(Batches, BadCursor))
 def batches(reads: Reads, asked: AskedList) -> Response:
     """List batches, newest first."""
-    found, more = cut(reads.views.batches(asked.limit + 1), asked.limit)
-    return reply({"items": [shapes.batch(view) for view in found], "more": more})
+    return rows(listings.BATCHES, reads.views.batches, asked, shapes.batch)
 
 
 @router.get("/batches/{name:path}", tags=["batches"], responses=told(Batch, NoSuchBatch))
@@ -32,11 +44,10 @@ def batch(reads: Reads, name: BatchName, _: Unasked) -> Response:
     return reply(shapes.batch(batch_of(reads.views, name)))
 
 
-@router.get("/failures", tags=["failures"], responses=told(Failures))
+@router.get("/failures", tags=["failures"], responses=told(Failures, BadCursor))
 def failures(reads: Reads, asked: AskedList) -> Response:
     """List failed tasks by their cause, the largest groups first."""
-    found, more = cut(reads.views.failures(asked.limit + 1), asked.limit)
-    return reply({"items": [shapes.failure_group(group) for group in found], "more": more})
+    return rows(listings.FAILURES, reads.views.failures, asked, shapes.failure_group)
 
 
 @router.get("/queues", tags=["queues"], responses=told(Queues))
@@ -45,18 +56,16 @@ def queues(reads: Reads, _: Unasked) -> Response:
     return reply(listed([shapes.queue(view) for view in reads.views.queues()]))
 
 
-@router.get("/workers", tags=["workers"], responses=told(Workers))
+@router.get("/workers", tags=["workers"], responses=told(Workers, BadCursor))
 def workers(reads: Reads, asked: AskedList) -> Response:
     """List workers that run something, by name. One that is idle is not known to the ledger."""
-    found, more = cut(reads.views.workers(asked.limit + 1), asked.limit)
-    return reply({"items": [shapes.worker(view) for view in found], "more": more})
+    return rows(listings.WORKERS, reads.views.workers, asked, shapes.worker)
 
 
-@router.get("/operations", tags=["operations"], responses=told(Operations))
+@router.get("/operations", tags=["operations"], responses=told(Operations, BadCursor))
 def operations(reads: Reads, asked: AskedList) -> Response:
     """List bulk operations, newest first: who asked for what and why, and how far it is."""
-    found, more = cut(reads.views.operations(asked.limit + 1), asked.limit)
-    return reply({"items": [shapes.operation(one) for one in found], "more": more})
+    return rows(listings.OPERATIONS, reads.views.operations, asked, shapes.operation)
 
 
 @router.get("/operations/{id}", tags=["operations"], responses=told(Operation, NoSuchOperation))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import BigInteger, Executable, Integer, and_, bindparam, delete, func, literal_column, or_, select
+from sqlalchemy import BigInteger, Executable, Integer, Text, and_, bindparam, delete, func, literal_column, or_, select
 
 from leasehold.adapters.database.elements import each_row, unless_there
 from leasehold.adapters.database.rows import TASK_COLUMNS
@@ -31,7 +31,7 @@ STATEMENTS: Mapping[str, Executable] = {
     .where(tasks.c.receipt.is_not(None), tasks.c.lease_until >= bindparam("until", type_=BigInteger))
     .limit(LIMIT),
     "workers": select(worker, func.count(), func.min(tasks.c.lease_until), func.max(tasks.c.lease_until))
-    .where(runs_now, worker.is_not(None))
+    .where(runs_now, worker.is_not(None), worker > bindparam("after", type_=Text))
     .group_by(worker)
     .order_by(worker)
     .limit(LIMIT),

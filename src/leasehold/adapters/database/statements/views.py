@@ -29,6 +29,7 @@ from leasehold.adapters.database.schema import (
 from leasehold.adapters.database.tally import CELL, FORGOTTEN, HAPPENED
 
 LIMIT = bindparam("limit", type_=Integer)
+BELOW = bindparam("below", type_=BigInteger)
 TASK = [tasks.c[name] for name in TASK_COLUMNS]
 FAILED = "failed"
 
@@ -170,18 +171,28 @@ STATEMENTS: Mapping[str, Executable] = {
     .where(tasks.c.error_group == bindparam("group"), tasks.c.state == FAILED)
     .order_by(tasks.c.number.desc())
     .limit(1),
-    "batches": select(batches.c.name, batches.c.created_at).order_by(batches.c.number.desc()).limit(LIMIT),
+    "batches": select(batches.c.name, batches.c.created_at)
+    .where(batches.c.number < BELOW)
+    .order_by(batches.c.number.desc())
+    .limit(LIMIT),
+    "place of batch": select(batches.c.number).where(batches.c.name == bindparam("name")),
     "batch": select(batches.c.created_at).where(batches.c.name == bindparam("batch")),
     "queues": select(queues.c.name, queues.c.paused).order_by(queues.c.name),
     "operations": select(
         *(operations.c[name] for name in ("id", "kind", "filter", "ceiling", "by", "reason", "created_at")),
         *(operations.c[name] for name in ("cursor", "matched", "changed", "finished", "finished_at", "stopped_by")),
     )
+    .where(operations.c.number < BELOW)
     .order_by(operations.c.number.desc())
     .limit(LIMIT),
+    "place of operation": select(operations.c.number).where(operations.c.id == bindparam("id")),
     "quarantine": select(*(quarantine.c[name] for name in ("at", "source", "digest", "body", "reason")))
+    .where(quarantine.c.number < BELOW)
     .order_by(quarantine.c.number.desc())
     .limit(LIMIT),
+    "place of damaged": select(quarantine.c.number).where(
+        quarantine.c.source == bindparam("source"), quarantine.c.digest == bindparam("digest")
+    ),
     "scan": select(*TASK).where(tasks.c.id > bindparam("after")).order_by(tasks.c.id).limit(LIMIT),
     "true counts": select(*true_cell, func.count()).group_by(*true_cell),
 }
