@@ -6,7 +6,7 @@ import pytest
 
 from leasehold.cli.meter import Lines, Speed, line
 from leasehold.cli.output import LEAST, Column, clean, plural, printable, widths
-from leasehold.cli.pace import eta, say_rate
+from leasehold.flow.progress import eta, say_rate
 
 Row = tuple[str, ...]
 

@@ -13,7 +13,6 @@ from leasehold.cli.commands import Group
 from leasehold.cli.find import batch_filter
 from leasehold.cli.options import with_json, with_ledger, with_limit
 from leasehold.cli.output import Column, emit, emit_lines, note, plural, show_table
-from leasehold.cli.pace import average, eta
 from leasehold.cli.tasks import columns as task_columns
 from leasehold.cli.tasks import paged
 from leasehold.cli.tools import Tools, pass_tools
@@ -22,6 +21,7 @@ from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
 from leasehold.flow.large import whole
 from leasehold.flow.lookup import batch_of
+from leasehold.flow.progress import average, eta
 from leasehold.ports import listings
 from leasehold.ports.views import BatchView, TaskView
 

@@ -10,9 +10,9 @@ from typing import Protocol
 
 import click
 
-from leasehold.cli.pace import eta
 from leasehold.core.model import TERMINAL, Status
 from leasehold.core.units import MINUTE, SECOND
+from leasehold.flow.progress import eta
 
 SELDOM = 10 * SECOND
 """Between two lines that are not redrawn."""

@@ -15,12 +15,12 @@ from leasehold.cli.commands import Command
 from leasehold.cli.meter import Speed
 from leasehold.cli.options import DURATION, with_json, with_ledger
 from leasehold.cli.output import STYLES, Column, clean, console, drawn, emit_lines
-from leasehold.cli.pace import eta, say_rate
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.errors import Unavailable
 from leasehold.core.model import TERMINAL, Status
 from leasehold.core.units import SECOND
 from leasehold.flow import shapes
+from leasehold.flow.progress import eta, say_rate
 from leasehold.flow.shapes import Shape, instant
 from leasehold.ports.views import BatchView, FailureGroup, QueueView, Views, WorkerView
 

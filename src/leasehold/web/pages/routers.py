@@ -3,6 +3,21 @@
 from __future__ import annotations
 
 from leasehold.web import live
-from leasehold.web.pages import acting, assets, editing, overview, task, tasks
+from leasehold.web.pages import (
+    acting,
+    assets,
+    batches,
+    editing,
+    failures,
+    operations,
+    overview,
+    queues,
+    task,
+    tasks,
+    workers,
+)
 
-ROUTERS = (assets.router, live.router, overview.router, tasks.router, acting.router, editing.router, task.router)
+ROUTERS = (
+    *(assets.router, live.router, overview.router, tasks.router, acting.router, editing.router, task.router),
+    *(each.router for each in (failures, batches, queues, workers, operations)),
+)

@@ -1,0 +1,58 @@
+"""Queues: what waits in each and why, since when, how much is out, what went through in the last hours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from fastapi import APIRouter, Request, Response
+
+from leasehold.core.model import Why
+from leasehold.flow.figures import in_flight
+from leasehold.flow.hourly import HOURS, hourly
+from leasehold.ports.pulse import Waiting
+from leasehold.ports.views import QueueView
+from leasehold.web.pages.chart import Chart, chart
+from leasehold.web.pages.render import page
+from leasehold.web.pages.words import term
+from leasehold.web.source import Reads
+
+router = APIRouter(include_in_schema=False)
+
+
+class Row(NamedTuple):
+    """One queue."""
+
+    view: QueueView
+    filter: str
+    in_flight: int
+    waiting: Mapping[Why, int]
+    """Since when the oldest waits for each reason, counted from its submit."""
+    oldest: Waiting | None
+    chart: Chart | None
+
+
+@router.get("/queues")
+def queues(request: Request, reads: Reads) -> Response:
+    """Draw all of them."""
+    views, pulse = reads.views.queues(), reads.views.pulse()
+    hours = hourly(reads.views, pulse.now)
+    rows: list[Row] = []
+    for view in views:
+        waiting = [each for each in pulse.waiting if each.queue == view.name]
+        rows.append(
+            Row(
+                view,
+                term("queue", view.name),
+                in_flight(view),
+                {each.why: each.since for each in waiting},
+                min((each for each in waiting if each.why is not Why.SCHEDULED), key=since, default=None),
+                chart(hours[view.name]) if view.name in hours else None,
+            )
+        )
+    return page(request, "queues.html", rows=rows, whys=list(Why), hours=HOURS)
+
+
+def since(each: Waiting) -> int:
+    """What they are ordered by."""
+    return each.since
