@@ -50,7 +50,7 @@ class Scraped:
 
 @pytest.fixture
 def scraped(bench: LedgerBench) -> Scraped:
-    return Scraped(Source(bench.views, MemoryStore, (Place.SQS, Prices())))
+    return Scraped(Source(bench.views, MemoryStore, tariff=(Place.SQS, Prices())))
 
 
 def test_tasks_are_told_by_where_they_stand(scraped: Scraped, story: Story) -> None:
