@@ -1,0 +1,174 @@
+"""The pages of failures, batches, queues, workers and operations, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from leasehold.core.events import Failed, Lapsed, Started
+from leasehold.core.metering import Action, Count, Tally
+from leasehold.flow.progress import FEWEST
+from leasehold.ports.ledger import Operation
+from leasehold.testing.ledger_bench import BROKEN, LedgerBench, Moves
+from leasehold.web.pages import batches
+from tests.web.conftest import HERE, Api, Story
+
+EMPTY = {
+    "/failures": "No task has failed",
+    "/batches": "There are no batches yet",
+    "/queues": "There are no queues yet",
+    "/workers": "No worker runs anything now",
+    "/operations": "There have been no bulk operations",
+}
+
+
+class Pages:
+    """Pages as a browser gets them."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.client = TestClient(app, base_url=HERE)
+
+    def get(self, path: str, status: int = 200) -> str:
+        """The page at a path, its white space as one blank."""
+        answer = self.client.get(path)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        return re.sub(r"\s+", " ", answer.text)
+
+
+@pytest.fixture
+def pages(app: FastAPI) -> Pages:
+    return Pages(app)
+
+
+@pytest.mark.parametrize("path", EMPTY)
+def test_where_nothing_is_a_page_says_what_would_be_there(plain: Api, path: str) -> None:
+    answer = plain.client.get(path)
+    assert answer.status_code == 200
+    assert EMPTY[path] in answer.text
+
+
+def test_failures_are_told_by_cause_with_an_example_and_what_finds_them(pages: Pages, moves: Moves) -> None:
+    ids = moves.out(3)
+    for task_id in ids:
+        moves.apply(task_id, moves.failed())
+    (group,) = moves.views.failures()
+    text = pages.get("/failures")
+    assert "ValueError" in text
+    assert "no samples in &lt;text&gt;" in text
+    assert f"/tasks/{group.example}" in text
+    words = f"status:failed group:{group.id} name:transcribe"
+    assert f'<a href="/tasks?filter={quote(words)}">3</a>' in text
+    found = pages.client.get("/api/v1/tasks", params={"filter": words}).json()["items"]
+    assert {task["id"] for task in found} == set(ids)
+
+
+def test_failures_of_no_error_are_found_handler_by_handler(pages: Pages, moves: Moves) -> None:
+    for name in ("transcribe", "convert"):
+        (lost,) = moves.out(name=name)
+        for r in (1, 2):
+            moves.apply(lost, moves.started(1, r))
+            moves.bench.let_pass(60_000)
+            moves.apply(lost, Lapsed())
+    text = pages.get("/failures")
+    for name in ("transcribe", "convert"):
+        words = f"status:failed group:none name:{name}"
+        assert quote(words) in text
+        assert pages.client.get("/api/v1/tasks/count", params={"filter": words}).json()["count"] == 1
+
+
+def test_a_batch_is_told_with_how_far_and_how_fast_it_is(pages: Pages, story: Story) -> None:
+    text = pages.get("/batches/november")
+    assert "80 % of 5 tasks have ended; 1 to go:" in text
+    assert "tasks/" in text
+    assert story.running in text
+    assert "not known yet" in text
+    assert quote("batch:november status:failed") in text
+    listed = pages.get("/batches")
+    assert 'href="/batches/november"' in listed
+
+
+def test_what_takes_longer_than_others_is_marked(pages: Pages, moves: Moves, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "now", moves.ledger.now)
+    for task_id in moves.out(FEWEST):
+        run = moves.run()
+        moves.apply(task_id, Started(run))
+        moves.bench.let_pass(1_000)
+        moves.apply(task_id, moves.completed()._replace(run=run))
+    (slow,) = moves.out(1, batch="november")
+    moves.apply(slow, moves.started())
+    text = pages.get("/batches/november")
+    assert "takes long" not in text
+    assert 'data-label="Usually within">1 s<' in text
+    moves.bench.let_pass(1_001)
+    assert "takes long" in pages.get("/batches/november")
+
+
+def test_a_batch_that_does_not_exist_is_said(pages: Pages, moves: Moves) -> None:
+    moves.given(1, batch="november")
+    answer = pages.client.get("/batches/novmber", headers={"accept": "text/html"})
+    assert answer.status_code == 404
+    assert "november" in answer.text
+
+
+def test_a_batch_of_any_name_has_a_page(pages: Pages, moves: Moves) -> None:
+    for name in ("a/b", "ä 🎉", "100%", "a?b#c", "<b>x</b>", "it's", 'say "hi"'):
+        moves.given(1, batch=name)
+        (address,) = re.findall(r'<a class="bidi" href="(/batches/[^"]+)">', pages.get("/batches"))[:1]
+        assert "<b>x</b>" not in pages.get(address)
+
+
+def test_queues_are_told_with_what_waits_since_when_and_what_went_through(pages: Pages, moves: Moves) -> None:
+    ids = moves.out(3)
+    moves.apply(ids[0], moves.started())
+    moves.ledger.pause("default", paused=True, by="ada")
+    tally = Count(0, "tasks:default", Action.ENDED, Tally(messages=7))
+    moves.ledger.note_requests([tally, Count(0, "tasks:default", Action.SEND, Tally(9, 9, messages=90))])
+    text = pages.get("/queues")
+    assert 'class="state paused"' in text
+    assert re.search(r'In flight</td><td class="number" data-label="Tasks">3<', text)
+    assert "The longest wait has lasted since" in text
+    assert "7 tasks ended, 90 messages sent, at most 90 in an hour" in text
+    assert "<svg" in text
+
+
+def test_workers_are_told_with_what_they_hold(pages: Pages, story: Story, moves: Moves) -> None:
+    text = pages.get("/workers")
+    (worker,) = moves.views.workers()
+    assert worker.name in text
+    assert "First lease ends" in text
+
+
+def test_operations_are_told_with_who_and_why(pages: Pages, story: Story) -> None:
+    text = pages.get("/operations")
+    for told in ("retry", "going on", "ada", "mended", "status:failed"):
+        assert told in text
+
+
+@pytest.mark.parametrize("path", ["/failures", "/batches", "/workers", "/operations"])
+def test_a_list_goes_on_page_by_page(pages: Pages, moves: Moves, path: str) -> None:
+    ids = moves.out(52)
+    for number, task_id in enumerate(ids):
+        moves.given(1, batch=f"batch {number}")
+        failure = BROKEN._replace(type=f"Error{number}")
+        report = Failed(moves.run(), moves.ledger.now(), failure, unrecoverable=True, deleted=True)
+        moves.apply(task_id, report)
+        moves.ledger.start_operation(Operation(f"op-{number}", "retry", "", "", "ada", "", moves.ledger.now()))
+    for number, task_id in enumerate(moves.out(52)):
+        moves.apply(task_id, Started(moves.run(worker=f"i-{number}/5-a")))
+    first = pages.get(path)
+    (older,) = re.findall(r'<a href="([^"]+)" rel="next">Older</a>', first)
+    second = pages.get(older)
+    rows = [re.findall(r'<tr id="([^"]+)">', text) for text in (first, second)]
+    assert [len(found) for found in rows] == [50, 2]
+    assert "Newest</a>" in second
+    assert "Older</a>" not in second
+
+
+@pytest.mark.parametrize("path", ["/failures", "/batches", "/workers", "/operations"])
+def test_a_cursor_of_another_list_is_said_beside_the_list(pages: Pages, bench: LedgerBench, path: str) -> None:
+    assert "page cursor" in pages.get(f"{path}?cursor=MTIgYWJj", status=400)
