@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterable, Mapping
-from typing import IO, TYPE_CHECKING
+from collections.abc import Mapping
 
 import click
 
 from leasehold.cli.commands import Group
+from leasehold.cli.export import check_format, export_to, with_format, with_output
 from leasehold.cli.find import batch_filter
 from leasehold.cli.options import with_json, with_ledger, with_limit
 from leasehold.cli.output import Column, emit, emit_lines, note, plural, show_table
@@ -19,18 +17,12 @@ from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.model import TERMINAL, Status
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
-from leasehold.flow.large import whole
 from leasehold.flow.lookup import batch_of
 from leasehold.flow.progress import average, eta
 from leasehold.ports import listings
-from leasehold.ports.views import BatchView, TaskView
-
-if TYPE_CHECKING:
-    from leasehold.assemble import Parts
+from leasehold.ports.views import BatchView
 
 SEARCHED = 10_000
-EVERYTHING = 2**62
-"""More rows than a batch can have."""
 RUNNING_SHOWN = 10
 
 
@@ -113,8 +105,8 @@ def show(tools: Tools, name: str, ledger: str | None, *, as_json: bool) -> None:
 
 @batch.command("export")
 @click.argument("name", metavar="BATCH")
-@click.option("--format", "format_", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
-@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file instead.")
+@with_format
+@with_output
 @with_ledger
 @with_json
 @pass_tools
@@ -125,43 +117,8 @@ def export(tools: Tools, name: str, format_: str, output: str | None, ledger: st
       leasehold batch export november > november.jsonl
       leasehold batch export november --format csv -o november.csv
     """
-    if as_json and format_ == "csv":
-        raise click.UsageError("--json and --format csv contradict each other")
+    check_format(format_, as_json=as_json)
     with tools.system(ledger) as system:
         batch_of(system.views, name)
-        rows = (exported(view, system) for view in paged(system.views, batch_filter(name), EVERYTHING))
-        with click.open_file(output or "-", "w", encoding="utf-8", atomic=output is not None) as file:
-            count = write_csv(rows, file) if format_ == "csv" else write_lines(rows, file)
+        count = export_to(output, format_, system, batch_filter(name))
     note(f"Exported {plural(count, 'task')} of batch {name!r}.")
-
-
-def exported(view: TaskView, system: Parts) -> shapes.Shape:
-    """One task with what it was given and what came of it, large values included."""
-    arguments = whole(lambda: system.store, view.arguments, view.arguments_ref)
-    return {
-        **shapes.task(view),
-        "arguments": system.redaction.covered(shapes.parsed(arguments)),
-        "result": shapes.parsed(whole(lambda: system.store, view.result, view.result_ref)),
-    }
-
-
-def write_lines(rows: Iterable[shapes.Shape], file: IO[str]) -> int:
-    """JSON lines; how many."""
-    count = 0
-    for count, row in enumerate(rows, 1):  # noqa: B007 - the count is the answer
-        file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return count
-
-
-CSV_COLUMNS = ("id", "handler", "key", "status", "ended_at", "attempts", "losses", "reason", "arguments", "result")
-
-
-def write_csv(rows: Iterable[shapes.Shape], file: IO[str]) -> int:
-    """CSV, arguments and result as JSON text; how many."""
-    writer: csv.DictWriter[str] = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    count = 0
-    for count, row in enumerate(rows, 1):  # noqa: B007 - the count is the answer
-        packed = {name: json.dumps(row[name], ensure_ascii=False) for name in ("arguments", "result")}
-        writer.writerow({**row, **packed})
-    return count

@@ -10,6 +10,7 @@ import click
 
 from leasehold.cli.change import cancel, retry
 from leasehold.cli.commands import Group
+from leasehold.cli.export import check_format, export_to, with_format, with_output
 from leasehold.cli.find import find_task
 from leasehold.cli.options import with_json, with_ledger, with_limit
 from leasehold.cli.output import Column, emit, emit_lines, note, plural, short, show_table, status_style
@@ -74,6 +75,30 @@ def ls(tools: Tools, filters: tuple[str, ...], limit: int, ledger: str | None, *
         show_table(found, columns(tools.now()), "No task fits." if filter_ else "There are no tasks yet.")
         if len(found) == limit and (all_ := views.count(filter_, CEILING)) > limit:
             note(f"{limit:,} of {plural(all_, 'task', CEILING)}; --limit shows more.")
+
+
+@tasks.command("export")
+@click.argument("filters", nargs=-1, metavar="[FILTER]...")
+@with_format
+@with_output
+@with_ledger
+@with_json
+@pass_tools
+def export(
+    tools: Tools, filters: tuple[str, ...], format_: str, output: str | None, ledger: str | None, *, as_json: bool
+) -> None:
+    """Write every task that fits, with arguments, status, result and reason: one per line, newest first.
+
+    FILTERs are those of `tasks ls`. In CSV, cells that a spreadsheet would compute begin with an apostrophe.
+
+    Examples:
+      leasehold tasks export status:failed > failed.jsonl
+      leasehold tasks export queue:media 'age:<1d' --format csv -o media.csv
+    """
+    check_format(format_, as_json=as_json)
+    with tools.system(ledger) as system:
+        count = export_to(output, format_, system, " ".join(filters))
+    note(f"Exported {plural(count, 'task')}.")
 
 
 def paged(views: Views, filter_: str, limit: int) -> Iterator[TaskView]:

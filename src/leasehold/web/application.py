@@ -19,7 +19,7 @@ from leasehold.web.pages.refusing import refusal_page
 from leasehold.web.pages.render import navigation
 from leasehold.web.pages.routers import ROUTERS
 from leasehold.web.problems import answer
-from leasehold.web.routes import changes, lists, metrics, submitting, tasks
+from leasehold.web.routes import changes, exporting, lists, metrics, submitting, tasks
 from leasehold.web.routes.submitting import STREAM_PATH
 from leasehold.web.source import Source
 
@@ -58,7 +58,7 @@ def create_app(source: Source, *, hosts: Collection[str] = LOCAL_NAMES, largest_
     for kind in (LeaseholdError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
     app.add_middleware(Gate, hosts=hosts, largest_body=largest_body, streams={PREFIX + STREAM_PATH})
-    for routes in (submitting, changes, tasks, lists):
+    for routes in (submitting, changes, exporting, tasks, lists):
         app.include_router(routes.router, prefix=PREFIX)
     for router in ROUTERS:
         app.include_router(router)
