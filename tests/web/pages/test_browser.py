@@ -156,6 +156,21 @@ def test_the_button_stops_refreshing_until_it_is_pressed_again(site: Site, page:
     expect(page.locator("[data-count=completed]")).to_have_text("16")
 
 
+def test_a_hidden_tab_follows_nothing_until_it_is_seen_again(site: Site, page: Page) -> None:
+    page.goto("/")
+    expect(page.locator(".dot.live")).to_be_visible()
+    hide = "Object.defineProperty(document, 'hidden', {{value: {}, configurable: true}})"
+    page.evaluate(hide.format("true"))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    while site.app.state.live.watching:
+        page.evaluate("new Promise(requestAnimationFrame)")
+    site.stage.start(site.staged.queued)
+    site.stage.complete(site.staged.queued)
+    page.evaluate(hide.format("false"))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("[data-count=completed]")).to_have_text("16")
+
+
 def test_a_lost_ledger_is_said_and_the_page_recovers_by_itself(site: Site, page: Page, watch: Watch) -> None:
     watch.expected = ("Failed to load resource", "Response Status Error Code 503")
     page.goto("/")
