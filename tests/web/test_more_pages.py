@@ -172,3 +172,42 @@ def test_a_list_goes_on_page_by_page(pages: Pages, moves: Moves, path: str) -> N
 @pytest.mark.parametrize("path", ["/failures", "/batches", "/workers", "/operations"])
 def test_a_cursor_of_another_list_is_said_beside_the_list(pages: Pages, bench: LedgerBench, path: str) -> None:
     assert "page cursor" in pages.get(f"{path}?cursor=MTIgYWJj", status=400)
+
+
+def test_a_queue_is_paused_and_goes_on(pages: Pages, story: Story, moves: Moves) -> None:
+    for kind, paused in (("pause", True), ("resume", False)):
+        answer = pages.client.post("/queues/act", data={"queue": "media", "kind": kind}, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/queues")
+        assert [view.paused for view in moves.views.queues() if view.name == "media"] == [paused]
+    assert pages.client.post("/queues/act", data={"queue": "none", "kind": "pause"}).status_code == 404
+    assert pages.client.post("/queues/act", data={"queue": "media", "kind": "drop"}).status_code == 422
+
+
+def test_an_operation_is_stopped_and_says_by_whom(pages: Pages, story: Story, moves: Moves) -> None:
+    answer = pages.client.post("/operations/cancel", data={"operation": "op-1"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/operations")
+    (one,) = moves.views.operations()
+    assert one.finished == "cancelled"
+    assert f"by {one.stopped_by}" in pages.get("/operations")
+
+
+def test_what_a_worker_holds_is_recalled_after_a_question(pages: Pages, story: Story, moves: Moves) -> None:
+    (worker,) = moves.views.workers()
+    assert "Is i-1/boot gone for good?" in pages.get(f"/workers/recall?name={quote(worker.name)}")
+    assert moves.ledger.gone() == []
+    answer = pages.client.post("/workers/recall", data={"name": worker.name}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/workers")
+    assert [each.name for each in moves.ledger.gone()] == [worker.name]
+    assert pages.client.get("/workers/recall", params={"name": "nobody"}).status_code == 404
+
+
+def test_a_group_of_failures_is_retried_as_one_operation(pages: Pages, story: Story, moves: Moves) -> None:
+    (address,) = re.findall(r'<a class="button" href="([^"]+)"', pages.get("/failures"))
+    asked = pages.get(address.replace("&amp;", "&"))
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', asked))
+    answer = pages.client.post("/tasks/all", data={**fields, "reason": "mended"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/operations")
+    newest = moves.views.operations()[0]
+    (group,) = moves.views.failures()
+    assert (newest.kind, newest.reason) == ("retry", "mended")
+    assert newest.filter == f"status:failed group:{group.id} name:transcribe"

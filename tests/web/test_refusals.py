@@ -77,7 +77,7 @@ def test_a_result_before_the_end_says_when_to_ask_again(api: Api, story: Story) 
         ("/tasks", {"limit": 1_001}, {"limit"}),
         ("/tasks", {"limit": "many", "filtre": "status:failed"}, {"limit", "filtre"}),
         ("/queues", {"limit": 5}, {"limit"}),
-        ("/batches", {"cursor": "x"}, {"cursor"}),
+        ("/batches", {"after": "x"}, {"after"}),
     ],
 )
 def test_a_parameter_that_is_not_as_it_should_be_is_named(

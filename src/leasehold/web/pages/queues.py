@@ -10,14 +10,20 @@ from fastapi import APIRouter, Request, Response
 from leasehold.core.model import Why
 from leasehold.flow.figures import in_flight
 from leasehold.flow.hourly import HOURS, hourly
+from leasehold.flow.lookup import queue_of
 from leasehold.ports.pulse import Waiting
 from leasehold.ports.views import QueueView
+from leasehold.web.forms import SentForm
+from leasehold.web.pages.acting import field, see
 from leasehold.web.pages.chart import Chart, chart
 from leasehold.web.pages.render import page
 from leasehold.web.pages.words import term
-from leasehold.web.source import Reads
+from leasehold.web.problems import BadRequest
+from leasehold.web.source import Reads, Writes
+from leasehold.web.user import Asker
 
 router = APIRouter(include_in_schema=False)
+SWITCHES: Mapping[str, bool] = {"pause": True, "resume": False}
 
 
 class Row(NamedTuple):
@@ -51,6 +57,17 @@ def queues(request: Request, reads: Reads) -> Response:
             )
         )
     return page(request, "queues.html", rows=rows, whys=list(Why), hours=HOURS)
+
+
+@router.post("/queues/act")
+def act(writes: Writes, user: Asker, form: SentForm) -> Response:
+    """Pause a queue, or let it go on."""
+    kind = field(form, "kind")
+    if kind not in SWITCHES:
+        raise BadRequest(f"kind: {kind[:50]!r} is none of {', '.join(SWITCHES)}")
+    found = queue_of(writes.client.views, field(form, "queue"))
+    writes.client.pause(found.name, paused=SWITCHES[kind], by=user.by)
+    return see("/queues")
 
 
 def since(each: Waiting) -> int:
