@@ -78,14 +78,14 @@ def first_byte(host: str, port: int, path: str) -> tuple[float, int, str]:
 def pages(views: DatabaseViews) -> Iterator[str]:
     """Every page, and the lists that people filter."""
     yield "/"
-    for filter_ in ("", "status:failed", "why:due", "name:transcribe status:failed", "batch:past-3", "age:>2h"):
+    for filter_ in ("", "status:failed", "why:due", "name:transcribe status:failed", "batch:past-1", "age:>2h"):
         page = views.tasks(filter_)
         yield f"/tasks?filter={quote(filter_)}"
         if page.cursor is not None:
             yield f"/tasks?filter={quote(filter_)}&cursor={quote(page.cursor)}"
     for state in ("completed", "failed"):
         yield f"/tasks/{views.tasks(f'status:{state} age:>1h', limit=1).rows[0].task.id}"
-    yield from ("/failures", "/batches", "/batches/past-3", "/queues", "/workers", "/operations")
+    yield from ("/failures", "/batches", "/batches/past-1", "/queues", "/workers", "/operations")
     yield "/api/v1/tasks/count?filter=status:failed"
     yield "/api/v1/queues"
     yield "/metrics"
@@ -119,7 +119,7 @@ class Browser:
         """As ``app.js`` does."""
         if tick["version"] != self._seen:
             self._due, self._seen = self._seen is not None, str(tick["version"])
-        gap, least = time.monotonic() - self._refreshed, float(str(tick.get("rest", 1_800))) / 1_000
+        gap, least = time.monotonic() - self._refreshed, float(str(tick["rest"])) / 1_000
         if (self._due and gap > least) or gap > max(10.0, least):
             self._due, self._refreshed = False, time.monotonic()
             reader, writer = await asyncio.open_connection(self.host, self.port)

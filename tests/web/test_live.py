@@ -55,6 +55,7 @@ def test_a_hundred_streams_share_one_reading() -> None:
         assert all(tick["counts"] == {"completed": 3} for tick in ticks)
         assert live.watching == 100
         assert live.readings < 20
+        assert (await next_of(streams[0]))["rest"] == 20_000, "a hundred pages look no oftener than nine"
         await closed(live, streams)
 
     asyncio.run(story())

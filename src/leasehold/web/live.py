@@ -1,7 +1,8 @@
 """The live tick: one reading of the counters a second, shared by every page that is open; none while none is.
 
-Server-sent events: ``tick`` with the counts by state, and a version that changes when anything that is counted does. A
-ledger that is away is told in a tick of its own, so that pages say so, and go on when it is back.
+Server-sent events: ``tick`` with the counts by state, a version that changes when anything that is counted does, and for
+how long a page should rest between two looks at all it shows: the more are open, the longer. A ledger that is away is
+told in a tick of its own, so that pages say so, and go on when it is back.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from leasehold.web.counting import by_state
 log = logging.getLogger("leasehold.web")
 EVERY = 1.0
 """Seconds between ticks."""
+REST = 1_800
+"""ms that a page rests at least between two looks at more than the counts."""
+EACH = 200
+"""ms that it rests for each page that is open: a hundred of them look no oftener than nine (``bench.pages``)."""
 AWAY = "The ledger is away. Nothing is lost; this page goes on when it is back."
 
 router = APIRouter(include_in_schema=False)
@@ -79,7 +84,7 @@ class Live:
     def _now(self) -> bytes:
         self.readings += 1
         try:
-            return event(tick(self._views.queues()))
+            return event(tick(self._views.queues()) | {"rest": max(REST, EACH * self.watching)})
         except LeaseholdError:
             return event({"away": AWAY})
         except Exception:

@@ -111,7 +111,7 @@
     const gap = Date.now() - refreshed;
     if (tick.version !== seen) { due = seen !== null || version !== null; seen = tick.version; }
     version = tick.version;
-    if ((due && gap > 1800) || gap > 10000) refresh();
+    if ((due && gap >= tick.rest) || gap >= Math.max(tick.rest, 10000)) refresh();
   }
   function open() {
     clearTimeout(again);
