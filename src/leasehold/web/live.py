@@ -1,8 +1,8 @@
 """The live tick: one reading of the counters a second, shared by every page that is open; none while none is.
 
-Server-sent events: ``tick`` with the counts by state, a version that changes when anything that is counted does, and for
-how long a page should rest between two looks at all it shows: the more are open, the longer. A ledger that is away is
-told in a tick of its own, so that pages say so, and go on when it is back.
+Server-sent events: ``tick`` with the counts by state, a version that changes when anything that is counted does, and
+for how long a page should rest between two looks at all that it shows: the more are open, the longer. A ledger that is
+away is told in a tick of its own, so that pages say so, and go on when it is back.
 """
 
 from __future__ import annotations
