@@ -69,8 +69,9 @@ def test_what_has_not_begun_is_not_drawn() -> None:
 
 
 def test_it_is_said_how_a_run_died() -> None:
-    def died(kind: FailureKind, **more: int) -> str:
-        return how(run(0, 1)._replace(failure=Failure(kind, "Error", "it broke", **more)))
+    def died(kind: FailureKind, exit_code: int | None = None, signal: int | None = None) -> str:
+        broke = Failure(kind, "Error", "it broke", exit_code=exit_code, signal=signal)
+        return how(run(0, 1)._replace(failure=broke))
 
     assert died(FailureKind.EXCEPTION) == "Error: it broke"
     assert died(FailureKind.SIGNAL, signal=9) == "Error: it broke (its process was killed by signal 9)"
