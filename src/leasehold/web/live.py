@@ -108,4 +108,5 @@ def event(told: dict[str, object]) -> bytes:
 async def live(request: Request) -> StreamingResponse:
     """Ticks, one a second, as long as they are read."""
     shared: Live = request.app.state.live
-    return StreamingResponse(shared.stream(), media_type="text/event-stream")
+    unbuffered = {"x-accel-buffering": "no"}  # a proxy in between passes each tick on as it comes
+    return StreamingResponse(shared.stream(), headers=unbuffered, media_type="text/event-stream")
