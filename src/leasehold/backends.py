@@ -17,12 +17,14 @@ from leasehold.adapters.database.ledger import DatabaseLedger
 from leasehold.adapters.database.open import open_database
 from leasehold.adapters.database.queue import DatabaseQueue
 from leasehold.adapters.database.retention import DatabaseRetention
+from leasehold.adapters.database.tokens import DatabaseTokens
 from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.presence import Elsewhere, Presence
 from leasehold.core.errors import BadSettings
 from leasehold.core.redaction import Redaction
 from leasehold.flow.lease import Ahead
 from leasehold.flow.metering import Meter
+from leasehold.ports.access import Tokens
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Ledger
 from leasehold.ports.queue import Queue
@@ -133,6 +135,11 @@ class Backends:
     def views(self) -> Views:
         """The read side of the ledger."""
         return DatabaseViews(self.database, self.redaction)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Who may use the dashboard from elsewhere."""
+        return DatabaseTokens(self.database)
 
     @cached_property
     def retention(self) -> Retention:

@@ -21,6 +21,7 @@ from leasehold.flow.advising import Advised
 from leasehold.flow.audit import audit
 from leasehold.flow.auditing.verdict import DeadLevel, Overlap, QueueLevel, Refusals, Span, StatusLevel
 from leasehold.flow.costing import Wanted, costs
+from leasehold.ports.access import Role, Token
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import BatchView, FailureGroup, Outcome, QueueView, RunView
 from tests.docs.pages import table, text_of
@@ -99,6 +100,7 @@ def examples() -> dict[str, shapes.Shape]:
         "queue": shapes.queue(QueueView("q", paused=False, counts={})),
         "damaged message": shapes.damaged(NOW, Malformed("status", "d", "?", "no JSON")),
         "operation": shapes.operation(Operation("o", "retry", "", "", "ann", "", NOW)),
+        "token": shapes.token(Token("t", "ann", Role.VIEWER, NOW, "root"), NOW),
         "verdict": shapes.verdict(audit(views)),
         "overlap": shapes.overlap(Overlap(task_id, one, one, 1, promised=True, because="")),
         "run in an overlap": shapes.span(one),

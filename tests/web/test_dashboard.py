@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -70,8 +71,9 @@ def submitted(folder: Path) -> str:
         parts.close()
 
 
-def get(url: str) -> dict[str, Any]:
-    with urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - it is our own server
+def get(url: str, token: str = "") -> dict[str, Any]:
+    request = Request(url, headers={"authorization": f"Bearer {token}"} if token else {})  # noqa: S310 - as below
+    with urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - it is our own server
         return json.load(answer)
 
 
@@ -89,13 +91,28 @@ def test_it_serves_the_ledger_until_it_is_stopped(run: Command, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("host", ["[::]", "10.1.2.3", "example.com"])
-def test_it_refuses_an_address_that_others_can_reach(run: Command, host: str) -> None:
+def test_it_refuses_an_address_that_others_can_reach_where_nobody_could_log_in(run: Command, host: str) -> None:
+    run("tokens", "make", "old", "--json")
+    run("tokens", "revoke", "old")
     said = run("dashboard", "--address", f"{host}:8300")
     assert (said.code, said.out) == (2, "")
     assert said.err == (
-        "leasehold: the dashboard has no authentication yet, so it is served on 127.0.0.1 only, not on "
-        f"{host.strip('[]')!r}. From another machine use a tunnel: ssh -L 8300:127.0.0.1:8300 THIS-MACHINE\n"
+        f"leasehold: other machines can reach {host.strip('[]')!r}, and nobody could log in there: there is no token. "
+        "Make one: leasehold tokens make NAME --role operator. Or set LEASEHOLD_DASHBOARD_PROXIES; or stay on "
+        "127.0.0.1 and use a tunnel: ssh -L 8300:127.0.0.1:8300 THIS-MACHINE\n"
     )
+
+
+def test_with_a_token_it_takes_any_address_and_asks_everybody_for_one(run: Command, tmp_path: Path) -> None:
+    """What an address that others can reach asks for; here on one that only this machine can."""
+    token = run("tokens", "make", "ada", "--role", "operator").out.strip()
+    (tmp_path / "leasehold.toml").write_text('dashboard_login = "always"\n')
+    with served(tmp_path) as (url, _):
+        with pytest.raises(HTTPError, match="401"):
+            get(f"{url}/api/v1/queues")
+        assert get(f"{url}/api/v1/queues", token) == {"items": []}
+    said = run("dashboard", "--address", "192.0.2.1:8300")  # an address that no machine has
+    assert "cannot listen on 192.0.2.1:8300" in said.err
 
 
 def test_an_address_that_is_taken_is_said(run: Command) -> None:

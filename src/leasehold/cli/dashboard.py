@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 def dashboard(tools: Tools, address: str | None, listener: int | None, app: str | None, ledger: str | None) -> None:
     """Serve the ledger over HTTP until stopped: pages for a browser, and a REST API (/api/v1/openapi.json).
 
-    It can be reached from this machine only. Needs the extra `web`. With an application, submitted arguments are
+    On 127.0.0.1 nobody has to log in; on an address that others can reach everybody has to, with a token (`leasehold
+    tokens make`). Needs the extra `web`. With an application, submitted arguments are
     checked against its handlers, which say queue and lease too.
 
     Examples:
@@ -45,7 +46,9 @@ def dashboard(tools: Tools, address: str | None, listener: int | None, app: str 
     from leasehold.flow.ordering import Ordering
 
     try:
-        from leasehold.web.serve import check_address, serve, serve_on
+        from leasehold.web.guard import Proxies, networks
+        from leasehold.web.hiding import Hiding
+        from leasehold.web.serve import access_to, serve, serve_on
         from leasehold.web.source import Source, Writing
     except ModuleNotFoundError as error:
         raise BadSettings(
@@ -54,19 +57,25 @@ def dashboard(tools: Tools, address: str | None, listener: int | None, app: str 
 
     settings = tools.existing(ledger, app=app, dashboard_address=address)
     host, port = settings.dashboard_address
-    if listener is None:
-        check_address(host, port)
+    proxies = Proxies(
+        networks(settings.dashboard_proxies), settings.dashboard_user_header, settings.dashboard_role_header
+    )
+    beside = None if listener is None else socket.socket(fileno=listener)
+    host = host if beside is None else beside.getsockname()[0]
     with tools.opened(settings) as system:
         writing = Writing(system.client, Ordering(handlers_of(settings.app), settings.lease_margin))
-        source = Source(system.views, lambda: system.store, writing, (place_of(settings), prices_of(settings)))
+        hiding = Hiding(system.redaction, settings.dashboard_hide)
+        tariff = place_of(settings), prices_of(settings)
+        source = Source(system.views, lambda: system.store, writing, tariff, hiding)
+        access = access_to(system.tokens, host, proxies, always=settings.dashboard_login == "always")
         source.views.queues()  # a ledger that is away, or has another schema, is told at once
         obeying_signals(settings)
-        if listener is not None:
+        if beside is not None:
             Thread(target=end_with_parent, daemon=True).start()
-            serve_on(socket.socket(fileno=listener), source)
+            serve_on(beside, source, access)
             return
-        shown = settings.ledger_shown
-        serve(source, host, port, lambda url: note(f"Dashboard of {shown}: {url}, API: {url}/api/v1; Ctrl-C stops it."))
+        told = f"Dashboard of {settings.ledger_shown}: {{0}}, API: {{0}}/api/v1; Ctrl-C stops it."
+        serve(source, access, host, port, lambda url: note(told.replace("{0}", url)))
 
 
 def handlers_of(app: str | None) -> Callable[[str], Handler] | None:

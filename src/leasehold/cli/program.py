@@ -30,7 +30,7 @@ class Program(LazyGroup):
             "wait": Lazy("wait:wait", "Wait for tasks or a batch to end."),
             "worker": Lazy("roles:worker", "Execute tasks on this machine until stopped."),
             "orchestrator": Lazy("roles:orchestrator", "Dispatch tasks and record what workers report."),
-            "dashboard": Lazy("dashboard:dashboard", "Serve the ledger over HTTP, to look at."),
+            "dashboard": Lazy("dashboard:dashboard", "Serve the ledger over HTTP: pages and a REST API."),
         },
         "Look": {
             "tasks": Lazy("tasks:tasks", "List, show, retry and cancel tasks; read their logs."),
@@ -49,6 +49,7 @@ class Program(LazyGroup):
             "init": Lazy("keep:init", "Make what a deployment stands on: schema, key, queues."),
             "migrate": Lazy("keep:migrate", "Bring the ledger to this version's schema."),
             "keys": Lazy("keys:keys", "Keys that sign task messages: make a pair, list those in use."),
+            "tokens": Lazy("tokens:tokens", "Tokens for the dashboard and the API: make, list, revoke."),
             "doctor": Lazy("doctor:doctor", "Check that everything is set up and works."),
             "prune": Lazy("prune:prune", "Forget tasks that ended long ago; archive them first, if asked."),
             "audit": Lazy("audit:audit", "Prove that nothing is lost."),

@@ -23,6 +23,7 @@ from leasehold.flow.advising import Advised
 from leasehold.flow.auditing.verdict import Overlap, Span, StatusLevel, Verdict
 from leasehold.flow.costing import Costs
 from leasehold.flow.explain import Explanation
+from leasehold.ports.access import Token
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import BatchView, FailureGroup, Outcome, QueueView, RunView, TaskView, WorkerView
 
@@ -309,6 +310,21 @@ def operation(one: Operation) -> Shape:
 def changed(found: Changed) -> Shape:
     """What became of tasks that somebody wanted changed."""
     return {"changed": list(found.changed), "left": [left._asdict() for left in found.left]}
+
+
+def token(one: Token, now: int) -> Shape:
+    """A token, without itself; ``standing`` is ``good``, ``expired`` or ``revoked``."""
+    return {
+        "id": one.id,
+        "name": one.name,
+        "role": one.role.value,
+        "standing": one.standing(now),
+        "created_at": instant(one.created_at),
+        "created_by": one.created_by,
+        "expires_at": instant(one.expires_at),
+        "revoked_at": instant(one.revoked_at),
+        "revoked_by": one.revoked_by,
+    }
 
 
 def explanation(view: TaskView, told: Explanation) -> Shape:

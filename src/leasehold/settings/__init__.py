@@ -80,6 +80,14 @@ class Settings:
     """Messages of one queue sent and not yet seen started, at most."""
     payload_limit: int = 64 * MIB
     dashboard_address: Address = LOOPBACK
+    dashboard_login: str = "auto"
+    """``auto``: whoever comes from this machine to an address of this machine is let in; ``always``: nobody is."""
+    dashboard_proxies: tuple[str, ...] = ()
+    """Networks of the proxies that are believed when they say who asks."""
+    dashboard_user_header: str = "x-forwarded-user"
+    dashboard_role_header: str = "x-forwarded-role"
+    dashboard_hide: tuple[str, ...] = ()
+    """What viewers are not shown: ``arguments``, ``results``, ``logs``."""
     capability_key: bytes | None = field(default=None, repr=False)
     """``None``: the one kept in the ledger."""
     signing_key: bytes | None = field(default=None, repr=False)

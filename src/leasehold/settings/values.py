@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -194,6 +195,27 @@ def _hidden(written: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _peers(written: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(ipaddress.ip_network(item, strict=False)) for item in _items(written))
+
+
+def _header(written: object) -> str:
+    name = _text(written).lower()
+    if not re.fullmatch(r"[a-z0-9-]{1,64}", name):
+        raise ValueError(name)
+    return name
+
+
+def _some_of(*words: str) -> tuple[Parse, str]:
+    def parse(written: str | Sequence[str]) -> tuple[str, ...]:
+        items = _items(written)
+        if not set(items) <= set(words):
+            raise ValueError(items)
+        return tuple(word for word in words if word in items)
+
+    return parse, f"some of {', '.join(words)}, separated by commas"
+
+
 def _variables(written: str | Sequence[str]) -> tuple[str, ...]:
     names = _items(written)
     for name in names:
@@ -250,6 +272,11 @@ KEYS: Mapping[str, tuple[Parse, str]] = {
     "archive": _one_of("off", "store"),
     "payload_limit": (_size, "a size from 1KiB to 1GiB, such as 64MiB"),
     "dashboard_address": (_address, "HOST:PORT, such as 127.0.0.1:8300"),
+    "dashboard_login": _one_of("auto", "always"),
+    "dashboard_proxies": (_peers, "addresses or networks of proxies, such as 10.0.0.7,10.1.0.0/16"),
+    "dashboard_user_header": (_header, "the name of a header, such as X-Forwarded-User"),
+    "dashboard_role_header": (_header, "the name of a header, such as X-Forwarded-Role"),
+    "dashboard_hide": _some_of("arguments", "results", "logs"),
     "capability_key": (_key, _HEX),
     "signing_key": (_key, _HEX),
     "verify_keys": (_keys, f"keys of {_HEX} each, separated by commas"),

@@ -14,6 +14,7 @@ from leasehold import __version__
 from leasehold.core.errors import LeaseholdError
 from leasehold.web import live
 from leasehold.web.gate import LARGEST_BODY, LOCAL_NAMES, Gate
+from leasehold.web.guard import Access, Guard
 from leasehold.web.models import Problem
 from leasehold.web.pages.refusing import refusal_page
 from leasehold.web.pages.render import navigation
@@ -22,6 +23,7 @@ from leasehold.web.problems import answer
 from leasehold.web.routes import changes, exporting, lists, metrics, submitting, tasks
 from leasehold.web.routes.submitting import STREAM_PATH
 from leasehold.web.source import Source
+from leasehold.web.tries import Tries
 
 PREFIX = "/api/v1"
 OPENAPI = f"{PREFIX}/openapi.json"
@@ -44,19 +46,34 @@ class Api(FastAPI):
             told = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= told.pop("$defs")
             schemas[Problem.__name__] = told
+            made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            made["security"] = [{"token": []}, {}]
             self.openapi_schema = made
         return self.openapi_schema
 
 
-def create_app(source: Source, *, hosts: Collection[str] = LOCAL_NAMES, largest_body: int = LARGEST_BODY) -> FastAPI:
-    """The API over one ledger. ``hosts``: the names by which it may be asked; ``largest_body``: bytes of a request."""
+def create_app(
+    source: Source,
+    *,
+    access: Access | None = None,
+    hosts: Collection[str] | None = LOCAL_NAMES,
+    largest_body: int = LARGEST_BODY,
+) -> FastAPI:
+    """The application over one ledger.
+
+    ``access``: how users are known (``None``: whoever asks is the operator); ``hosts``: the names by which it may be
+    asked (``None``: any, where everybody has to say who he is); ``largest_body``: bytes of a request.
+    """
     app = Api(title="Leasehold", version=__version__, openapi_url=OPENAPI, docs_url=None, redoc_url=None)
     app.state.source = source
+    app.state.access = access or Access()
+    app.state.tries = Tries()
     app.state.live = live.Live(source.views)
     app.state.refusal_page = refusal_page
     app.state.navigation = navigation(ROUTERS)
     for kind in (LeaseholdError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
+    app.add_middleware(Guard, access=app.state.access)
     app.add_middleware(Gate, hosts=hosts, largest_body=largest_body, streams={PREFIX + STREAM_PATH})
     for routes in (submitting, changes, exporting, tasks, lists):
         app.include_router(routes.router, prefix=PREFIX)

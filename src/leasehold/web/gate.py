@@ -39,11 +39,11 @@ class Gate:
     def __init__(
         self,
         app: ASGIApp,
-        hosts: Collection[str],
+        hosts: Collection[str] | None,
         largest_body: int = LARGEST_BODY,
         streams: Collection[str] = (),
     ) -> None:
-        """``streams``: paths whose body may be of any size, for they are read piece by piece."""
+        """``hosts``: names by which it may be asked (``None``: any); ``streams``: paths whose bodies have no bound."""
         self._app = app
         self._streams = streams
         self._hosts = hosts
@@ -67,7 +67,7 @@ class Gate:
     def _check(self, headers: Headers, *, bounded: bool) -> None:
         host = headers.get("host", "").lower()
         name = host.rsplit(":", 1)[0] if host.rpartition(":")[2].isdecimal() else host
-        if name not in self._hosts:
+        if self._hosts is not None and name not in self._hosts:
             raise WrongHost(f"this server is not {name[:100]!r}. It answers to {', '.join(sorted(self._hosts))}")
         length = headers.get("content-length", "0")
         if bounded and length.isdecimal() and int(length) > self._largest:

@@ -45,6 +45,7 @@ log = logging.getLogger("leasehold.web")
 
 MEDIA_TYPE = "application/problem+json"
 ROOT = "/api/v1/problems/"
+UNAUTHENTICATED = 401
 PATIENCE = 5
 """Seconds after which it is worth asking again for what was away."""
 
@@ -85,6 +86,34 @@ class ReadOnly(UsageError):
     """Nothing can be changed through this server."""
 
 
+class NotLoggedIn(UsageError):
+    """Nobody knows who asks."""
+
+
+class BadToken(UsageError):
+    """The token is none of this ledger's."""
+
+
+class TokenExpired(BadToken):
+    """The token was good once."""
+
+
+class TokenRevoked(BadToken):
+    """Somebody made the token good for nothing."""
+
+
+class NotAllowed(UsageError):
+    """A viewer may not change anything."""
+
+
+class ForeignPage(UsageError):
+    """The request comes from a page that is not ours, or not of this session."""
+
+
+class TooManyTries(UsageError):
+    """Too many tries to log in."""
+
+
 class WrongHost(UsageError):
     """The request was meant for another host."""
 
@@ -106,6 +135,12 @@ KINDS: Mapping[type[LeaseholdError], Kind] = {
     NoSuchQueue: Kind("no-such-queue", 404, "There is no such queue", "List the queues."),
     NoSuchWorker: Kind("no-such-worker", 404, "No such worker runs anything", "List the workers."),
     NoSuchOperation: Kind("no-such-operation", 404, "There is no such operation", "List the operations."),
+    NotLoggedIn: Kind("not-logged-in", 401, "It is not known who asks", "Send a token, or log in."),
+    BadToken: Kind("bad-token", 401, "The token is not known", "Use a token of this ledger."),
+    TokenExpired: Kind("token-expired", 401, "The token has expired", "Use another one."),
+    TokenRevoked: Kind("token-revoked", 401, "The token was revoked", "Use another one."),
+    NotAllowed: Kind("not-allowed", 403, "This takes an operator", "Use the token of an operator."),
+    ForeignPage: Kind("foreign-page", 403, "The request is not from a page of this session", "Load the page again."),
     ReadOnly: Kind("read-only", 403, "This server is for reading only", "Change it by another way."),
     BadMethod: Kind("bad-method", 405, "The method is not for this address", "See the header Allow."),
     NotEnded: Kind("not-ended", 409, "The task has not ended", "Ask again when it has.", retry=True),
@@ -115,6 +150,7 @@ KINDS: Mapping[type[LeaseholdError], Kind] = {
     BodyTooLarge: Kind("body-too-large", 413, "The body is too large", "Send less at once."),
     TooLarge: Kind("too-large", 413, "A value is too large", "Put it into object storage, and pass its address."),
     BadRequest: Kind("bad-request", 422, "A parameter is not as it should be", "See errors: one for each."),
+    TooManyTries: Kind("too-many-tries", 429, "Too many tries", "Wait a minute, then try again.", retry=True),
     LeaseholdError: Kind("error", 500, "Something is wrong on this side", "See the detail, and the log of the server."),
     Defect: Kind("defect", 500, "This should not have happened", "Report what the log of the server says."),
     LedgerDamaged: Kind("ledger-damaged", 500, "A row of the ledger cannot be read", "Run: leasehold audit"),
@@ -192,8 +228,9 @@ def told(error: LeaseholdError, **more: object) -> dict[str, object]:
 def problem(error: LeaseholdError, headers: Mapping[str, str] | None = None, **more: object) -> Response:
     """The answer that tells of an error."""
     kind = kind_of(type(error))
-    retry = {"retry-after": str(PATIENCE)} if kind.retry else {}
-    return Response(written(told(error, **more)), kind.status, {**(headers or {}), **retry}, MEDIA_TYPE)
+    known = {"retry-after": str(PATIENCE)} if kind.retry else {}
+    known |= {"www-authenticate": "Bearer"} if kind.status == UNAUTHENTICATED else {}
+    return Response(written(told(error, **more)), kind.status, {**(headers or {}), **known}, MEDIA_TYPE)
 
 
 def invalid(error: Mapping[str, Any]) -> dict[str, object]:

@@ -12,7 +12,9 @@ from leasehold.flow.client import Client
 from leasehold.flow.ordering import Ordering
 from leasehold.ports.store import Store
 from leasehold.ports.views import Views
+from leasehold.web.hiding import Hiding, ShownViews
 from leasehold.web.problems import ReadOnly
+from leasehold.web.user import asking
 
 
 class Writing(NamedTuple):
@@ -32,11 +34,14 @@ class Source(NamedTuple):
     """What changes are made with; ``None``: it is for reading only."""
     tariff: tuple[Place, Prices] = (Place.DATABASE, Prices())
     """What requests to queues cost here."""
+    hiding: Hiding = Hiding()
+    """What is shown to whom."""
 
 
 async def source_of(request: Request) -> Source:
-    """What the application was made with. On the event loop: a plain function would take a thread for nothing."""
-    return cast("Source", request.app.state.source)
+    """What the application was made with, as this user may see it. On the event loop: else it would take a thread."""
+    source = cast("Source", request.app.state.source)
+    return source._replace(views=cast("Views", ShownViews(source.views, source.hiding, asking(request))))
 
 
 Reads = Annotated[Source, Depends(source_of)]

@@ -34,6 +34,8 @@ class User(NamedTuple):
         return f"{self.name} from {self.address}"
 
 
+NOBODY = "nobody"
+"""What somebody is called on the few pages that everybody may see."""
 LOCAL = "local operator"
 """What somebody is called of whom nothing is known but that the request came from this machine."""
 
@@ -47,7 +49,7 @@ def address_of(scope: Scope) -> str:
 def asking(request: Request) -> User:
     """Who asks, as the gate found out."""
     found: User | None = getattr(request.state, "user", None)
-    return found or User(LOCAL, Role.OPERATOR, address_of(request.scope))
+    return found or User(NOBODY, Role.VIEWER, address_of(request.scope))
 
 
 async def user_of(request: Request) -> User:

@@ -9,6 +9,7 @@ from leasehold.web.pages import (
     batches,
     editing,
     failures,
+    login,
     operations,
     overview,
     queues,
@@ -18,6 +19,6 @@ from leasehold.web.pages import (
 )
 
 ROUTERS = (
-    *(assets.router, live.router, overview.router, tasks.router, acting.router, editing.router, task.router),
+    *(assets.router, login.router, live.router, overview.router, tasks.router, acting.router, editing.router, task.router),
     *(each.router for each in (failures, batches, queues, workers, operations)),
 )

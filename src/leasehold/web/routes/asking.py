@@ -20,7 +20,21 @@ from leasehold.core.errors import (
 from leasehold.flow.shapes import Shape
 from leasehold.web.examples import EXAMPLES
 from leasehold.web.models import Problem
-from leasehold.web.problems import MEDIA_TYPE, BadRequest, BodyTooLarge, Kind, ReadOnly, WrongHost, kind_of
+from leasehold.web.problems import (
+    MEDIA_TYPE,
+    BadRequest,
+    BadToken,
+    BodyTooLarge,
+    ForeignPage,
+    Kind,
+    NotAllowed,
+    NotLoggedIn,
+    ReadOnly,
+    TokenExpired,
+    TokenRevoked,
+    WrongHost,
+    kind_of,
+)
 
 DEFAULT_LIMIT = 50
 HIGHEST_LIMIT = 1_000
@@ -72,10 +86,19 @@ AskedList = Annotated[Limited, Query()]
 AskedFilter = Annotated[Filtered, Query()]
 AskedPage = Annotated[Paged, Query()]
 
-COMMON: Sequence[type[LeaseholdError]] = (BadRequest, WrongHost, LedgerUnavailable, SchemaMismatch)
+COMMON: Sequence[type[LeaseholdError]] = (
+    BadRequest,
+    WrongHost,
+    NotLoggedIn,
+    BadToken,
+    TokenExpired,
+    TokenRevoked,
+    LedgerUnavailable,
+    SchemaMismatch,
+)
 FILTERING: Sequence[type[LeaseholdError]] = (BadFilter,)
 PAGING: Sequence[type[LeaseholdError]] = (BadFilter, BadCursor)
-CHANGING: Sequence[type[LeaseholdError]] = (UsageError, ReadOnly, BodyTooLarge)
+CHANGING: Sequence[type[LeaseholdError]] = (UsageError, ReadOnly, NotAllowed, ForeignPage, BodyTooLarge)
 OF_A_TASK: Sequence[type[LeaseholdError]] = (NoSuchTask,)
 
 

@@ -87,7 +87,7 @@ def result(reads: Reads, id: TaskId, _: Unasked) -> Response:
     ended = reads.views.outcomes([view.task.id])
     if not ended:
         raise NotEnded(f"task {id} has no outcome yet: it is {view.task.status}")
-    text = result_of(reads.store, ended[0])
+    text = reads.hiding.result(result_of(reads.store, ended[0]))
     return reply(shapes.outcome(ended[0]._replace(result=text)))
 
 

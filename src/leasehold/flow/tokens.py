@@ -1,0 +1,58 @@
+"""Making, finding and revoking tokens: what every face does in the same way."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+
+from leasehold.core.errors import UsageError
+from leasehold.ports.access import Role, Token, Tokens
+
+PREFIX = "lh_"
+"""How every token begins: so that whoever finds one knows what it is."""
+SECRET_BYTES = 32
+"""Of chance in each token: nobody guesses it, so a plain hash is all that has to be kept."""
+
+
+class Made(NamedTuple):
+    """A new token. ``text`` is shown once, and is nowhere afterwards."""
+
+    token: Token
+    text: str
+
+
+class Wanted(NamedTuple):
+    """What somebody wants a token for; ``lifetime`` in ms."""
+
+    name: str
+    role: Role
+    lifetime: int | None
+
+
+def make(tokens: Tokens, wanted: Wanted, *, ids: Callable[[], str], random: Random, by: str) -> Made:
+    """Make one, and write its hash."""
+    text = PREFIX + base64.urlsafe_b64encode(random.randbytes(SECRET_BYTES)).decode().rstrip("=")
+    now = tokens.now()
+    until = None if wanted.lifetime is None else now + wanted.lifetime
+    token = Token(ids(), wanted.name, wanted.role, now, by, until)
+    tokens.add(token, digest(text))
+    return Made(token, text)
+
+
+def digest(text: str) -> str:
+    """What is kept of a token."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def token_of(tokens: Tokens, part: str) -> Token:
+    """The token whose id begins or ends so, or the one that is called so and is not revoked. Raises ``UsageError``."""
+    known = tokens.all()
+    found = [token for token in known if part and (token.id.startswith(part) or token.id.endswith(part))]
+    found = found or [token for token in known if token.name == part and token.revoked_at is None]
+    if len(found) != 1:
+        how_many = "no token has" if not found else f"{len(found)} tokens have"
+        raise UsageError(f"{how_many} this name, or an id that begins or ends so: {part!r}. See: leasehold tokens ls")
+    return found[0]

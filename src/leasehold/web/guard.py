@@ -1,0 +1,248 @@
+"""Who asks, and whether they may: settled once for each request, before any route is chosen, so no route can forget it.
+
+A request has a bearer token; or the cookie of somebody who logged in; or comes through a proxy that says who asks; or
+from this machine, where nobody has to log in; or it is nobody's. Reading takes a viewer, every other method an
+operator. What a browser sends by itself (a cookie, what a proxy adds, being on this machine) is never enough for a
+change: the page that sends it has to be ours too.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from http.cookies import CookieError, SimpleCookie
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from leasehold.core.errors import LeaseholdError
+from leasehold.flow.tokens import digest
+from leasehold.ports.access import Role, Token, Tokens
+from leasehold.web.forms import MEDIA_TYPE as FORM
+from leasehold.web.forms import fields_of
+from leasehold.web.problems import BadToken, ForeignPage, NotAllowed, NotLoggedIn, TokenExpired, TokenRevoked
+from leasehold.web.sessions import COOKIE, Seal
+from leasehold.web.user import LOCAL, NOBODY, User, address_of
+
+READING = frozenset({"GET", "HEAD"})
+LOGIN, LOGOUT = "/login", "/logout"
+PUBLIC = ("/static/", "/api/v1/problems/")
+"""What anybody may read: it tells nothing of any ledger."""
+CSRF_HEADER = "x-csrf-token"
+Network = IPv4Network | IPv6Network
+
+
+class Proxies(NamedTuple):
+    """Who is believed when they say who asks, and by which headers."""
+
+    networks: Sequence[Network] = ()
+    user_header: str = "x-forwarded-user"
+    role_header: str = "x-forwarded-role"
+
+    def trusts(self, address: str) -> bool:
+        """Whether a connection from there comes through such a proxy."""
+        try:
+            peer = ip_address(address)
+        except ValueError:
+            return False
+        return any(peer in network for network in self.networks)
+
+
+class Access:
+    """How users are known. ``everybody``: whoever reaches this server is its operator, and need not say who he is."""
+
+    def __init__(self, tokens: Tokens | None = None, *, everybody: bool = True, proxies: Proxies | None = None) -> None:
+        self.tokens = tokens
+        self.everybody = everybody
+        self.proxies = proxies or Proxies()
+
+    @cached_property
+    def seal(self) -> Seal | None:
+        """What makes cookies; ``None`` where there are no tokens to log in with."""
+        return None if self.tokens is None else Seal(self.tokens.secret())
+
+    def of_text(self, text: str) -> Token:
+        """The good token of this text. Raises ``BadToken``, ``TokenExpired``, ``TokenRevoked``."""
+        token = None if self.tokens is None else self.tokens.of_digest(digest(text))
+        if token is None or self.tokens is None:
+            raise BadToken("this is no token of this ledger. See: leasehold tokens ls")
+        standing = token.standing(self.tokens.now())
+        if standing == "expired":
+            raise TokenExpired(f"the token of {token.name} has expired. Make another: leasehold tokens make")
+        if standing == "revoked":
+            raise TokenRevoked(f"the token of {token.name} was revoked")
+        return token
+
+    def began(self, token: Token) -> str:
+        """The cookie of a session that begins with this token."""
+        if self.tokens is None or self.seal is None:
+            raise BadToken("there are no tokens here")
+        return self.seal.began(token.id, self.tokens.now())
+
+    def of_cookie(self, cookie: str) -> Token | None:
+        """The token of a session that goes on; ``None`` where it is over, or none of ours."""
+        if self.tokens is None or self.seal is None:
+            return None
+        now = self.tokens.now()
+        session = self.seal.read(cookie, now)
+        token = None if session is None else self.tokens.of_id(session.token_id)
+        return token if token is not None and token.standing(now) == "good" else None
+
+
+def networks(written: Sequence[str]) -> list[Network]:
+    """The networks of a setting."""
+    return [ip_network(each) for each in written]
+
+
+class Known(NamedTuple):
+    """Who asks. ``ambient``: the browser sends by itself what shows it."""
+
+    user: User | None
+    ambient: bool = True
+
+
+class Guard:
+    """Finds out who asks, and turns away who may not."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or answer it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        path, reads = str(scope["path"]), scope["method"] in READING
+        known = await self._known(scope, headers, lenient=path in (LOGIN, LOGOUT) or path.startswith(PUBLIC))
+        if known.user is not None:
+            scope.setdefault("state", {})["user"] = known.user
+        elif not (path == LOGIN or (reads and path.startswith(PUBLIC))):
+            if reads and is_for_people(headers, path):
+                await RedirectResponse(login_for(scope), 303)(scope, receive, send)
+                return
+            raise NotLoggedIn("this needs a token: send the header Authorization: Bearer TOKEN, or log in at /login")
+        if not reads:
+            receive = await self._check_change(scope, headers, receive, known)
+        await self._app(scope, receive, send)
+
+    async def _known(self, scope: Scope, headers: Headers, *, lenient: bool) -> Known:
+        scheme, _, text = headers.get("authorization", "").partition(" ")
+        try:
+            if scheme.lower() == "bearer":
+                token = await run_in_threadpool(self._access.of_text, text.strip())
+                return Known(User(token.name, token.role, self._address(scope, headers)), ambient=False)
+            return Known(await self._of_session(scope, headers) or self._of_surroundings(scope, headers))
+        except LeaseholdError:
+            if lenient:  # whoever wants to log in anew may
+                return Known(None)
+            raise
+
+    async def _of_session(self, scope: Scope, headers: Headers) -> User | None:
+        cookie = cookie_of(headers)
+        token = await run_in_threadpool(self._access.of_cookie, cookie) if cookie else None
+        if token is None or self._access.seal is None:
+            return None
+        csrf = self._access.seal.csrf(cookie)
+        return User(token.name, token.role, self._address(scope, headers), csrf, logged_in=True)
+
+    def _of_surroundings(self, scope: Scope, headers: Headers) -> User | None:
+        proxies = self._access.proxies
+        name = headers.get(proxies.user_header)
+        if name and proxies.trusts(address_of(scope)):
+            is_operator = headers.get(proxies.role_header, "").strip().lower() == Role.OPERATOR
+            role = Role.OPERATOR if is_operator else Role.VIEWER
+            return User(shortened(name), role, self._address(scope, headers))
+        return User(LOCAL, Role.OPERATOR, address_of(scope)) if self._access.everybody else None
+
+    def _address(self, scope: Scope, headers: Headers) -> str:
+        """Where it comes from: as a trusted proxy says, which wrote down the last of its addresses itself."""
+        peer = address_of(scope)
+        told = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        return shortened(told) if told and self._access.proxies.trusts(peer) else peer
+
+    async def _check_change(self, scope: Scope, headers: Headers, receive: Receive, known: Known) -> Receive:
+        """Raise what stands against a change; the body again, where it had to be read."""
+        if known.ambient:
+            check_page(headers)
+        if scope["path"] in (LOGIN, LOGOUT):
+            return receive
+        user = known.user
+        if user is None or user.role is not Role.OPERATOR:
+            who = user.name if user else NOBODY
+            raise NotAllowed(f"{who} may look, but not change anything: that takes an operator")
+        if user.csrf is None or not known.ambient:
+            return receive
+        sent, again = headers.get(CSRF_HEADER), receive
+        if sent is None and headers.get("content-type", "").startswith(FORM):
+            body = await whole(receive)
+            sent, again = dict(fields_of(body)).get("csrf"), replayed(body, receive)
+        if sent is None or not hmac.compare_digest(sent.encode(), user.csrf.encode()):
+            raise ForeignPage("the form does not belong to this session: load its page again")
+        return again
+
+
+def check_page(headers: Headers) -> None:
+    """Raise ``ForeignPage`` for what a page of somebody else makes a browser send.
+
+    Today's browsers say it in ``Sec-Fetch-Site``, older ones by ``Origin``. What says neither is no browser.
+    """
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        ours = site in ("same-origin", "none")
+    else:
+        ours = origin is None or urlsplit(origin).netloc == headers.get("host", "")
+    if not ours:
+        raise ForeignPage("a page of another site may not change anything here")
+
+
+def is_for_people(headers: Mapping[str, str], path: str) -> bool:
+    """Whether a browser goes to a page, and should be led to where one logs in."""
+    return "text/html" in headers.get("accept", "") and not path.startswith("/api/")
+
+
+def login_for(scope: Scope) -> str:
+    """Where one logs in, and comes back."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{LOGIN}?next={quote(scope['path'] + (f'?{query}' if query else ''), safe='/')}"
+
+
+def cookie_of(headers: Headers) -> str:
+    """The session's cookie; empty where there is none."""
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""
+
+
+def shortened(text: str) -> str:
+    """What others say of somebody, as the trail may hold it."""
+    return "".join(char for char in text[:100] if char.isprintable()).strip() or "somebody"
+
+
+async def whole(receive: Receive) -> bytes:
+    """All of a body. The gate bounds it."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """A body that was read, for whoever reads it next."""
+    once: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return once.pop() if once else await receive()
+
+    return again

@@ -1,0 +1,87 @@
+"""What is not shown: by key to nobody, by role to viewers. Every route reads through this, so none can forget it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from leasehold.core.redaction import HIDDEN, Redaction
+from leasehold.ports.views import Outcome, Page, RunView, TaskView, Views
+from leasehold.web.user import User
+
+COVER = json.dumps(HIDDEN)
+"""What stands for a JSON value that is not shown."""
+
+
+class Hiding:
+    """What is shown to whom. ``from_viewers``: some of ``arguments``, ``results`` and ``logs``."""
+
+    def __init__(self, redaction: Redaction | None = None, from_viewers: Collection[str] = ()) -> None:
+        self._redaction = redaction or Redaction()
+        self._from_viewers = frozenset(from_viewers)
+
+    def hides(self, user: User, word: str) -> bool:
+        """Whether this user is not shown ``arguments``, ``results`` or ``logs``."""
+        return not user.may_change and word in self._from_viewers
+
+    def result(self, text: str) -> str:
+        """A result, as anybody may see it: without what stands under hidden keys."""
+        return self._redaction.shown(text)
+
+    def task(self, user: User, view: TaskView) -> TaskView:
+        """A task as this user may see it."""
+        if self.hides(user, "arguments"):
+            there = view.arguments is not None or view.arguments_ref is not None
+            view = view._replace(arguments=COVER if there else None, arguments_ref=None)
+        if self.hides(user, "results"):
+            there = view.result is not None or view.result_ref is not None
+            return view._replace(result=COVER if there else None, result_ref=None)
+        return view if view.result is None else view._replace(result=self.result(view.result))
+
+    def run(self, user: User, view: RunView) -> RunView:
+        """A run as this user may see it."""
+        there = view.log is not None or view.log_ref is not None
+        return view._replace(log=HIDDEN, log_ref=None) if there and self.hides(user, "logs") else view
+
+    def outcome(self, user: User, one: Outcome) -> Outcome:
+        """An outcome as this user may see it."""
+        if self.hides(user, "results"):
+            there = one.result is not None or one.result_ref is not None
+            return one._replace(result=COVER if there else None, result_ref=None)
+        return one if one.result is None else one._replace(result=self.result(one.result))
+
+
+class ShownViews:
+    """The read side as one user may see it; what tells of no single task passes as it is."""
+
+    def __init__(self, views: Views, hiding: Hiding, user: User) -> None:
+        self._views = views
+        self._hiding = hiding
+        self._user = user
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the views have under that name
+        return getattr(self._views, name)
+
+    def task(self, task_id: str) -> TaskView | None:
+        """One task."""
+        view = self._views.task(task_id)
+        return None if view is None else self._hiding.task(self._user, view)
+
+    def tasks(self, filter_: str, *, cursor: str | None = None, limit: int = 50) -> Page[TaskView]:
+        """A page of tasks."""
+        page = self._views.tasks(filter_, cursor=cursor, limit=limit)
+        return page._replace(rows=[self._hiding.task(self._user, view) for view in page.rows])
+
+    def runs(self, task_id: str) -> list[RunView]:
+        """All runs of a task."""
+        return [self._hiding.run(self._user, view) for view in self._views.runs(task_id)]
+
+    def outcomes(self, task_ids: Sequence[str]) -> list[Outcome]:
+        """Those of the tasks that have ended."""
+        return [self._hiding.outcome(self._user, one) for one in self._views.outcomes(task_ids)]
+
+    def ended(self, batch: str, cursor: str | None = None, limit: int = 1_000) -> Page[Outcome]:
+        """Outcomes of a batch."""
+        page = self._views.ended(batch, cursor, limit)
+        return page._replace(rows=[self._hiding.outcome(self._user, one) for one in page.rows])
