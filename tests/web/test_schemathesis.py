@@ -17,8 +17,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from leasehold.adapters.memory.book import Book
 from leasehold.adapters.memory.store import MemoryStore
+from leasehold.adapters.memory.views import MemoryViews
 from leasehold.core.events import Cancelled
+from leasehold.testing.clock import ManualClock
 from leasehold.testing.ledger_bench import Moves
 from leasehold.web.application import create_app
 from leasehold.web.source import Source
@@ -84,7 +87,7 @@ def on_postgresql(clusters: Clusters) -> Iterator[Told]:
 
 def labels() -> list[str]:
     """Every operation of the document."""
-    paths = create_app(Source(None, MemoryStore)).openapi()["paths"]  # pyright: ignore[reportArgumentType]
+    paths = create_app(Source(MemoryViews(Book(), ManualClock()), MemoryStore)).openapi()["paths"]
     return [f"{method.upper()} {path}" for path, item in paths.items() for method in item]
 
 

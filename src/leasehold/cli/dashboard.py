@@ -74,8 +74,12 @@ def dashboard(tools: Tools, address: str | None, listener: int | None, app: str 
             Thread(target=end_with_parent, daemon=True).start()
             serve_on(beside, source, access)
             return
-        told = f"Dashboard of {settings.ledger_shown}: {{0}}, API: {{0}}/api/v1; Ctrl-C stops it."
-        serve(source, access, host, port, lambda url: note(told.replace("{0}", url)))
+        serve(source, access, host, port, lambda url: announce(settings.ledger_shown, url))
+
+
+def announce(ledger: str, url: str) -> None:
+    """Say where it is."""
+    note(f"Dashboard of {ledger}: {url}, API: {url}/api/v1; Ctrl-C stops it.")
 
 
 def handlers_of(app: str | None) -> Callable[[str], Handler] | None:
