@@ -351,7 +351,7 @@ def test_whoever_is_no_such_proxy_is_not_believed(house: House) -> None:
 def test_viewers_are_not_shown_what_the_settings_hide_wherever_it_is_read(house: House) -> None:
     store = MemoryStore()
     hiding = Hiding(from_viewers=("arguments", "results", "logs"))
-    source = Source(house.bench.views, lambda: store, writing(house.bench, store), hiding)
+    source = Source(house.bench.views, lambda: store, writing(house.bench, store), hiding=hiding)
     app = create_app(source, access=Access(house.tokens, everybody=False), hosts=None)
     moves = Moves(house.bench)
     new = moves.new(arguments='{"source": "hush-argument"}', batch="b")

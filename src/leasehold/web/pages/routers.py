@@ -19,6 +19,15 @@ from leasehold.web.pages import (
 )
 
 ROUTERS = (
-    *(assets.router, login.router, live.router, overview.router, tasks.router, acting.router, editing.router, task.router),
+    *(
+        assets.router,
+        login.router,
+        live.router,
+        overview.router,
+        tasks.router,
+        acting.router,
+        editing.router,
+        task.router,
+    ),
     *(each.router for each in (failures, batches, queues, workers, operations)),
 )

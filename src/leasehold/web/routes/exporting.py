@@ -83,9 +83,10 @@ def written(source: Source, form: Form, found: Iterator[Sequence[TaskView]]) -> 
 
 def row_of(source: Source, view: TaskView) -> shapes.Shape:
     """One task with what it was given and what came of it."""
+    result = whole(source.store, view.result, view.result_ref)
     return {
         **shapes.task(view),
         "arguments": shapes.parsed(view.arguments),
         "arguments_ref": view.arguments_ref,
-        "result": shapes.parsed(whole(source.store, view.result, view.result_ref)),
+        "result": shapes.parsed(None if result is None else source.hiding.result(result)),
     }
