@@ -18,6 +18,8 @@ PAGES = (
     "/tasks/{failed}/edit",
     "/tasks/{running}/checkpoint",
     "/tasks/all?kind=cancel&filter=batch:november",
+    "/batches/november",
+    "/workers/recall?name=i-0a1b2c3d",
 )
 
 
