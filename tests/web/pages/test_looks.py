@@ -23,7 +23,12 @@ PAGES = (
 )
 
 
+PARTS = 3
+"""Into which they are dealt out, so that none takes minutes."""
+
+
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("bench", ["sqlite"], indirect=True)
-def test_every_page_can_be_read_by_everybody(site: Site, chromium: Browser, watch: Watch) -> None:
-    for path in [*(path for path, _ in site.app.state.navigation), *PAGES]:
+def test_every_page_can_be_read_by_everybody(site: Site, chromium: Browser, watch: Watch, part: int) -> None:
+    for path in [*(path for path, _ in site.app.state.navigation), *PAGES][part::PARTS]:
         look_at(site, chromium, watch, path.format(**site.staged._asdict()))
