@@ -12,7 +12,12 @@ from starlette.testclient import TestClient
 
 from leasehold.adapters.memory.store import MemoryStore
 from leasehold.core.errors import LedgerUnavailable
+from leasehold.core.model import Token
+from leasehold.flow.checkpoints import Checkpoints
+from leasehold.ports.access import Role
+from leasehold.web.hiding import Hiding
 from leasehold.web.pages.words import SHOWN
+from leasehold.web.user import User, user_of
 from tests.web.conftest import HERE, Bench, forget
 from tests.web.pages.conftest import Site, made
 from tests.web.pages.stage import EVIL
@@ -141,6 +146,18 @@ def test_a_large_value_is_shown_by_its_beginning(plainly: Site, client: TestClie
     assert "x" * (SHOWN - 1) in answer.text
     assert "x" * (SHOWN + 1) not in answer.text
     assert f"/api/v1/tasks/{id}/result" in links(answer.text)
+
+
+def test_a_checkpoint_is_shown_without_what_is_hidden(plainly: Site, client: TestClient, store: MemoryStore) -> None:
+    id = plainly.staged.running
+    state = '{"second": 12.5, "api_token": "tell nobody"}'
+    assert Checkpoints(store, limit=1_000).save(id, Token(1, 1), "run-1.1", state) is None
+    text = client.get(f"/tasks/{id}/checkpoint").text
+    assert "12.5" in text
+    assert "tell nobody" not in text
+    plainly.app.state.source = plainly.app.state.source._replace(hiding=Hiding(from_viewers=["results"]))
+    plainly.app.dependency_overrides[user_of] = lambda: User("eve", Role.VIEWER, "127.0.0.1")
+    assert "12.5" not in client.get(f"/tasks/{id}/checkpoint").text
 
 
 def test_no_address_of_a_page_stands_in_the_document_of_the_api(app: FastAPI) -> None:

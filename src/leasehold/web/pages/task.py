@@ -16,10 +16,12 @@ from leasehold.flow.checkpoints import Checkpoints
 from leasehold.flow.explain import Case, Remedy, explain
 from leasehold.flow.lookup import story_of, task_of
 from leasehold.ports.views import RunView
+from leasehold.web.hiding import COVER
 from leasehold.web.pages.render import now, page
 from leasehold.web.pages.timeline import how, timeline
 from leasehold.web.pages.words import SHOWN
 from leasehold.web.source import Reads
+from leasehold.web.user import Asker
 
 router = APIRouter(include_in_schema=False)
 MARKS = re.compile("\ue000([0-9]{1,15})\ue001")
@@ -119,8 +121,13 @@ def rest(run: RunView, shown: str) -> str:
 
 
 @router.get("/tasks/{id}/checkpoint")
-def checkpoint(request: Request, reads: Reads, id: str) -> Response:
-    """Show the newest checkpoint; the store is asked only here, for it may be slow or away."""
+def checkpoint(request: Request, reads: Reads, user: Asker, id: str) -> Response:
+    """Show the newest checkpoint; the store is asked only here, for it may be slow or away.
+
+    It is what may become the result, so it is hidden as results are.
+    """
     view = task_of(reads.views, id)
     state = Checkpoints(reads.store(), limit=0).load(view.task.id, Token(view.task.n, 2**19))
+    if state is not None:
+        state = COVER if reads.hiding.hides(user, "results") else reads.hiding.result(state)
     return page(request, "checkpoint.html", task=view.task, state=value(state, None))
