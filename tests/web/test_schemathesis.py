@@ -38,7 +38,7 @@ CHECKS: list[Any] = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-FEW, MANY = 8, 150
+FEW, MANY = 8, 100
 EVERY = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture)
 
 
