@@ -6,8 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -152,15 +152,19 @@ def test_two_pruners_beside_everybody_else_lose_nothing(bench: PostgresBench) ->
             decided(ledger.apply([Change(task_id, Retried("ada")) for task_id in failed]))
             ledger.fold_counters()
 
-    def prune() -> None:
-        for _ in range(ROUNDS):
-            bench.clock.advance(2 * DAY)
-            for _ in Pruner(DatabaseRetention(bench.database), store, bench.clock, TERMS).round():
-                pass
+    def prune_once() -> None:
+        bench.clock.advance(2 * DAY)
+        for _ in Pruner(DatabaseRetention(bench.database), store, bench.clock, TERMS).round():
+            pass
 
-    jobs: list[Callable[[], None]] = [lambda: work(1), lambda: work(2), prune, prune]
-    with ThreadPoolExecutor(len(jobs)) as threads:
-        for done in [threads.submit(job) for job in jobs]:
+    def prune(works: Sequence[Future[None]]) -> None:
+        while not all(each.done() for each in works):
+            prune_once()
+        prune_once()
+
+    with ThreadPoolExecutor(4) as threads:
+        works = [threads.submit(work, 1), threads.submit(work, 2)]
+        for done in [*works, threads.submit(prune, works), threads.submit(prune, works)]:
             done.result(timeout=300)
     there = {row.task.id for row in bench.views.tasks("", limit=10_000).rows}
     gone = accepted - there

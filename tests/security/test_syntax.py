@@ -41,6 +41,7 @@ REASONS = {
         "adapters/slots/frames.py",
         "marshal",
     ): "frames between worker and child: plain values, held to a shape (heard.py)",
+    ("beside.py", "importlib"): "looks whether the packages of an extra are installed",
     ("cli/lazy.py", "importlib"): "commands, from a table in the package",
     ("demo/recogniser.py", "importlib"): "looks whether the package of the demo is installed",
     ("flow/application.py", "importlib"): "the application that the operator names, in the child; never by message",
