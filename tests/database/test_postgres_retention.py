@@ -130,6 +130,19 @@ ROUNDS = 30
 EACH = 12
 
 
+def prune_beside(works: Sequence[Future[None]], bench: PostgresBench, store: MemoryStore) -> None:
+    """As long as any of these goes on, and once more."""
+
+    def prune() -> None:
+        bench.clock.advance(2 * DAY)
+        for _ in Pruner(DatabaseRetention(bench.database), store, bench.clock, TERMS).round():
+            pass
+
+    while not all(each.done() for each in works):
+        prune()
+    prune()
+
+
 def test_two_pruners_beside_everybody_else_lose_nothing(bench: PostgresBench) -> None:
     """Submits with keys that are used again, dispatches, records, retries by hand, folding; all at once."""
     ledger, store = bench.ledger, MemoryStore()
@@ -152,19 +165,9 @@ def test_two_pruners_beside_everybody_else_lose_nothing(bench: PostgresBench) ->
             decided(ledger.apply([Change(task_id, Retried("ada")) for task_id in failed]))
             ledger.fold_counters()
 
-    def prune_once() -> None:
-        bench.clock.advance(2 * DAY)
-        for _ in Pruner(DatabaseRetention(bench.database), store, bench.clock, TERMS).round():
-            pass
-
-    def prune(works: Sequence[Future[None]]) -> None:
-        while not all(each.done() for each in works):
-            prune_once()
-        prune_once()
-
     with ThreadPoolExecutor(4) as threads:
         works = [threads.submit(work, 1), threads.submit(work, 2)]
-        for done in [*works, threads.submit(prune, works), threads.submit(prune, works)]:
+        for done in [*works, *(threads.submit(prune_beside, works, bench, store) for _ in range(2))]:
             done.result(timeout=300)
     there = {row.task.id for row in bench.views.tasks("", limit=10_000).rows}
     gone = accepted - there
