@@ -14,3 +14,8 @@ def test_a_recoverable_error_may_say_when_to_try_again() -> None:
     assert errors.Recoverable("busy", after="5m").after == "5m"
     assert str(errors.Recoverable("busy")) == "busy"
     assert errors.Recoverable().after is None
+
+
+def test_a_stale_edit_tells_what_happened_meanwhile() -> None:
+    assert errors.StaleEdit("it has changed", [{"kind": "retried"}]).changes == [{"kind": "retried"}]
+    assert errors.StaleEdit("it has changed").changes == ()
