@@ -8,8 +8,10 @@ from typing import cast
 import pytest
 
 from leasehold.core.errors import LedgerUnavailable, QueueUnavailable
+from leasehold.core.happening import LAGGED
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import capability, encode_update, pack
+from leasehold.flow.metering import Meter
 from leasehold.flow.recorder import RECORDING, UNREAD, Recorder
 from leasehold.ports.ledger import Ledger
 from leasehold.ports.queue import Message
@@ -87,13 +89,16 @@ def test_what_the_ledger_did_not_take_is_recorded_as_soon_as_it_can_be_and_no_si
     reports_that(orchestra, COMPLETED)
     down = Breaking(orchestra.ledger)
     down.errors["apply"] = LedgerUnavailable("it is failing over")
-    recorder = Recorder(orchestra.status, cast("Ledger", down), orchestra.bell, orchestra.random, key=orchestra.key)
+    meter = Meter(orchestra.clock)
+    parts = (orchestra.status, cast("Ledger", down), orchestra.bell, orchestra.random)
+    recorder = Recorder(*parts, key=orchestra.key, meter=meter)
     for _ in range(3):
         with pytest.raises(LedgerUnavailable):
             recorder.step()
         assert recorder.lag == UNREAD
     down.errors.clear()
     assert recorder.step() == 1
+    assert not [each for each in meter.take_times() if each.what.startswith(LAGGED)], "nobody knows how late it is"
     assert orchestra.state(id) == "completed"
     assert orchestra.status.depth() == (0, 0)
     assert recorder.step() == 0

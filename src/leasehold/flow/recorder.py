@@ -80,11 +80,12 @@ class Recording(ABC):
         announce(self._bell, answers)  # before the delete, which may fail: recorded again, it is no news to anybody
         if self._meter is not None:
             self._meter.ended(answers)
-            self._meter.lagged(self.lag)
+            if self.lag != UNREAD:  # of what waited here for the ledger nobody knows it any more
+                self._meter.lagged(self.lag)
             self._meter.hear(self._counts)
+        self._queue.delete([d.receipt for d in received.deliveries])
         if self._ends:
             tell_recorded(self._tracing, self._ends, self._ledger.now())
-        self._queue.delete([d.receipt for d in received.deliveries])
         return len(changes) + len(malformed)
 
     def _receive(self, wait: int) -> Received:
