@@ -232,6 +232,9 @@ def test_it_finds_out_when(cheat: str) -> None:
 
 EXCUSES: dict[str, Doctor] = {
     "two runs at once of one dispatch, while the queue misbehaved": both(run_twice(1.2, (1, 2)), MISBEHAVES),
+    "a second run with the token of one that had returned, while the queue misbehaved": both(
+        run_twice(2.5, (1, 1)), MISBEHAVES
+    ),
     "a run that loaded what the run with its own token had saved": twin(1),
     "two runs at once, while the machine of one stood still": both(
         run_twice(1.2, (1, 2)), when("node-pause", 1.1, 1.4, target="worker-1", generation=1)

@@ -69,10 +69,15 @@ class Causes:
         if first.end == "raised" and first.error != "Unrecoverable":
             return "retry"
         if first.end in {"returned", "raised"}:
-            return self.of_lost_report(first, first.end_at - SECOND, second.began)
+            return self.of_lost_report(first, first.end_at - SECOND, second.began) or self.of_copy(first, second)
         if first.end == "interrupted":
             return self.of_death(first)
         return self.of_death(first)
+
+    def of_copy(self, first: Execution, second: Execution) -> str | None:
+        """A copy that the queue made of a message has its receive count, and outlives the delete of the other."""
+        copied = self.evidence.topology == "two-queue" and first.token == second.token
+        return "the queue delivered twice" if copied and self.misbehaved(first, second) else None
 
     def of_lost_report(self, execution: Execution, since: int, until: int) -> str | None:
         """Why the end of a run may not have become known in time."""
