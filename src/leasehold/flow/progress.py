@@ -56,8 +56,12 @@ class Running(NamedTuple):
 def progress(view: BatchView, now: int) -> Progress:
     """How far a batch is."""
     total = sum(view.counts.values()) + view.forgotten
-    ended = sum(view.counts.get(status, 0) for status in TERMINAL) + view.forgotten
-    return Progress(total, ended, average(view, now))
+    return Progress(total, ended(view), average(view, now))
+
+
+def ended(view: BatchView) -> int:
+    """How many of its tasks have ended, the forgotten ones too."""
+    return view.forgotten + sum(view.counts.get(status, 0) for status in TERMINAL)
 
 
 def stragglers(views: Views, filter_: str, now: int) -> list[Running]:
@@ -91,8 +95,7 @@ def usually(views: Views, name: str, queue: str) -> int | None:
 
 def average(view: BatchView, now: int) -> float:
     """Tasks per second that ended since the batch began."""
-    ended = view.forgotten + sum(view.counts.get(status, 0) for status in TERMINAL)
-    return ended * SECOND / max(SECOND, now - view.created_at)
+    return ended(view) * SECOND / max(SECOND, now - view.created_at)
 
 
 def eta(left: int, per_second: float) -> str:
