@@ -82,6 +82,19 @@ class FakeSystem:
 Command = Callable[..., Said]
 
 
+def beside_a_ledger(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs commands in this process, in a folder with a real ledger."""
+    monkeypatch.chdir(folder)
+
+    def command(*words: str) -> Said:
+        code = outcome(words)
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    assert command("init").code == 0
+    return command
+
+
 @pytest.fixture
 def views() -> FakeViews:
     return FakeViews()

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from leasehold.cli.program import outcome
-from tests.cli.conftest import Said
-
-Command = Callable[..., Said]
+from tests.cli.conftest import Command, beside_a_ledger
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run a command in a folder with a ledger."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*words: str) -> Said:
-        code = outcome(words)
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    assert command("init").code == 0
-    return command
+    return beside_a_ledger(tmp_path, monkeypatch, capsys)
 
 
 def test_a_token_is_shown_once(run: Command) -> None:

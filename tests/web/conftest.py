@@ -34,6 +34,7 @@ from leasehold.ports.ledger import Change, Operation
 from leasehold.ports.views import Views
 from leasehold.testing.clock import ManualClock
 from leasehold.testing.ledger_bench import LedgerBench, Moves
+from leasehold.testing.simulator.machines import NoBell
 from leasehold.web.application import create_app
 from leasehold.web.source import Source, Writing
 from tests.cli.conftest import Said
@@ -86,21 +87,6 @@ def writing(bench: LedgerBench, store: MemoryStore, *, handlers: Callable[[str],
     ids = IdMaker(ManualClock(), random.Random(0))
     client = Client(bench.ledger, bench.views, store, NoBell(), ManualClock(), ids=ids, payload_limit=MIB)
     return Writing(client, Ordering(handlers, MARGIN))
-
-
-class NoBell:
-    """Nobody listens."""
-
-    def ring(self, topic: str) -> None:
-        """Nothing happens."""
-
-    def wait(self, topic: str, timeout: int) -> bool:
-        """It never rings."""
-        del topic, timeout
-        return False
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 class Api:

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,29 +19,19 @@ from urllib.request import Request, urlopen
 import pytest
 
 from leasehold.assemble import Parts
-from leasehold.cli.program import outcome
 from leasehold.core.model import Policy
 from leasehold.flow.client import Order
 from leasehold.settings import read_settings
-from tests.cli.conftest import Said
+from tests.cli.conftest import Command, beside_a_ledger
 
 PATIENCE = 60
-Command = Callable[..., Said]
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run a command in this process, in a folder with a ledger."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*words: str) -> Said:
-        code = outcome(words)
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    assert command("init").code == 0
-    return command
+    return beside_a_ledger(tmp_path, monkeypatch, capsys)
 
 
 @contextmanager
