@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from httpx2 import Headers
 from starlette.testclient import TestClient
 
 from leasehold.adapters.database.tokens import DatabaseTokens
@@ -343,6 +344,33 @@ def test_whoever_is_no_such_proxy_is_not_believed(house: House) -> None:
     client = TestClient(behind(house, "10.0.0.0/8"), base_url=HERE, client=("192.0.2.1", 1))
     told = {"x-forwarded-user": "ann", "x-forwarded-role": "operator", "x-forwarded-for": "10.0.0.1"}
     assert client.get("/api/v1/queues", headers=told).status_code == 401
+
+
+def test_what_a_proxy_let_through_beside_its_own_word_is_not_believed(house: House) -> None:
+    client = TestClient(behind(house, "10.0.0.0/8"), base_url=HERE, client=("10.1.2.3", 1))
+    for name, word in (("x-forwarded-user", "ann"), ("x-forwarded-role", "operator")):
+        told = [("x-forwarded-user", "ben"), ("x-forwarded-role", "viewer"), (name, word)]
+        answer = client.get("/api/v1/queues", headers=Headers(told))
+        assert (answer.status_code, name in answer.json()["detail"]) == (422, True)
+
+
+def test_those_whom_a_proxy_brings_guess_each_for_himself(house: House) -> None:
+    app = behind(house, "10.0.0.0/8")
+    client = TestClient(app, base_url=HERE, client=("10.1.2.3", 1), follow_redirects=False)
+    for _ in range(MOST):
+        client.post("/login", data={"token": "lh_x"}, headers={"x-forwarded-for": "192.0.2.7"})
+    good = {"token": house.viewer.text}
+    assert client.post("/login", data=good, headers={"x-forwarded-for": "192.0.2.7"}).status_code == 429
+    assert client.post("/login", data=good, headers={"x-forwarded-for": "192.0.2.8"}).status_code == 303
+
+
+@pytest.mark.parametrize("header", ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"])
+def test_whom_an_unknown_proxy_brings_to_this_machine_is_nobody(house: House, local: FastAPI, header: str) -> None:
+    client = house.client(app=local)
+    answer = client.get("/api/v1/queues", headers={header: "192.0.2.7"})
+    assert (answer.status_code, "LEASEHOLD_DASHBOARD_PROXIES" in answer.json()["detail"]) == (401, True)
+    logged = house.client(house.viewer, local).get("/api/v1/queues", headers={header: "192.0.2.7"})
+    assert logged.status_code == 200
 
 
 # ---------------------------------------------------------------- what is not shown

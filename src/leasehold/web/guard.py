@@ -26,7 +26,15 @@ from leasehold.flow.tokens import digest
 from leasehold.ports.access import Role, Token, Tokens
 from leasehold.web.forms import MEDIA_TYPE as FORM
 from leasehold.web.forms import fields_of
-from leasehold.web.problems import BadToken, ForeignPage, NotAllowed, NotLoggedIn, TokenExpired, TokenRevoked
+from leasehold.web.problems import (
+    BadRequest,
+    BadToken,
+    ForeignPage,
+    NotAllowed,
+    NotLoggedIn,
+    TokenExpired,
+    TokenRevoked,
+)
 from leasehold.web.sessions import COOKIE, Seal
 from leasehold.web.user import LOCAL, NOBODY, User, address_of
 
@@ -35,6 +43,8 @@ LOGIN, LOGOUT = "/login", "/logout"
 PUBLIC = ("/static/", "/api/v1/problems/")
 """What anybody may read: it tells nothing of any ledger."""
 CSRF_HEADER = "x-csrf-token"
+FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+"""What proxies add, and no browser."""
 Network = IPv4Network | IPv6Network
 
 
@@ -52,6 +62,12 @@ class Proxies(NamedTuple):
         except ValueError:
             return False
         return any(peer in network for network in self.networks)
+
+    def origin(self, scope: Scope, headers: Headers) -> str:
+        """Where a request comes from: as such a proxy says, which wrote down the last of the addresses itself."""
+        peer = address_of(scope)
+        told = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        return shortened(told) if told and self.trusts(peer) else peer
 
 
 class Access:
@@ -138,7 +154,7 @@ class Guard:
         try:
             if scheme.lower() == "bearer":
                 token = await run_in_threadpool(self._access.of_text, text.strip())
-                return Known(User(token.name, token.role, self._address(scope, headers)), ambient=False)
+                return Known(User(token.name, token.role, self._access.proxies.origin(scope, headers)), ambient=False)
             return Known(await self._of_session(scope, headers) or self._of_surroundings(scope, headers))
         except LeaseholdError:
             if lenient:  # whoever wants to log in anew may
@@ -151,22 +167,24 @@ class Guard:
         if token is None or self._access.seal is None:
             return None
         csrf = self._access.seal.csrf(cookie)
-        return User(token.name, token.role, self._address(scope, headers), csrf, logged_in=True)
+        return User(token.name, token.role, self._access.proxies.origin(scope, headers), csrf, logged_in=True)
 
     def _of_surroundings(self, scope: Scope, headers: Headers) -> User | None:
         proxies = self._access.proxies
-        name = headers.get(proxies.user_header)
-        if name and proxies.trusts(address_of(scope)):
-            is_operator = headers.get(proxies.role_header, "").strip().lower() == Role.OPERATOR
-            role = Role.OPERATOR if is_operator else Role.VIEWER
-            return User(shortened(name), role, self._address(scope, headers))
-        return User(LOCAL, Role.OPERATOR, address_of(scope)) if self._access.everybody else None
-
-    def _address(self, scope: Scope, headers: Headers) -> str:
-        """Where it comes from: as a trusted proxy says, which wrote down the last of its addresses itself."""
-        peer = address_of(scope)
-        told = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-        return shortened(told) if told and self._access.proxies.trusts(peer) else peer
+        if proxies.trusts(address_of(scope)):
+            name = only(headers, proxies.user_header)
+            is_operator = only(headers, proxies.role_header).strip().lower() == Role.OPERATOR
+            if name:
+                role = Role.OPERATOR if is_operator else Role.VIEWER
+                return User(shortened(name), role, proxies.origin(scope, headers))
+        if not self._access.everybody:
+            return None
+        if any(name in headers for name in FORWARDED):
+            raise NotLoggedIn(
+                "a proxy brings others to this server, which takes whoever reaches it for its operator. Let the proxy "
+                "say who asks (LEASEHOLD_DASHBOARD_PROXIES), or let everybody log in (LEASEHOLD_DASHBOARD_LOGIN=always)"
+            )
+        return User(LOCAL, Role.OPERATOR, address_of(scope))
 
     async def _check_change(self, scope: Scope, headers: Headers, receive: Receive, known: Known) -> Receive:
         """Raise what stands against a change; the body again, where it had to be read."""
@@ -221,6 +239,16 @@ def cookie_of(headers: Headers) -> str:
     except CookieError:
         return ""
     return morsel.value if morsel else ""
+
+
+def only(headers: Headers, name: str) -> str:
+    """What a believed proxy says under this name; ``BadRequest`` where it passed on what its caller said, too."""
+    told = headers.getlist(name)
+    if len(told) > 1:
+        raise BadRequest(
+            f"the header {name} came twice: the proxy must take it off what comes in before it adds its own"
+        )
+    return told[0] if told else ""
 
 
 def shortened(text: str) -> str:

@@ -43,7 +43,9 @@ async def log_in(request: Request, access: Knows, form: SentForm) -> Response:
     to, text = inside(fields.get("next", "/")), fields.get("token", "").strip()
     tries: Tries = request.app.state.tries
     try:
-        token = await run_in_threadpool(good, access, tries, address_of(request.scope), text)
+        token = await run_in_threadpool(
+            good, access, tries, access.proxies.origin(request.scope, request.headers), text
+        )
     except LeaseholdError as error:
         return shown(request, to, error)
     answer = RedirectResponse(to, 303)
