@@ -8,11 +8,12 @@ import pytest
 
 from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.happening import Happened, by_queue, histogram
-from leasehold.core.metering import Action, Count, Metered, Tally
+from leasehold.core.metering import Action, Cause, Count, Metered, Tally, by_cause
 from leasehold.core.reports import UpdateKind
 from leasehold.core.units import HOUR, MINUTE
 from leasehold.core.wire import PACK_CEILING, encode_update
 from leasehold.flow.claims import LedgerOutbox
+from leasehold.flow.hourly import hourly
 from leasehold.flow.metering import EVERY, MOST, SPAN, Accounts, Meter
 from leasehold.flow.outbox import StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
@@ -65,6 +66,26 @@ def test_what_a_worker_counts_rides_in_its_reports_and_ends_in_the_ledger(fleet:
     assert fleet.known() == {
         (TASKS, "receive"): Tally(2, 3, empty=1, messages=10),
         (TASKS, "ended"): Tally(messages=1),
+        ("status", "waited"): Tally(1),
+    }
+
+
+def test_an_orchestrator_counts_how_many_tasks_wait_as_often_as_it_writes(fleet: Fleet) -> None:
+    orchestra = fleet.orchestra
+    for _ in range(3):
+        orchestra.submit()
+    for waiting in (3, 3, 4):
+        if waiting == 4:
+            orchestra.submit()
+        fleet.ours.count("status", Action.RECEIVE)
+        orchestra.clock.advance(EVERY)
+        fleet.accounts.keep()
+    assert (fleet.known()[TASKS, "waited"], fleet.known()["status", "waited"]) == (Tally(messages=10), Tally(3))
+    (newest,) = [hours[-1] for hours in hourly(orchestra.views, orchestra.ledger.now()).values()]
+    assert newest.waited == 3
+    assert not by_cause([(queue, Action(action), tally) for (queue, action), tally in fleet.known().items()]).keys() & {
+        Cause.OTHER,
+        Cause.REPORT,
     }
 
 

@@ -15,6 +15,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from leasehold.adapters.database.retention import DatabaseRetention
+from leasehold.adapters.database.tokens import DatabaseTokens
 from leasehold.adapters.memory.book import Book
 from leasehold.adapters.memory.store import MemoryStore
 from leasehold.adapters.memory.views import MemoryViews
@@ -30,12 +31,15 @@ from leasehold.flow.client import Client
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.ordering import Ordering
 from leasehold.flow.registry import Handler
+from leasehold.flow.tokens import Made, Wanted, make
+from leasehold.ports.access import Role
 from leasehold.ports.ledger import Change, Operation
 from leasehold.ports.views import Views
 from leasehold.testing.clock import ManualClock
 from leasehold.testing.ledger_bench import LedgerBench, Moves
 from leasehold.testing.simulator.machines import NoBell
 from leasehold.web.application import create_app
+from leasehold.web.guard import Access
 from leasehold.web.source import Source, Writing
 from tests.cli.conftest import Said
 from tests.database.postgres_bench import PostgresBench
@@ -244,3 +248,37 @@ def forget(bench: Bench, task_id: str) -> None:
     assert view is not None
     gone = DatabaseRetention(bench.database).forget([view.task], trails=False, archived=False)
     assert gone == [task_id]
+
+
+class House(NamedTuple):
+    """A ledger that others can reach over HTTP."""
+
+    bench: SqliteBench
+    tokens: DatabaseTokens
+    app: FastAPI
+    viewer: Made
+    operator: Made
+
+    def client(self, made: Made | None = None, app: FastAPI | None = None) -> TestClient:
+        """Somebody with a token, or without."""
+        headers = {} if made is None else {"authorization": f"Bearer {made.text}"}
+        return TestClient(app or self.app, base_url=HERE, headers=headers, follow_redirects=False)
+
+    def made(self, name: str, role: Role, lifetime: int | None = None) -> Made:
+        """Another token."""
+        return made(self.tokens, name, role, lifetime)
+
+
+def made(tokens: DatabaseTokens, name: str, role: Role, lifetime: int | None = None) -> Made:
+    chance = random.Random(f"{name}{role}")
+    return make(tokens, Wanted(name, role, lifetime), ids=IdMaker(ManualClock(), chance), random=chance, by="root")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    bench, store = SqliteBench(tmp_path), MemoryStore()
+    tokens = DatabaseTokens(bench.database)
+    source = Source(bench.views, lambda: store, writing(bench, store))
+    app = create_app(source, access=Access(tokens, everybody=False), hosts=None)
+    yield House(bench, tokens, app, made(tokens, "vera", Role.VIEWER), made(tokens, "otto", Role.OPERATOR))
+    bench.close()

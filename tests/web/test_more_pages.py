@@ -9,13 +9,20 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from leasehold.adapters.memory.store import MemoryStore
 from leasehold.core.events import Failed, Lapsed, Started
 from leasehold.core.metering import Action, Count, Tally
+from leasehold.flow.auditing.queues import Look
+from leasehold.flow.looking import EVERY, Looking
 from leasehold.flow.progress import FEWEST
 from leasehold.ports.ledger import Operation
+from leasehold.ports.queue import Depth
+from leasehold.testing.clock import ManualClock
 from leasehold.testing.ledger_bench import BROKEN, LedgerBench, Moves
+from leasehold.web.application import create_app
 from leasehold.web.pages import batches
-from tests.web.conftest import HERE, Api, Story
+from leasehold.web.source import Source
+from tests.web.conftest import HERE, Api, Bench, Story
 
 EMPTY = {
     "/failures": "No task has failed",
@@ -133,7 +140,36 @@ def test_queues_are_told_with_what_waits_since_when_and_what_went_through(pages:
     assert re.search(r'In flight</td><td class="number" data-label="Tasks">3<', text)
     assert "The longest wait began" in text
     assert "7 tasks ended, 90 messages sent, at most 90 in an hour" in text
-    assert "<svg" in text
+    assert text.count("<svg") == 1
+    waited = Count(0, "tasks:default", Action.WAITED, Tally(messages=60))
+    moves.ledger.note_requests([waited, Count(0, "status", Action.WAITED, Tally(3))])
+    text = pages.get("/queues")
+    assert "at most 20 tasks on average of an hour" in text
+    assert text.count("<svg") == 2
+
+
+def test_queues_are_told_with_what_they_say_themselves(bench: Bench, store: MemoryStore, moves: Moves) -> None:
+    """Nobody waits for a queue: a page shows what the last look saw, and one that was answered late is shown later."""
+    moves.out(2)
+    looks = [
+        Look({}, None, None, {"default": "it is away", "status": "so is it"}),
+        Look({"default": Depth(7, 2)}, Depth(5, 1), Depth(3, 0)),
+    ]
+    clock = ManualClock()
+    looking = Looking(looks.pop, clock.now)
+    pages = Pages(create_app(Source(bench.views, lambda: store, looking=looking)))
+    assert "Messages" not in pages.get("/queues")
+    looking.wait()
+    text = pages.get("/queues")
+    assert "on the queue: 7 to be received, 2 received" in text
+    assert "5 wait to be recorded, 1 are being recorded" in text
+    assert "dead-letter queue: 3." in text
+    clock.advance(EVERY)
+    pages.get("/queues")
+    looking.wait()
+    text = pages.get("/queues")
+    assert "The queue does not answer: it is away" in text
+    assert "The status queue does not answer: so is it" in text
 
 
 def test_workers_are_told_with_what_they_hold(pages: Pages, story: Story, moves: Moves) -> None:

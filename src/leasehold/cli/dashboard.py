@@ -7,7 +7,8 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from functools import cache
+from contextlib import suppress
+from functools import cache, partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,11 @@ from leasehold.cli.options import with_app, with_ledger
 from leasehold.cli.output import note
 from leasehold.cli.roles import obeying_signals
 from leasehold.cli.tools import Tools, pass_tools
-from leasehold.core.errors import BadSettings
+from leasehold.core.errors import BadSettings, LeaseholdError
 
 if TYPE_CHECKING:
+    from leasehold.assemble import Parts
+    from leasehold.flow.auditing.queues import Look
     from leasehold.flow.registry import Handler
 
 
@@ -43,6 +46,7 @@ def dashboard(tools: Tools, address: str | None, listener: int | None, app: str 
       leasehold dashboard --address 127.0.0.1:8400
       curl -s 'http://127.0.0.1:8300/api/v1/tasks?filter=status:failed'
     """
+    from leasehold.flow.looking import Looking
     from leasehold.flow.ordering import Ordering
 
     try:
@@ -66,7 +70,8 @@ def dashboard(tools: Tools, address: str | None, listener: int | None, app: str 
         writing = Writing(system.client, Ordering(handlers_of(settings.app), settings.lease_margin))
         hiding = Hiding(system.redaction, settings.dashboard_hide)
         tariff = place_of(settings), prices_of(settings)
-        source = Source(system.views, lambda: system.store, writing, tariff, hiding)
+        looking = Looking(partial(look_and_count, system), tools.now)
+        source = Source(system.views, lambda: system.store, writing, tariff, hiding, looking)
         access = access_to(system.tokens, host, proxies, always=settings.dashboard_login == "always")
         source.views.queues()  # a ledger that is away, or has another schema, is told at once
         obeying_signals(settings)
@@ -75,6 +80,16 @@ def dashboard(tools: Tools, address: str | None, listener: int | None, app: str 
             serve_on(beside, source, access)
             return
         serve(source, access, host, port, lambda url: announce(settings.ledger_shown, url))
+
+
+def look_and_count(system: Parts) -> Look:
+    """How full the queues are; what it cost is told to the ledger where that may be written."""
+    from leasehold.flow.auditing.queues import look_at
+
+    found = look_at(system.views, system.queues, system.settings.topology)
+    with suppress(LeaseholdError):
+        system.accounts.write()
+    return found
 
 
 def announce(ledger: str, url: str) -> None:

@@ -14,7 +14,7 @@ TASKS, STATUS, DEAD, EVENTS = "tasks:", "status", "dead", "events"
 
 
 class Action(StrEnum):
-    """What a request asked for; ``ended`` is none: it counts tasks."""
+    """What a request asked for. The last two ask for nothing: they count tasks."""
 
     SEND = "send"
     RECEIVE = "receive"
@@ -23,6 +23,13 @@ class Action(StrEnum):
     OTHER = "other"
     ENDED = "ended"
     """Tasks of a queue for which an outcome was recorded (``messages``)."""
+    WAITED = "waited"
+    """Tasks of a queue that waited whenever an orchestrator looked, added up (``messages``). How often it looked
+    is counted once for all queues, as ``requests`` of the status queue: of what stands empty nothing is noted."""
+
+
+TASKS_COUNTED = frozenset({Action.ENDED, Action.WAITED})
+"""What is no request."""
 
 
 class Tally(NamedTuple):
@@ -116,6 +123,6 @@ def by_cause(counted: Iterable[tuple[str, Action, Tally]]) -> dict[Cause, Tally]
         empty = tally.empty
         add(Cause.EMPTY if queue.startswith(TASKS) else Cause.IDLE, Tally(empty, empty, empty))
         rest = tally._replace(requests=tally.requests - empty, billed=tally.billed - empty, empty=0)
-        if action is not Action.ENDED:
+        if action not in TASKS_COUNTED:
             add(cause_of(queue, action), rest)
     return {cause: causes[cause] for cause in Cause if cause in causes}

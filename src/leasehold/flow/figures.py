@@ -27,7 +27,7 @@ from leasehold.core.happening import (
     by_queue,
     histogram,
 )
-from leasehold.core.metering import STATUS, Action, Tally
+from leasehold.core.metering import STATUS, TASKS_COUNTED, Action, Tally
 from leasehold.core.transitions import DUE, IN_PROGRESS, LAPSED, OUT, QUEUED
 from leasehold.core.units import DAY, HOUR, SECOND
 from leasehold.ports.pulse import Pulse
@@ -215,7 +215,7 @@ class Spending:
             cell = (each.queue, each.action)
             found[cell] = each.tally.plus(found.get(cell, Tally()))
         for cell, tally in found.items():
-            if cell[1] is not Action.ENDED:
+            if cell[1] not in TASKS_COUNTED:
                 self._told[cell] = Tally(*map(max, tally, self._told.get(cell, Tally())))
         return self._told
 

@@ -9,7 +9,7 @@ twice counts twice: this is a meter, not an audit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from threading import Lock
 
@@ -19,7 +19,7 @@ from leasehold.core.metering import STATUS, Action, Count, Tally, steps
 from leasehold.core.model import Decision
 from leasehold.core.units import DAY, MINUTE
 from leasehold.ports.clock import Clock
-from leasehold.ports.ledger import Applied, Ledger
+from leasehold.ports.ledger import Applied, Flight, Ledger
 
 SPAN = 15 * MINUTE
 """ms that are counted together: how exactly counts that travel late are put into their hour."""
@@ -65,6 +65,14 @@ class Meter:
         for each in decided:
             for what, ms in timed(each):
                 self._took(each.task.queue, what, ms)
+
+    def waited(self, flights: Mapping[str, Flight]) -> None:
+        """An orchestrator looked at how many tasks wait that could run now."""
+        self._add(0, STATUS, Action.WAITED, Tally(requests=1))
+        for queue, flight in flights.items():
+            waiting = flight.due + flight.queued + flight.lapsed
+            if waiting:
+                self._add(0, f"tasks:{queue}", Action.WAITED, Tally(messages=waiting))
 
     def lagged(self, ms: int) -> None:
         """Reports were recorded, the oldest of them so long after it was sent."""
@@ -129,8 +137,10 @@ class Accounts:
             self.close()
 
     def keep(self) -> None:
-        """As ``write``; then add up what others wrote, and forget what is old."""
+        """As ``write``, with how many tasks wait; then add up what others wrote, and forget what is old."""
         if self._meter.due:
+            with suppress(Unavailable):
+                self._meter.waited(self._ledger.flights())
             self.close()
             with suppress(Unavailable):
                 self._ledger.fold_requests(self._ledger.now() - KEPT)

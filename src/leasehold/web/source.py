@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from leasehold.core.costing import Place, Prices
 from leasehold.flow.client import Client
+from leasehold.flow.looking import Looking
 from leasehold.flow.ordering import Ordering
 from leasehold.ports.store import Store
 from leasehold.ports.views import Views
@@ -36,6 +37,8 @@ class Source(NamedTuple):
     """What requests to queues cost here."""
     hiding: Hiding = Hiding()
     """What is shown to whom."""
+    looking: Looking | None = None
+    """Knows how full the queues are; ``None``: they are not looked at."""
 
 
 async def source_of(request: Request) -> Source:

@@ -25,30 +25,53 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Bars are tasks that ended, the line is messages sent. ``top`` is what the full height stands for."""
+    """Bars to scale. ``top`` is what the full height stands for."""
 
     bars: Sequence[Bar]
-    line: str
     top: int
-    ended: int
-    sent: int
     marks: Sequence[tuple[float, int]]
+    line: str = ""
     width: int = WIDTH
     height: int = HEIGHT
     foot: int = FOOT
 
 
-def chart(hours: Sequence[Hour]) -> Chart:
+class Charts(NamedTuple):
+    """What is drawn of one queue."""
+
+    ended: int
+    sent: int
+    passed: Chart
+    """Bars are tasks that ended, the line is messages sent."""
+    waited: Chart | None
+    """Bars are tasks that waited; ``None``: nobody looked in all these hours."""
+
+
+def charts(hours: Sequence[Hour]) -> Charts:
     """Draw the hours of one queue."""
     top = max(1, *(max(hour.ended, hour.sent) for hour in hours))
     step = WIDTH / len(hours)
-    bars: list[Bar] = []
-    points: list[str] = []
-    for place, hour in enumerate(hours):
-        height = round(hour.ended / top * HEIGHT, 1)
-        bars.append(Bar(round(place * step, 1), HEIGHT - height, round(step - GAP, 1), height, hour))
-        points.append(f"{place * step + (step - GAP) / 2:.1f},{HEIGHT - hour.sent / top * HEIGHT:.1f}")
-    marks = [(bar.x, bar.hour.at) for place, bar in enumerate(bars) if place % EVERY == 0]
-    return Chart(
-        bars, " ".join(points), top, sum(hour.ended for hour in hours), sum(hour.sent for hour in hours), marks
+    line = " ".join(
+        f"{place * step + (step - GAP) / 2:.1f},{HEIGHT - hour.sent / top * HEIGHT:.1f}"
+        for place, hour in enumerate(hours)
     )
+    waits = [hour.waited for hour in hours]
+    looked = [waited for waited in waits if waited is not None]
+    return Charts(
+        sum(hour.ended for hour in hours),
+        sum(hour.sent for hour in hours),
+        bars(hours, [hour.ended for hour in hours], top)._replace(line=line),
+        bars(hours, waits, max(1, *looked)) if looked else None,
+    )
+
+
+def bars(hours: Sequence[Hour], amounts: Sequence[int | None], top: int) -> Chart:
+    """A bar for each hour of which an amount is known."""
+    step = WIDTH / len(hours)
+    drawn: list[Bar] = []
+    for place, (hour, amount) in enumerate(zip(hours, amounts, strict=True)):
+        if amount is not None:
+            height = round(amount / top * HEIGHT, 1)
+            drawn.append(Bar(round(place * step, 1), HEIGHT - height, round(step - GAP, 1), height, hour))
+    marks = [(round(place * step, 1), hour.at) for place, hour in enumerate(hours) if place % EVERY == 0]
+    return Chart(drawn, top, marks)

@@ -12,10 +12,11 @@ from leasehold.flow.figures import in_flight
 from leasehold.flow.hourly import HOURS, hourly
 from leasehold.flow.lookup import queue_of
 from leasehold.ports.pulse import Waiting
+from leasehold.ports.queue import Depth
 from leasehold.ports.views import QueueView
 from leasehold.web.forms import SentForm
 from leasehold.web.pages.acting import field, see
-from leasehold.web.pages.chart import Chart, chart
+from leasehold.web.pages.chart import Charts, charts
 from leasehold.web.pages.render import page
 from leasehold.web.pages.words import term
 from leasehold.web.problems import BadRequest
@@ -35,7 +36,9 @@ class Row(NamedTuple):
     waiting: Mapping[Why, int]
     """Since when the oldest waits for each reason, counted from its submit."""
     oldest: Waiting | None
-    chart: Chart | None
+    charts: Charts | None
+    depth: Depth | None
+    """What the queue itself says that it holds; ``None``: it was not asked, or did not answer."""
 
 
 @router.get("/queues")
@@ -43,6 +46,8 @@ def queues(request: Request, reads: Reads) -> Response:
     """Draw all of them."""
     views, pulse = reads.views.queues(), reads.views.pulse()
     hours = hourly(reads.views, pulse.now)
+    seen = reads.looking.newest() if reads.looking else None
+    depths: Mapping[str, Depth] = seen.look.tasks if seen else {}
     rows: list[Row] = []
     for view in views:
         waiting = [each for each in pulse.waiting if each.queue == view.name]
@@ -53,10 +58,11 @@ def queues(request: Request, reads: Reads) -> Response:
                 in_flight(view),
                 {each.why: each.since for each in waiting},
                 min((each for each in waiting if each.why is not Why.SCHEDULED), key=since, default=None),
-                chart(hours[view.name]) if view.name in hours else None,
+                charts(hours[view.name]) if view.name in hours else None,
+                depths.get(view.name),
             )
         )
-    return page(request, "queues.html", rows=rows, whys=list(Why), hours=HOURS)
+    return page(request, "queues.html", rows=rows, whys=list(Why), hours=HOURS, seen=seen)
 
 
 @router.post("/queues/act")
