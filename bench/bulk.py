@@ -1,8 +1,8 @@
 """New work beside a bulk operation: how soon a task is picked up, at 20 a second, while very many others are retried.
 
-``python -m bench.bulk [--tasks 1000000] [--seconds 20] [--at file|postgres|...]``. The many wait in a queue of their own
-that is paused: they are cancelled by one operation and retried by another, as the sweeper does it, and none of them runs.
-Picked up is measured as in ``bench.latency``: from before the submit to the first line of the handler.
+``python -m bench.bulk [--tasks 1000000] [--seconds 20] [--at file|postgres|...]``. The many wait in a queue of their
+own that is paused: they are cancelled by one operation and retried by another, as the sweeper does it, and none of them
+runs. Picked up is measured as in ``bench.latency``: from before the submit to the first line of the handler.
 """
 
 from __future__ import annotations
