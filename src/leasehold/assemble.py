@@ -129,7 +129,7 @@ class Parts(Backends):
             lag,
             Marks(self.store).follow,
             claims_before_run=self._claiming,
-            house=self.accounts.keep,
+            house=Accounts(self.meter, self.ledger, dispatcher.windows).keep,
         )
         scheduler = Scheduler(self.ledger, self.bell)
         recall = Recall(

@@ -17,6 +17,7 @@ from leasehold.flow.hourly import hourly
 from leasehold.flow.metering import EVERY, MOST, SPAN, Accounts, Meter
 from leasehold.flow.outbox import StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
+from leasehold.flow.window import SMALLEST
 from leasehold.ports.ledger import Ledger
 from leasehold.testing.clock import ManualClock
 from tests.flow.orchestra import Orchestra
@@ -81,12 +82,26 @@ def test_an_orchestrator_counts_how_many_tasks_wait_as_often_as_it_writes(fleet:
         orchestra.clock.advance(EVERY)
         fleet.accounts.keep()
     assert (fleet.known()[TASKS, "waited"], fleet.known()["status", "waited"]) == (Tally(messages=10), Tally(3))
+    assert "window" not in {action for _, action in fleet.known()}  # no dispatcher is at work here
     (newest,) = [hours[-1] for hours in hourly(orchestra.views, orchestra.ledger.now()).values()]
     assert newest.waited == 3
     assert not by_cause([(queue, Action(action), tally) for (queue, action), tally in fleet.known().items()]).keys() & {
         Cause.OTHER,
         Cause.REPORT,
     }
+
+
+def test_an_orchestrator_tells_how_large_its_windows_are(fleet: Fleet) -> None:
+    orchestra = fleet.orchestra
+    accounts = Accounts(fleet.ours, orchestra.ledger, orchestra.dispatcher.windows)
+    for _ in range(2 * SMALLEST):
+        orchestra.submit()
+    orchestra.dispatcher.step()
+    for _ in range(2):
+        fleet.ours.count("status", Action.RECEIVE)
+        orchestra.clock.advance(EVERY)
+        accounts.keep()
+    assert fleet.known()[TASKS, "window"] == Tally(messages=2 * SMALLEST)
 
 
 def test_counts_are_told_once_a_minute_and_cause_no_message(fleet: Fleet) -> None:

@@ -128,6 +128,23 @@ def test_requests_are_counted_from_the_first_look_on(scraped: Scraped, moves: Mo
     assert cost == pytest.approx(1_000 * 0.40 / 1_000_000)
 
 
+def test_the_window_is_that_of_the_looks_since_the_last_scrape(scraped: Scraped, moves: Moves) -> None:
+    def looked(times: int, added_up: int) -> None:
+        window = Count(0, "tasks:default", Action.WINDOW, Tally(messages=added_up))
+        moves.ledger.note_requests([Count(0, "status", Action.WAITED, Tally(times)), window])
+
+    moves.given(1)
+    looked(5, 5_000)
+    assert "leasehold_window" not in {name for name, _ in scraped.values()}
+    looked(2, 60)
+    assert scraped.value("leasehold_window", queue="default") == 30
+    assert scraped.value("leasehold_window", queue="default") == 30
+    looked(1, 40)
+    assert scraped.value("leasehold_window", queue="default") == 40
+    looked(1, 0)
+    assert "leasehold_window" not in {name for name, _ in scraped.values()}
+
+
 def test_requests_stay_counted_when_their_hours_are_long_past(moves: Moves) -> None:
     spending, cell = Spending(), ("tasks:default", Action.SEND)
 
@@ -145,7 +162,9 @@ def test_requests_stay_counted_when_their_hours_are_long_past(moves: Moves) -> N
 
 
 def test_every_figure_is_told_and_none_that_is_not_listed(scraped: Scraped, story: Story, moves: Moves) -> None:
-    moves.ledger.note_requests([Count(0, "tasks:default", Action.RECEIVE, Tally(1, 1))])
+    scraped.values()
+    looked = [Count(0, "status", Action.WAITED, Tally(1)), Count(0, "tasks:default", Action.WINDOW, Tally(messages=9))]
+    moves.ledger.note_requests([Count(0, "tasks:default", Action.RECEIVE, Tally(1, 1)), *looked])
     told = {name for name, _ in scraped.values()}
     endings = ("_bucket", "_count", "_sum")
     listed = {

@@ -14,7 +14,7 @@ TASKS, STATUS, DEAD, EVENTS = "tasks:", "status", "dead", "events"
 
 
 class Action(StrEnum):
-    """What a request asked for. The last two ask for nothing: they count tasks."""
+    """What a request asked for. The last three ask for nothing: they count tasks."""
 
     SEND = "send"
     RECEIVE = "receive"
@@ -26,9 +26,11 @@ class Action(StrEnum):
     WAITED = "waited"
     """Tasks of a queue that waited whenever an orchestrator looked, added up (``messages``). How often it looked
     is counted once for all queues, as ``requests`` of the status queue: of what stands empty nothing is noted."""
+    WINDOW = "window"
+    """How many tasks the window of a queue with work allowed at the same looks, added up (``messages``)."""
 
 
-TASKS_COUNTED = frozenset({Action.ENDED, Action.WAITED})
+TASKS_COUNTED = frozenset({Action.ENDED, Action.WAITED, Action.WINDOW})
 """What is no request."""
 
 

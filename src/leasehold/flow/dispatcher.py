@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -108,6 +108,10 @@ class Dispatcher:
         if flight is None:
             return 0
         return self._fill(name, flight._replace(paused=False), self._terms._replace(despite_pause=True))
+
+    def windows(self) -> Mapping[str, int]:
+        """How many messages may be on each queue that nobody has started yet, as far as it was looked at."""
+        return {name: window.allowed for name, window in dict(self._windows).items()}  # another thread asks
 
     def _work(self) -> list[tuple[str, Callable[[], int]]]:
         flights = sorted(self._ledger.flights().items())

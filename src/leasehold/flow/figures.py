@@ -1,7 +1,7 @@
 """The figures of a ledger for those who watch it by machine: what there is, and what each is now.
 
 All of it comes from counters, from a few rows of indexes and from the hours of requests: asking is cheap, however large
-the ledger is. What no ledger knows is not here: how large the window of a dispatcher is, how many slots are idle.
+the ledger is. What no ledger knows is not here: how many slots are idle.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from leasehold.core.happening import (
     by_queue,
     histogram,
 )
-from leasehold.core.metering import STATUS, TASKS_COUNTED, Action, Tally
+from leasehold.core.metering import STATUS, TASKS, TASKS_COUNTED, Action, Tally
 from leasehold.core.transitions import DUE, IN_PROGRESS, LAPSED, OUT, QUEUED
 from leasehold.core.units import DAY, HOUR, SECOND
 from leasehold.ports.pulse import Pulse
@@ -60,6 +60,7 @@ OF_REQUESTS = ("queue", "action")
 FAMILIES: Sequence[Family] = (
     Family("leasehold_tasks", "gauge", "Tasks by where they stand; why is empty unless pending", (*Q, "state", "why")),
     Family("leasehold_in_flight", "gauge", "Tasks that are dispatched and have not ended", Q),
+    Family("leasehold_window", "gauge", "How many messages might wait on the queue, on average of the last looks", Q),
     Family("leasehold_backlog_per_slot", "gauge", "Tasks that wait to run for each one that runs; scale on it", Q),
     Family("leasehold_queue_paused", "gauge", "1 while nothing of the queue is dispatched", Q),
     Family(
@@ -108,7 +109,9 @@ SUMMED: Mapping[str, str] = {"leasehold_reports_ignored_total": IGNORED, "leaseh
 """Counters of all that begins so: there is a text behind it."""
 
 
-def samples(queues: Sequence[QueueView], pulse: Pulse, spent: Spent, place: Place, prices: Prices) -> Iterator[Sample]:
+def samples(
+    queues: Sequence[QueueView], pulse: Pulse, spending: Spending, place: Place, prices: Prices
+) -> Iterator[Sample]:
     """What each figure is now."""
     happened = by_queue(pulse.happened)
     for view in queues:
@@ -123,7 +126,9 @@ def samples(queues: Sequence[QueueView], pulse: Pulse, spent: Spent, place: Plac
     yield Sample("leasehold_overdue_seconds", (), seconds(overdue))
     yield Sample("leasehold_counts_unfolded", (), pulse.unfolded)
     yield Sample("leasehold_quarantined_messages", (), pulse.quarantined)
-    yield from requests(spent, place, prices)
+    for queue, size in sorted(spending.windows.items()):
+        yield Sample("leasehold_window", (queue,), size)
+    yield from requests(spending.spent, place, prices)
 
 
 def standing(view: QueueView) -> Iterator[Sample]:
@@ -196,10 +201,14 @@ class Spending:
     """
 
     def __init__(self) -> None:
+        self.spent: dict[tuple[str, Action], Tally] = {}
+        """By queue and action."""
+        self.windows: Mapping[str, float] = {}
+        """How many messages might wait on each queue, on average of the looks that came to be known last."""
         self._since: int | None = None
         self._settled: dict[tuple[str, Action], Tally] = {}
         """What is added to the hours from ``since`` on; less than nothing at first, for what was there before."""
-        self._told: dict[tuple[str, Action], Tally] = {}
+        self._looked: Spent = {}
 
     def read(self, views: Views, now: int) -> Spent:
         """By queue and action."""
@@ -216,8 +225,21 @@ class Spending:
             found[cell] = each.tally.plus(found.get(cell, Tally()))
         for cell, tally in found.items():
             if cell[1] not in TASKS_COUNTED:
-                self._told[cell] = Tally(*map(max, tally, self._told.get(cell, Tally())))
-        return self._told
+                self.spent[cell] = Tally(*map(max, tally, self.spent.get(cell, Tally())))
+        self._look(found)
+        return self.spent
+
+    def _look(self, found: Spent) -> None:
+        looks = (STATUS, Action.WAITED)
+        more = found.get(looks, Tally()).requests - self._looked.get(looks, Tally()).requests
+        if more > 0:
+            sizes = {
+                cell[0].removeprefix(TASKS): tally.messages - self._looked.get(cell, Tally()).messages
+                for cell, tally in found.items()
+                if cell[1] is Action.WINDOW
+            }
+            self.windows = {queue: size / more for queue, size in sizes.items() if size > 0}
+            self._looked = found
 
     def _add(self, views: Views, since: int, until: int, sign: int) -> None:
         for each in views.requests(since, until):

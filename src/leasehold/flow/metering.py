@@ -9,7 +9,7 @@ twice counts twice: this is a meter, not an audit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from threading import Lock
 
@@ -66,13 +66,14 @@ class Meter:
             for what, ms in timed(each):
                 self._took(each.task.queue, what, ms)
 
-    def waited(self, flights: Mapping[str, Flight]) -> None:
-        """An orchestrator looked at how many tasks wait that could run now."""
+    def looked(self, flights: Mapping[str, Flight], windows: Mapping[str, int]) -> None:
+        """An orchestrator looked at how many tasks wait that could run now, and how many might be on each queue."""
         self._add(0, STATUS, Action.WAITED, Tally(requests=1))
         for queue, flight in flights.items():
-            waiting = flight.due + flight.queued + flight.lapsed
-            if waiting:
-                self._add(0, f"tasks:{queue}", Action.WAITED, Tally(messages=waiting))
+            found = {Action.WAITED: flight.due + flight.queued + flight.lapsed, Action.WINDOW: windows.get(queue, 0)}
+            for action, tasks in found.items():
+                if tasks:
+                    self._add(0, f"tasks:{queue}", action, Tally(messages=tasks))
 
     def lagged(self, ms: int) -> None:
         """Reports were recorded, the oldest of them so long after it was sent."""
@@ -125,11 +126,16 @@ class Meter:
 
 
 class Accounts:
-    """Takes what a process counted to the ledger, and keeps the ledger's hours in order."""
+    """Takes what a process counted to the ledger, and keeps the ledger's hours in order.
 
-    def __init__(self, meter: Meter, ledger: Ledger) -> None:
+    ``windows``: how many messages may be on each queue that nobody has started yet, as the dispatcher of this process
+    has it.
+    """
+
+    def __init__(self, meter: Meter, ledger: Ledger, windows: Callable[[], Mapping[str, int]] = dict[str, int]) -> None:
         self._meter = meter
         self._ledger = ledger
+        self._windows = windows
 
     def write(self) -> None:
         """Write what was counted, if it is time to."""
@@ -137,10 +143,10 @@ class Accounts:
             self.close()
 
     def keep(self) -> None:
-        """As ``write``, with how many tasks wait; then add up what others wrote, and forget what is old."""
+        """As ``write``, with how many tasks wait and may be sent; then add up what others wrote, forget what is old."""
         if self._meter.due:
             with suppress(Unavailable):
-                self._meter.waited(self._ledger.flights())
+                self._meter.looked(self._ledger.flights(), self._windows())
             self.close()
             with suppress(Unavailable):
                 self._ledger.fold_requests(self._ledger.now() - KEPT)

@@ -59,6 +59,8 @@ class Window:
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
+        self.allowed = 0
+        """How many messages may be on the queue that nobody has started yet, as it was last judged."""
         self._share = 1.0
         self._readings: deque[Reading] = deque()
         self._expired: int | None = None
@@ -77,7 +79,7 @@ class Window:
         waiting = max(smallest, self._ended_lately(flight, now_boot), WAITING * flight.in_progress)
         size = min(self._largest, waiting + self._behind * flight.in_progress)
         self._judge(flight, size, now_boot)
-        allowed = max(1, int(size * self._share))
+        allowed = self.allowed = max(1, int(size * self._share))
         guard = IN_FLIGHT - flight.queued - flight.lapsed - flight.in_progress
         room = max(0, min(allowed - flight.queued, guard))
         return 0 if room < self._bundle and 2 * flight.queued > allowed else room

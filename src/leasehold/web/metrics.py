@@ -34,9 +34,9 @@ class Figures(Collector):
         """Every family with its samples."""
         views = self._source.views
         queues, pulse = views.queues(), views.pulse()
-        spent = self._spending.read(views, pulse.now)
+        self._spending.read(views, pulse.now)
         metrics = {family.name: metric_of(family) for family in FAMILIES}
-        for sample in samples(queues, pulse, spent, *self._source.tariff):
+        for sample in samples(queues, pulse, self._spending, *self._source.tariff):
             add(metrics[sample.family], sample)
         yield from metrics.values()
 
