@@ -1,8 +1,8 @@
 """The one filter language: what the command line, the API and the pages mean by ``status:failed age:>1h``.
 
 Words are separated by spaces and mean *and*; values of one key are separated by commas (or given by repeating the key)
-and mean *or*; a leading ``-`` means *not*. Values with spaces or commas are quoted: ``name:"two words"``. Ages are
-compared, and all comparisons hold: ``age:>1h,<2d``.
+and mean *or*; a leading ``-`` means *not*. Values with spaces or commas are quoted: ``name:"two words"``; a quote in
+one is written twice. Ages are compared, and all comparisons hold: ``age:>1h,<2d``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KEYS = ("status", "why", "name", "queue", "batch", "key", "group", "id", "age")
 CHOICES = {"status": tuple(map(str, Status)), "why": tuple(map(str, Why))}
 LISTS = ("name", "queue", "batch", "key", "group", "id")
 
-_VALUE = r'"[^"]*"|[^\s",]+'
+_VALUE = r'"(?:[^"]|"")*"|[^\s",]+'
 _WORD = re.compile(rf"\s*(?P<minus>-?)(?P<key>\w+):(?P<values>(?:{_VALUE})(?:,(?:{_VALUE}))*)(?=\s|$)")
 _ONE = re.compile(_VALUE)
 _CURSOR = re.compile(r"(\d{1,19}) ([0-9a-f]{8})")
@@ -118,10 +118,21 @@ def terms_of(text: str) -> Iterator[Term]:
         word = _WORD.match(rest)
         if word is None:
             raise not_a_term(rest.split()[0])
-        key, values = word["key"].lower(), tuple(one.strip('"') for one in _ONE.findall(word["values"]))
+        key, values = word["key"].lower(), tuple(map(unquoted, _ONE.findall(word["values"])))
         check(key, values)
         yield Term(key, values, bool(word["minus"]))
         rest = rest[word.end() :]
+
+
+def unquoted(value: str) -> str:
+    """A value without the quotes that it may have around it."""
+    return value[1:-1].replace('""', '"') if value.startswith('"') else value
+
+
+def quoted(value: str) -> str:
+    """A value as it is written, whatever is in it: ``"two words"``."""
+    plain = all(character.isalnum() or character in "-_.:/" for character in value) and bool(value)
+    return value if plain else '"' + value.replace('"', '""') + '"'
 
 
 def not_a_term(word: str) -> BadFilter:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import starmap
 from typing import Any
 
+from leasehold.core.filters import quoted
 from leasehold.core.units import DAY, SECOND, say_bytes, say_duration
 from leasehold.flow.explain import say_age
 
@@ -47,12 +48,6 @@ def tasks(number: int) -> str:
 def percent(fraction: float) -> str:
     """``42 %``; never 100 % before the end."""
     return "100 %" if fraction >= 1 else f"{int(fraction * 100)} %"
-
-
-def quoted(value: str) -> str:
-    """A value as the filter language takes it: ``batch:"two words"``. A quote in it cannot be written there."""
-    plain = all(character.isalnum() or character in "-_.:/" for character in value) and bool(value)
-    return value if plain else f'"{value}"'
 
 
 def term(key: str, value: str) -> str:
