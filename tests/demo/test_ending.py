@@ -34,7 +34,7 @@ def ending(*rows: TaskRow, **more: object) -> Ending:
         tally=tally(rows),
         verdict=VERDICT,
         seconds=29.04,
-        ledger=Path("/x/demo.db"),
+        ledger="/x/demo.db",
         interrupted=False,
     )
     return plain._replace(**more)

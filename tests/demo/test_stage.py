@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.core.errors import BadSettings, LedgerUnavailable
+from leasehold.core.errors import LedgerUnavailable
 from leasehold.demo.handlers import QUEUE, app
 from leasehold.demo.stage import AlreadyServed, settings_of, staged
 
@@ -28,14 +28,19 @@ def test_settings_of_ones_own_do_not_matter_to_it(tmp_path: Path, monkeypatch: p
 
 def test_the_ledgers_folder_is_made(tmp_path: Path) -> None:
     with staged(str(tmp_path / "new" / "demo.db")) as stage:
-        assert stage.ledger == tmp_path / "new" / "demo.db"
+        assert stage.ledger == str(tmp_path / "new" / "demo.db")
         assert stage.scratch.is_dir()
         assert stage.client.views.tasks("").rows == []
 
 
-def test_a_ledger_on_a_server_is_refused() -> None:
-    with pytest.raises(BadSettings, match="SQLite file of its own"), staged("postgresql://host/name"):
-        pass
+def test_a_ledger_on_a_server_is_named_without_its_password_and_files_stay_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with staged("postgresql://ada:secret@host/name") as stage:
+        assert "secret" not in stage.ledger
+        assert "@host/name" in stage.ledger
+        assert stage.scratch.parent == tmp_path
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
@@ -47,6 +52,6 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 def test_a_ledger_that_workers_serve_already_is_refused(tmp_path: Path) -> None:
     with staged(str(tmp_path / "demo.db")) as stage, stage.parts.presence.of("worker"):
-        with pytest.raises(AlreadyServed, match=r"workers serve .* already; stop them, or name another file"):
+        with pytest.raises(AlreadyServed, match=r"workers serve .* already; stop them, or name another"):
             stage.serve()
         assert stage.system.nodes == []

@@ -19,7 +19,11 @@ from leasehold.cli.options import with_dashboard, with_json
     type=click.Path(path_type=Path),
     help="Your own WAV files instead, with a general model and without faults.",
 )
-@click.option("--ledger", metavar="FILE", help="Keep it there; a demo that was cut off goes on. Default: a new file.")
+@click.option(
+    "--ledger",
+    metavar="LEDGER",
+    help="Keep it there, in a file or a PostgreSQL database; a demo that was cut off goes on. Default: a new file.",
+)
 @with_dashboard
 @with_json
 def demo(folder: Path | None, ledger: str | None, *, dashboard: bool | None, as_json: bool) -> int:

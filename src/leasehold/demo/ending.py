@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from rich.console import Console
@@ -34,7 +33,7 @@ class Ending(NamedTuple):
     tally: Tally
     verdict: Verdict
     seconds: float
-    ledger: Path
+    ledger: str
     interrupted: bool
 
     @property
@@ -55,7 +54,7 @@ def figures(ending: Ending) -> dict[str, object]:
         "wer": None if wer is None else round(wer, 4),
         "seconds": round(ending.seconds, 1),
         "audit": "ok" if ending.verdict.ok else ending.verdict.sentence,
-        "ledger": str(ending.ledger),
+        "ledger": ending.ledger,
     }
 
 
@@ -120,7 +119,7 @@ def several(count: int, noun: str) -> str:
 
 def what_next(ending: Ending) -> Iterator[str]:
     """Say how to go on, and how to look around."""
-    ledger = shlex.quote(str(ending.ledger))
+    ledger = shlex.quote(ending.ledger)
     if ending.interrupted:
         folder = ending.plan.folder
         more = "" if folder is None else f" --input {shlex.quote(str(folder))}"

@@ -43,9 +43,9 @@ def run_demo(
 ) -> int:
     """Run the demo on the shipped recordings, or on those in `folder`; the exit code: 0 if all ended as it should.
 
-    `ledger`: the SQLite file to keep it in (default: a new one in a temporary folder); one that holds an unfinished
-    demo goes on with it. `beside`: what goes on as long as the demo plays. Raises LeaseholdError, in words for users,
-    for what keeps it from starting.
+    `ledger`: the SQLite file or the PostgreSQL database to keep it in (default: a new file in a temporary folder); one
+    that holds an unfinished demo goes on with it. `beside`: what goes on as long as the demo plays. Raises
+    LeaseholdError, in words for users, for what keeps it from starting.
     """
     decoder_factory()  # without a recogniser there is nothing to show
     own_plan = None if folder is None else own(folder)

@@ -89,7 +89,7 @@ class Show:
             if batch.rejected:
                 raise OtherDemo(
                     f"{self._stage.ledger} holds a demo of another version of Leasehold ({batch.rejected[0].reason}); "
-                    "name another file with --ledger"
+                    "name another with --ledger"
                 )
 
     def _headline(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from leasehold.assemble import Parts
-from leasehold.core.errors import BadSettings, LedgerUnavailable, UsageError
+from leasehold.core.errors import LedgerUnavailable, UsageError
 from leasehold.demo.handlers import QUEUE, app
 from leasehold.embedded import EmbeddedSystem
 from leasehold.flow.client import Client
@@ -35,9 +35,10 @@ class AlreadyServed(UsageError):
 class Stage:
     """The demo's ledger, a client of it, and the processes that serve it. What an App needs behind it."""
 
-    def __init__(self, settings: Settings, ledger: Path) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.ledger = ledger
+        self.ledger = str(settings.ledger_path or settings.ledger_shown)
+        """Its file, or the address of its server without a password."""
         self.parts = Parts(settings)
         self.system = EmbeddedSystem(settings, APP, workers=NODES)
 
@@ -52,13 +53,15 @@ class Stage:
 
     @cached_property
     def scratch(self) -> Path:
-        """A folder for the demo's own files, beside the ledger."""
-        return make_folder(self.ledger.with_name(f"{self.ledger.name}-files"))
+        """A folder for the demo's own files, beside the ledger; where that is a server, in the working directory."""
+        path = self.settings.ledger_path or Path(LEDGER).absolute()
+        return make_folder(path.with_name(f"{path.name}-files"))
 
     def serve(self) -> None:
         """Start the orchestrator and the nodes."""
-        if self.parts.presence.anyone("worker", None):
-            raise AlreadyServed(f"workers serve {self.ledger} already; stop them, or name another file with --ledger")
+        here = self.settings.ledger_path is not None  # of a server nobody knows who serves it
+        if here and self.parts.presence.anyone("worker", None):
+            raise AlreadyServed(f"workers serve {self.ledger} already; stop them, or name another with --ledger")
         app.registry.check(self.settings.lease_margin)
         self.system.start()
 
@@ -76,11 +79,9 @@ class Stage:
 def staged(ledger: str | None) -> Generator[Stage]:
     """Set the stage on that ledger, or on a new one in a temporary folder, and behind the demo's App."""
     settings = settings_of(ledger or temporary())
-    path = settings.ledger_path
-    if path is None:
-        raise BadSettings(f"the demo keeps its ledger in an SQLite file of its own, not in {settings.ledger_shown!r}")
-    make_folder(path.parent)
-    stage = Stage(settings, path)
+    if settings.ledger_path is not None:
+        make_folder(settings.ledger_path.parent)
+    stage = Stage(settings)
     try:
         with app.behind(stage):
             yield stage

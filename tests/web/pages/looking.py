@@ -10,7 +10,7 @@ from typing import Any, Literal
 import axe_playwright_python
 from playwright.sync_api import Browser, Page
 
-from tests.web.pages.conftest import PATIENCE, Site, Watch
+from tests.web.pages.conftest import PATIENCE, Watch
 
 HEAVIEST = 150_000
 """Bytes of a page with all that it loads, as they are; before any cache."""
@@ -33,12 +33,16 @@ def axe() -> str:
     return found.read_text()
 
 
-def look_at(site: Site, chromium: Browser, watch: Watch, path: str) -> None:
+Look = tuple[Literal["light", "dark"], int]
+"""A theme, and a width in pixels."""
+LOOKS: Sequence[Look] = (("light", WIDE), ("dark", NARROW))
+
+
+def look_at(url: str, chromium: Browser, watch: Watch, path: str, looks: Sequence[Look] = LOOKS) -> None:
     """Hold a page to it, in both themes and on a phone's width."""
-    looks: Sequence[tuple[Literal["light", "dark"], int]] = (("light", WIDE), ("dark", NARROW))
     for scheme, width in looks:
         context = chromium.new_context(
-            base_url=site.url,
+            base_url=url,
             viewport={"width": width, "height": 800},
             color_scheme=scheme,
             bypass_csp=True,  # axe is put into the page; other tests see all pages under the policy

@@ -31,4 +31,4 @@ PARTS = 3
 @pytest.mark.parametrize("bench", ["sqlite"], indirect=True)
 def test_every_page_can_be_read_by_everybody(site: Site, chromium: Browser, watch: Watch, part: int) -> None:
     for path in [*(path for path, _ in site.app.state.navigation), *PAGES][part::PARTS]:
-        look_at(site, chromium, watch, path.format(**site.staged._asdict()))
+        look_at(site.url, chromium, watch, path.format(**site.staged._asdict()))

@@ -1,0 +1,143 @@
+"""The real demo in a real browser: followed and put right while it plays, then each page of what it leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from leasehold.assemble import open_views
+from leasehold.core.model import Status
+from leasehold.ports.views import Views
+from leasehold.settings import read_settings
+from tests.servers.clusters import Clusters
+from tests.web.pages.conftest import PATIENCE
+from tests.web.pages.looking import LOOKS, look_at
+from tests.web.pages.real import Follower, address_of, command
+
+pytest.importorskip("pocketsphinx", reason="no wheel for this machine")
+
+LONG = 4 * PATIENCE
+"""ms: a bound for what the demo takes its time for."""
+REASON = "the file was copied again"
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.prove)])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a ledger that is not there yet, or is empty."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "demo.db")
+        return
+    clusters: Clusters = request.getfixturevalue("clusters")
+    cluster = clusters["newest"]
+    name = cluster.fresh()
+    yield cluster.url(name)
+    cluster.drop(name)
+
+
+def test_the_demo_is_followed_while_it_plays_and_every_page_can_be_read_after(
+    ledger: str, tmp_path: Path, chromium: Browser
+) -> None:
+    with command(tmp_path, "demo", "--ledger", ledger, "--dashboard") as demo:
+        url = address_of(demo, "Watch it: ")
+        first, second = Follower(chromium, url), Follower(chromium, url)
+        first.go("/")
+        a_machine_is_asked_for(second)
+        numbers_move_by_themselves(first.page)
+        while_the_queue_is_paused(second)
+        expect(first.page.locator("[data-count=completed]")).to_have_text("23", timeout=LONG)
+        first.done()
+        second.done()
+        assert set(second.ticks) & set(first.ticks), "those who watch at once share what is read"
+        assert demo.ended() == 0, demo.output
+    settings = read_settings(environ={}, ledger=ledger)
+    with command(tmp_path, "dashboard", "--ledger", ledger) as dashboard:
+        url = address_of(dashboard, f"Dashboard of {settings.ledger_shown}: ")
+        what_is_left(open_views(settings), url, chromium)
+
+
+def a_machine_is_asked_for(follower: Follower) -> None:
+    """A machine can be called gone as soon as it runs anything; before that comes a question."""
+    page = follower.go("/workers")
+    page.get_by_role("link", name=re.compile("^Recall what .*worker")).first.click(timeout=LONG)
+    expect(page.get_by_role("button", name=re.compile("^It is gone: recall"))).to_be_visible()
+
+
+def numbers_move_by_themselves(page: Page) -> None:
+    """On the first page, which was opened before there was anything to count."""
+    page.evaluate("window.same = true")
+    completed = page.locator("[data-count=completed]")
+    expect(completed).to_have_text(re.compile("^[1-9]"), timeout=LONG)
+    seen = completed.inner_text()
+    expect(completed).not_to_have_text(seen, timeout=LONG)
+    assert page.evaluate("window.same"), "it was never loaded again"
+
+
+def while_the_queue_is_paused(follower: Follower) -> None:
+    """The demo cannot end meanwhile, however slow this machine is."""
+    page = follower.go("/queues")
+    page.get_by_role("button", name="Pause queue demo").click()
+    expect(page.locator("#queue-demo .state.paused")).to_be_visible()
+    a_group_is_retried(follower)
+    page = follower.go("/batches")
+    page.get_by_role("link", name="demo", exact=True).first.click()
+    expect(page.locator("progress")).to_have_attribute("aria-label", re.compile("has ended"))
+    expect(page.locator("main")).to_contain_text("of 24 tasks have ended")
+    by_keyboard(follower.go("/tasks"))
+    page = follower.go("/queues")
+    page.get_by_role("button", name="Resume queue demo").click()
+    expect(page.locator("#queue-demo .state.paused")).to_have_count(0)
+
+
+def a_group_is_retried(follower: Follower) -> None:
+    """By whom and why is in the trail at once; the task goes out when its queue does."""
+    page = follower.go("/failures")
+    row = page.locator("tr", has_text="Unrecoverable")
+    expect(row).to_be_visible(timeout=LONG)
+    task = row.locator("a.mono").get_attribute("href") or ""
+    row.get_by_role("link", name=re.compile("^Retry the 1 task of")).click()
+    page.get_by_label("Reason").fill(REASON)
+    page.get_by_role("button", name="Retry 1 task").click()
+    page.wait_for_url("**/operations")
+    expect(page.locator("tr", has_text=REASON).locator(".state")).to_have_text("done", timeout=LONG)
+    page = follower.go(task)
+    expect(page.locator("h1 + .state")).to_have_text("pending: due")
+    expect(page.locator("#why")).to_contain_text("paused")
+    expect(page.locator("tr", has_text=REASON)).to_contain_text("local operator from 127.0.0.1")
+
+
+def by_keyboard(page: Page) -> None:
+    """To the filter and its list without a mouse."""
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("batch:demo key:damaged")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tasks?filter=batch*")
+    expect(page.locator("h1")).to_have_text("Tasks")
+
+
+def what_is_left(views: Views, url: str, chromium: Browser) -> None:
+    """Every page, in one of the two looks in turn."""
+    follower = Follower(chromium, url)
+    page = follower.go("/")
+    expect(page.locator("[data-count=completed]")).to_have_text("23")
+    paths = page.locator("nav a").evaluate_all("all => all.map((one) => one.pathname)")
+    assert len(paths) == 7
+    (failed,) = views.tasks("status:failed").rows
+    lost = next(row for row in views.tasks(f"status:{Status.COMPLETED}").rows if len(views.runs(row.task.id)) > 1)
+    page = follower.go(f"/tasks/{failed.task.id}")
+    expect(page.locator(".bars li .state.failed")).to_have_count(2)
+    expect(page.locator("#why")).to_contain_text("not readable audio")
+    page = follower.go(f"/tasks/{lost.task.id}")
+    expect(page.locator(".bars li .state.completed")).to_have_count(1)
+    follower.done()
+    paths += ["/batches/demo", "/tasks?filter=status:failed", f"/tasks/{failed.task.id}", f"/tasks/{lost.task.id}"]
+    for number, path in enumerate(paths):
+        look_at(url, chromium, follower.watch, path, [LOOKS[number % len(LOOKS)]])
+    assert follower.watch.wrong == []
