@@ -7,11 +7,19 @@ import json
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
+import pytest
+
+from leasehold.adapters.memory.tokens import MemoryTokens
 from leasehold.core.errors import LedgerUnavailable
+from leasehold.ports.access import Role, Token
 from leasehold.ports.views import QueueView, Views
-from leasehold.web.live import Live
+from leasehold.testing.clock import ManualClock
+from leasehold.web.guard import Access
+from leasehold.web.live import ASKED, OVER, Live
+from leasehold.web.user import User
 
 PATIENCE = 30
+ADA = User("ada", Role.VIEWER, "127.0.0.1", token_id="t1")
 QUEUE = QueueView("media", paused=False, counts={"completed": 3})
 
 
@@ -29,8 +37,8 @@ class Counters:
         return answer
 
 
-def live_on(*answers: list[QueueView] | Exception) -> Live:
-    return Live(cast("Views", Counters(*answers)), every=0.001)
+def live_on(*answers: list[QueueView] | Exception, access: Access | None = None) -> Live:
+    return Live(cast("Views", Counters(*answers)), access or Access(), every=0.001)
 
 
 async def next_of(stream: AsyncGenerator[bytes]) -> dict[str, Any]:
@@ -50,7 +58,7 @@ async def ended(live: Live) -> None:
 def test_a_hundred_streams_share_one_reading() -> None:
     async def story() -> None:
         live = live_on([QUEUE])
-        streams = [live.stream() for _ in range(100)]
+        streams = [live.stream(ADA) for _ in range(100)]
         ticks = await asyncio.gather(*map(next_of, streams))
         assert all(tick["counts"] == {"completed": 3} for tick in ticks)
         assert live.watching == 100
@@ -64,12 +72,12 @@ def test_a_hundred_streams_share_one_reading() -> None:
 def test_nothing_is_read_while_nobody_watches_and_the_next_one_begins_anew() -> None:
     async def story() -> None:
         live = live_on([QUEUE])
-        first = live.stream()
+        first = live.stream(ADA)
         await next_of(first)
         await closed(live, [first])
         assert (live.watching, live._tick) == (0, b"")
         readings = live.readings
-        again = live.stream()
+        again = live.stream(ADA)
         assert (await next_of(again))["counts"] == {"completed": 3}
         assert live.readings == readings + 1
         await next_of(again)
@@ -82,7 +90,7 @@ def test_nothing_is_read_while_nobody_watches_and_the_next_one_begins_anew() -> 
 def test_a_ledger_that_is_away_is_told_and_then_that_it_is_back() -> None:
     async def story() -> None:
         live = live_on(LedgerUnavailable("no"), RuntimeError("a defect"), [QUEUE])
-        stream = live.stream()
+        stream = live.stream(ADA)
         ticks = [await next_of(stream) for _ in range(3)]
         assert "The ledger is away" in ticks[0]["away"]
         assert "a defect" not in ticks[1]["away"]
@@ -95,7 +103,7 @@ def test_a_ledger_that_is_away_is_told_and_then_that_it_is_back() -> None:
 def test_the_version_changes_with_any_count_and_only_then() -> None:
     async def story() -> None:
         live = live_on([QUEUE], [QUEUE], [QUEUE._replace(paused=True)], [QUEUE])
-        stream = live.stream()
+        stream = live.stream(ADA)
         versions = [(await next_of(stream))["version"] for _ in range(4)]
         assert versions[0] == versions[1] == versions[3] != versions[2]
         await closed(live, [stream])
@@ -106,11 +114,53 @@ def test_the_version_changes_with_any_count_and_only_then() -> None:
 def test_streams_end_when_the_server_stops() -> None:
     async def story() -> None:
         live = live_on([QUEUE])
-        stream = live.stream()
+        stream = live.stream(ADA)
         await next_of(stream)
         live.stopping = lambda: True
         assert [tick async for tick in stream] in ([], [live._tick])
         await ended(live)
+
+    asyncio.run(asyncio.wait_for(story(), PATIENCE))
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired", "over"])
+def test_a_stream_ends_with_the_token_or_the_session_of_its_reader(end: str) -> None:
+    clock = ManualClock()
+    tokens = MemoryTokens(clock)
+    tokens.add(
+        Token("t1", "ada", Role.VIEWER, clock.now(), "root", clock.now() + (500 if end == "expired" else 5_000)), ""
+    )
+    bob = ADA._replace(token_id=None)
+
+    async def story() -> None:
+        live = live_on([QUEUE], access=Access(tokens))
+        ended_one = live.stream(ADA._replace(until=clock.now() + (500 if end == "over" else 5_000)))
+        other = live.stream(bob)
+        for _ in range(2 * ASKED):
+            await next_of(ended_one)
+            await next_of(other)
+        if end == "revoked":
+            tokens.revoke("t1", by="root")
+        else:
+            clock.advance(500)
+        assert [each async for each in ended_one][-1] == OVER
+        assert (await next_of(other))["counts"] == {"completed": 3}
+        await closed(live, [other])
+
+    asyncio.run(asyncio.wait_for(story(), PATIENCE))
+
+
+def test_a_ledger_that_is_away_ends_no_stream() -> None:
+    class AwayTokens(MemoryTokens):
+        def all(self) -> list[Token]:
+            raise LedgerUnavailable("no")
+
+    async def story() -> None:
+        live = live_on([QUEUE], access=Access(AwayTokens(ManualClock())))
+        stream = live.stream(ADA)
+        ticks = [await next_of(stream) for _ in range(2 * ASKED)]
+        assert sum("away" in tick for tick in ticks) > 0
+        await closed(live, [stream])
 
     asyncio.run(asyncio.wait_for(story(), PATIENCE))
 

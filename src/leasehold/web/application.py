@@ -68,7 +68,7 @@ def create_app(
     app.state.source = source
     app.state.access = access or Access()
     app.state.tries = Tries()
-    app.state.live = live.Live(source.views)
+    app.state.live = live.Live(source.views, app.state.access)
     app.state.refusal_page = refusal_page
     app.state.navigation = navigation(ROUTERS)
     for kind in (LeaseholdError, RequestValidationError, HTTPException):

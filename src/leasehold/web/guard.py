@@ -9,7 +9,7 @@ change: the page that sends it has to be ours too.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -35,7 +35,7 @@ from leasehold.web.problems import (
     TokenExpired,
     TokenRevoked,
 )
-from leasehold.web.sessions import COOKIE, Seal
+from leasehold.web.sessions import COOKIE, Seal, Session
 from leasehold.web.user import LOCAL, NOBODY, User, address_of
 
 READING = frozenset({"GET", "HEAD"})
@@ -101,14 +101,38 @@ class Access:
             raise BadToken("there are no tokens here")
         return self.seal.began(token.id, self.tokens.now())
 
-    def of_cookie(self, cookie: str) -> Token | None:
-        """The token of a session that goes on; ``None`` where it is over, or none of ours."""
+    def of_cookie(self, cookie: str) -> tuple[Token, Session] | None:
+        """The token of a session that goes on, and the session; ``None`` where it is over, or none of ours."""
         if self.tokens is None or self.seal is None:
             return None
         now = self.tokens.now()
         session = self.seal.read(cookie, now)
         token = None if session is None else self.tokens.of_id(session.token_id)
-        return token if token is not None and token.standing(now) == "good" else None
+        if session is None or token is None or token.standing(now) != "good":
+            return None
+        return token, session
+
+    def known_still(self) -> Callable[[User], bool]:
+        """What says of users whether they are known still, and in the same role; it knows all tokens as they are now.
+
+        Whoever is known by no token is: what came with his request does not come again.
+        """
+        if self.tokens is None:
+            return anybody
+        now = self.tokens.now()
+        roles = {token.id: token.role for token in self.tokens.all() if token.standing(now) == "good"}
+
+        def known(user: User) -> bool:
+            lasts = user.until is None or now < user.until
+            return user.token_id is None or (roles.get(user.token_id) is user.role and lasts)
+
+        return known
+
+
+def anybody(user: User) -> bool:
+    """Nobody is ever unknown where there are no tokens."""
+    del user
+    return True
 
 
 def networks(written: Sequence[str]) -> list[Network]:
@@ -154,7 +178,8 @@ class Guard:
         try:
             if scheme.lower() == "bearer":
                 token = await run_in_threadpool(self._access.of_text, text.strip())
-                return Known(User(token.name, token.role, self._access.proxies.origin(scope, headers)), ambient=False)
+                origin = self._access.proxies.origin(scope, headers)
+                return Known(User(token.name, token.role, origin, token_id=token.id), ambient=False)
             return Known(await self._of_session(scope, headers) or self._of_surroundings(scope, headers))
         except LeaseholdError:
             if lenient:  # whoever wants to log in anew may
@@ -163,11 +188,14 @@ class Guard:
 
     async def _of_session(self, scope: Scope, headers: Headers) -> User | None:
         cookie = cookie_of(headers)
-        token = await run_in_threadpool(self._access.of_cookie, cookie) if cookie else None
-        if token is None or self._access.seal is None:
+        found = await run_in_threadpool(self._access.of_cookie, cookie) if cookie else None
+        if found is None or self._access.seal is None:
             return None
+        token, session = found
         csrf = self._access.seal.csrf(cookie)
-        return User(token.name, token.role, self._access.proxies.origin(scope, headers), csrf, logged_in=True)
+        origin = self._access.proxies.origin(scope, headers)
+        user = User(token.name, token.role, origin, csrf, logged_in=True)
+        return user._replace(token_id=token.id, until=session.until)
 
     def _of_surroundings(self, scope: Scope, headers: Headers) -> User | None:
         proxies = self._access.proxies

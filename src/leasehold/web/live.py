@@ -2,7 +2,8 @@
 
 Server-sent events: ``tick`` with the counts by state, a version that changes when anything that is counted does, and
 for how long a page should rest between two looks at all that it shows: the more are open, the longer. A ledger that is
-away is told in a tick of its own, so that pages say so, and go on when it is back.
+away is told in a tick of its own, so that pages say so, and go on when it is back. A stream ends with the token or the
+session of its reader: every few ticks all tokens are looked at once, for all streams.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from leasehold.core.errors import LeaseholdError
 from leasehold.core.units import SECOND
 from leasehold.ports.views import QueueView, Views
 from leasehold.web.counting import by_state
+from leasehold.web.guard import Access, anybody
+from leasehold.web.user import Asker, User
 
 log = logging.getLogger("leasehold.web")
 EVERY = 1.0
@@ -30,6 +33,10 @@ REST = 1_800
 """ms that a page rests at least between two looks at more than the counts."""
 EACH = 200
 """ms that it rests for each page that is open: a hundred of them look no oftener than nine (``bench.pages``)."""
+ASKED = 3
+"""Ticks between two looks at who is known still."""
+OVER = b"event: over\ndata: {}\n\n"
+"""The last event of a stream whose reader is not known any more: the page is loaded again, and leads to log in."""
 AWAY = "The ledger is away. Nothing is lost; this page goes on when it is back."
 
 router = APIRouter(include_in_schema=False)
@@ -38,9 +45,11 @@ router = APIRouter(include_in_schema=False)
 class Live:
     """Reads the counters while somebody watches. Belongs to the event loop; the reading itself is done in a thread."""
 
-    def __init__(self, views: Views, every: float = EVERY) -> None:
+    def __init__(self, views: Views, access: Access, every: float = EVERY) -> None:
         self._views = views
+        self._access = access
         self._every = every
+        self._known: Callable[[User], bool] = anybody
         self._told = asyncio.Event()
         self._tick = b""
         self._reading: asyncio.Task[None] | None = None
@@ -51,8 +60,8 @@ class Live:
         self.stopping: Callable[[], bool] = lambda: False
         """Whether the server is about to stop, so that streams must end."""
 
-    async def stream(self) -> AsyncGenerator[bytes]:
-        """Yield ticks, the newest known at once, until the reader goes or the server stops."""
+    async def stream(self, user: User) -> AsyncGenerator[bytes]:
+        """Yield ticks, the newest known at once, until the reader goes, is not known any more, or the server stops."""
         self.watching += 1
         try:
             if self._tick:
@@ -61,6 +70,9 @@ class Live:
                 if self._reading is None:
                     self._reading = asyncio.create_task(self._read())
                 await self._told.wait()
+                if not self._known(user):
+                    yield OVER
+                    return
                 if self._tick:
                     yield self._tick
         finally:
@@ -84,6 +96,8 @@ class Live:
     def _now(self) -> bytes:
         self.readings += 1
         try:
+            if self.readings % ASKED == 0:
+                self._known = self._access.known_still()
             return event(tick(self._views.queues()) | {"rest": max(REST, EACH * self.watching)})
         except LeaseholdError:
             return event({"away": AWAY})
@@ -105,8 +119,8 @@ def event(told: dict[str, object]) -> bytes:
 
 
 @router.get("/live")
-async def live(request: Request) -> StreamingResponse:
-    """Ticks, one a second, as long as they are read."""
+async def live(request: Request, user: Asker) -> StreamingResponse:
+    """Ticks, one a second, as long as they are read by somebody who may."""
     shared: Live = request.app.state.live
     unbuffered = {"x-accel-buffering": "no"}  # a proxy in between passes each tick on as it comes
-    return StreamingResponse(shared.stream(), headers=unbuffered, media_type="text/event-stream")
+    return StreamingResponse(shared.stream(user), headers=unbuffered, media_type="text/event-stream")

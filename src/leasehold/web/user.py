@@ -22,6 +22,10 @@ class User(NamedTuple):
     need be sent."""
     logged_in: bool = False
     """Whether there is a session that can be ended."""
+    token_id: str | None = None
+    """The token by which somebody is known; ``None``: by what came with the request."""
+    until: int | None = None
+    """When the session is over, in ms by the ledger's clock."""
 
     @property
     def may_change(self) -> bool:

@@ -20,6 +20,7 @@ from leasehold.adapters.memory.store import MemoryStore
 from leasehold.core.errors import LeaseholdError
 from leasehold.ports.views import Views
 from leasehold.web.application import create_app
+from leasehold.web.guard import Access
 from leasehold.web.serve import listening, url_of
 from leasehold.web.source import Source
 from tests.web.conftest import Bench, writing
@@ -54,12 +55,12 @@ class Site:
     cut: Cut
 
 
-def made(bench: Bench, store: MemoryStore) -> Site:
+def made(bench: Bench, store: MemoryStore, access: Access | None = None) -> Site:
     """The application over a staged ledger."""
     stage = Stage(bench)
     staged = stage.built()
     cut = Cut(bench.views)
-    app = create_app(Source(cast("Views", cut), lambda: store, writing(bench, store)))
+    app = create_app(Source(cast("Views", cut), lambda: store, writing(bench, store)), access=access)
     return Site("", app, stage, staged, cut)
 
 

@@ -118,6 +118,7 @@
     if (source || document.hidden || !button) return;
     source = new EventSource(button.dataset.live);
     source.addEventListener("tick", ticked);
+    source.addEventListener("over", () => { close(); location.reload(); }); // the session has ended: this leads to log in
     source.onerror = () => {
       if (source && source.readyState === EventSource.CLOSED) ask();
       close();
