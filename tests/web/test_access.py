@@ -10,9 +10,12 @@ from fastapi.routing import iter_route_contexts
 from starlette.testclient import TestClient
 
 from leasehold.adapters.memory.store import MemoryStore
+from leasehold.core.events import Cancelled, Progressed
+from leasehold.core.model import Failure, FailureKind
 from leasehold.core.units import HOUR
 from leasehold.flow.tokens import Made
 from leasehold.ports.access import Role
+from leasehold.ports.ledger import Operation
 from leasehold.testing.ledger_bench import Moves
 from leasehold.web.application import create_app
 from leasehold.web.forms import SentForm
@@ -236,27 +239,46 @@ def test_whoever_guesses_is_made_to_wait(house: House) -> None:
 # ---------------------------------------------------------------- what is not shown
 
 
+HUSHED = Failure(FailureKind.EXCEPTION, "ValueError", "hush-message", "media.py:decode", "hush-traceback")
+HUSH = {"hush-argument", "hush-result", "hush-message", "hush-traceback", "hush-reason", "hush-note", "hush-why"}
+
+
 def test_viewers_are_not_shown_what_the_settings_hide_wherever_it_is_read(house: House) -> None:
     store = MemoryStore()
-    hiding = Hiding(from_viewers=("arguments", "results", "logs"))
+    hiding = Hiding(from_viewers=("arguments", "results", "logs", "errors"))
     source = Source(house.bench.views, lambda: store, writing(house.bench, store), hiding=hiding)
     app = create_app(source, access=Access(house.tokens, everybody=False), hosts=None)
-    moves = Moves(house.bench)
-    new = moves.new(arguments='{"source": "hush-argument"}', batch="b")
-    moves.submit(new)
-    moves.dispatch()
-    moves.apply(new.task.id, moves.started())
-    moves.complete(new.task.id, '"hush-result"')
-    pages = [filled(path.replace("{id}", new.task.id)) for method, path in routes(app) if method == "GET"]
-    pages = [path for path in pages if not path.startswith(("/live", "/static"))]
-    assert f"/api/v1/tasks/{new.task.id}/result" in pages
+    paths = [path for id in tasks_with_secrets(Moves(house.bench)) for path in pages_of(app, id)]
     for accept in ("application/json", "text/html"):
         told = [house.client(made, app) for made in (house.viewer, house.operator)]
-        texts = ["".join(each.get(path, headers={"accept": accept}).text for path in pages) for each in told]
+        texts = ["".join(each.get(path, headers={"accept": accept}).text for path in paths) for each in told]
         assert "hush" not in texts[0]
-        assert {"hush-argument", "hush-result"} <= {
-            word for word in ("hush-argument", "hush-result") if word in texts[1]
-        }
+        assert {word for word in HUSH if word in texts[1]} == HUSH
+        assert "ValueError" in texts[0]
+
+
+def pages_of(app: FastAPI, id: str) -> list[str]:
+    """Whatever can be read, of this task where it is of one."""
+    paths = [filled(path.replace("{id}", id)) for method, path in routes(app) if method == "GET"]
+    assert f"/api/v1/tasks/{id}/result" in paths
+    return [path for path in paths if not path.startswith(("/live", "/static"))]
+
+
+def tasks_with_secrets(moves: Moves) -> list[str]:
+    """One that is completed, one that failed, one that is on its way, one that was cancelled; an operation."""
+    new = [moves.new(arguments='{"source": "hush-argument"}', batch="b") for _ in range(4)]
+    moves.submit(*new)
+    moves.dispatch()
+    done, failed, running, cancelled = ids = [each.task.id for each in new]
+    for id in ids:
+        moves.apply(id, moves.started())
+    moves.complete(done, '"hush-result"')
+    moves.apply(failed, moves.failed(failure=HUSHED))
+    moves.apply(running, Progressed(moves.run(1, 1), 0.5, "hush-note"))
+    moves.apply(cancelled, Cancelled("ada", "hush-reason"))
+    now = moves.ledger.now()
+    moves.ledger.start_operation(Operation("op-1", "retry", "status:failed", "op-1", "ada", "hush-why", now))
+    return ids
 
 
 def test_hidden_keys_are_hidden_in_results_too(house: House) -> None:

@@ -276,7 +276,7 @@ KEYS: Mapping[str, tuple[Parse, str]] = {
     "dashboard_proxies": (_peers, "addresses or networks of proxies, such as 10.0.0.7,10.1.0.0/16"),
     "dashboard_user_header": (_header, "the name of a header, such as X-Forwarded-User"),
     "dashboard_role_header": (_header, "the name of a header, such as X-Forwarded-Role"),
-    "dashboard_hide": _some_of("arguments", "results", "logs"),
+    "dashboard_hide": _some_of("arguments", "results", "logs", "errors"),
     "capability_key": (_key, _HEX),
     "signing_key": (_key, _HEX),
     "verify_keys": (_keys, f"keys of {_HEX} each, separated by commas"),

@@ -6,8 +6,10 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from leasehold.core.model import Audit, Failure
 from leasehold.core.redaction import HIDDEN, Redaction
-from leasehold.ports.views import Outcome, Page, RunView, TaskView, Views
+from leasehold.ports.ledger import Operation
+from leasehold.ports.views import FailureGroup, Outcome, Page, RunView, TaskView, Views
 from leasehold.web.user import User
 
 COVER = json.dumps(HIDDEN)
@@ -15,14 +17,18 @@ COVER = json.dumps(HIDDEN)
 
 
 class Hiding:
-    """What is shown to whom. ``from_viewers``: some of ``arguments``, ``results`` and ``logs``."""
+    """What is shown to whom. ``from_viewers``: some of ``arguments``, ``results``, ``logs`` and ``errors``.
+
+    ``errors`` is whatever handlers and people say in words of their own: messages and tracebacks, reasons, notes,
+    details of trails. Types of errors, and where in the code they arose, are shown.
+    """
 
     def __init__(self, redaction: Redaction | None = None, from_viewers: Collection[str] = ()) -> None:
         self._redaction = redaction or Redaction()
         self._from_viewers = frozenset(from_viewers)
 
     def hides(self, user: User, word: str) -> bool:
-        """Whether this user is not shown ``arguments``, ``results`` or ``logs``."""
+        """Whether this user is not shown ``arguments``, ``results``, ``logs`` or ``errors``."""
         return not user.may_change and word in self._from_viewers
 
     def result(self, text: str) -> str:
@@ -31,6 +37,8 @@ class Hiding:
 
     def task(self, user: User, view: TaskView) -> TaskView:
         """A task as this user may see it."""
+        if self.hides(user, "errors"):
+            view = view._replace(task=view.task._replace(reason=covered(view.task.reason)), note=covered(view.note))
         if self.hides(user, "arguments"):
             there = view.arguments is not None or view.arguments_ref is not None
             view = view._replace(arguments=COVER if there else None, arguments_ref=None)
@@ -41,15 +49,29 @@ class Hiding:
 
     def run(self, user: User, view: RunView) -> RunView:
         """A run as this user may see it."""
+        if self.hides(user, "errors"):
+            view = view._replace(note=covered(view.note), failure=without_words(view.failure))
         there = view.log is not None or view.log_ref is not None
         return view._replace(log=HIDDEN, log_ref=None) if there and self.hides(user, "logs") else view
 
     def outcome(self, user: User, one: Outcome) -> Outcome:
         """An outcome as this user may see it."""
+        if self.hides(user, "errors"):
+            one = one._replace(reason=covered(one.reason), failure=without_words(one.failure))
         if self.hides(user, "results"):
             there = one.result is not None or one.result_ref is not None
             return one._replace(result=COVER if there else None, result_ref=None)
         return one if one.result is None else one._replace(result=self.result(one.result))
+
+
+def covered(text: str | None) -> str | None:
+    """What stands for words that are not shown; nothing where there are none."""
+    return HIDDEN if text else text
+
+
+def without_words(failure: Failure | None) -> Failure | None:
+    """What is left of a failure where its words are not shown."""
+    return failure and failure._replace(message=HIDDEN, traceback=HIDDEN if failure.traceback else "")
 
 
 class ShownViews:
@@ -85,3 +107,22 @@ class ShownViews:
         """Outcomes of a batch."""
         page = self._views.ended(batch, cursor, limit)
         return page._replace(rows=[self._hiding.outcome(self._user, one) for one in page.rows])
+
+    def audit(self, task_id: str) -> list[Audit]:
+        """The audit trail."""
+        trail = self._views.audit(task_id)
+        return [line._replace(detail=covered(line.detail)) for line in trail] if self._hides_errors else trail
+
+    def failures(self, limit: int = 50, cursor: str | None = None) -> list[FailureGroup]:
+        """Groups of failed tasks."""
+        groups = self._views.failures(limit, cursor)
+        return [group._replace(message=HIDDEN) for group in groups] if self._hides_errors else groups
+
+    def operations(self, limit: int = 50, cursor: str | None = None) -> list[Operation]:
+        """Bulk operations."""
+        found = self._views.operations(limit, cursor)
+        return [one._replace(reason=HIDDEN if one.reason else "") for one in found] if self._hides_errors else found
+
+    @property
+    def _hides_errors(self) -> bool:
+        return self._hiding.hides(self._user, "errors")
