@@ -247,3 +247,12 @@ def test_a_group_of_failures_is_retried_as_one_operation(pages: Pages, story: St
     (group,) = moves.views.failures()
     assert (newest.kind, newest.reason) == ("retry", "mended")
     assert newest.filter == f"status:failed group:{group.id} name:transcribe"
+
+
+def test_the_first_page_says_what_needs_attention(pages: Pages, moves: Moves) -> None:
+    moves.given(3)
+    assert "What needs attention" not in pages.get("/")
+    moves.ledger.pause("default", paused=True, by="ada")
+    text = pages.get("/")
+    assert "Queue default is paused, and 3 tasks are waiting." in text
+    assert "<code>leasehold queue resume default</code>" in text

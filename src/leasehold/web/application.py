@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from leasehold import __version__
 from leasehold.core.errors import LeaseholdError
+from leasehold.flow.attention import Attention
 from leasehold.web import live
 from leasehold.web.gate import LARGEST_BODY, LOCAL_NAMES, Gate
 from leasehold.web.guard import Access, Guard
@@ -68,6 +69,7 @@ def create_app(
     app.state.source = source
     app.state.access = access or Access()
     app.state.tries = Tries()
+    app.state.attention = Attention()
     app.state.live = live.Live(source.views, app.state.access)
     app.state.refusal_page = refusal_page
     app.state.navigation = navigation(ROUTERS)

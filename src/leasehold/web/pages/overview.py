@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from leasehold.core.model import Status, Why
 from leasehold.core.transitions import PENDING, state_name
+from leasehold.flow.attention import Attention
 from leasehold.web.counting import by_state
 from leasehold.web.pages.render import page
 from leasehold.web.source import Reads
@@ -44,10 +45,12 @@ def overview(request: Request, reads: Reads) -> Response:
     queues = views.queues()
     counts = by_state(queues)
     workers = views.workers(FEW + 1)
+    attention: Attention = request.app.state.attention
     return page(
         request,
         "overview.html",
         any=sum(counts.values()) > 0,
+        notices=attention.notices(queues, views.pulse()),
         numbers=numbers(counts),
         waiting=waiting(counts),
         failures=views.failures(FEW),
