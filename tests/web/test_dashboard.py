@@ -128,3 +128,16 @@ def test_without_the_extra_it_says_what_to_install(run: Command, monkeypatch: py
     assert said.err == (
         "leasehold: the dashboard needs uvicorn, which is not installed: pip install 'leasehold[web]'\n"
     )
+
+
+def test_programs_follow_the_counts(run: Command, tmp_path: Path) -> None:
+    submitted(tmp_path)
+    with served(tmp_path) as (url, _), urlopen(f"{url}/api/v1/live", timeout=PATIENCE) as answer:  # noqa: S310 - as above
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.readline() == b"event: tick\n"
+        tick = json.loads(answer.readline().removeprefix(b"data: "))
+        assert (tick["counts"], sorted(tick)) == ({"pending/due": 1}, ["at", "counts", "rest", "version"])
+        with pytest.raises(HTTPError) as refused:
+            get(f"{url}/api/v1/live?every=5")
+        with refused.value:
+            assert refused.value.code == 422

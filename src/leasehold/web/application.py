@@ -22,6 +22,7 @@ from leasehold.web.pages.render import navigation
 from leasehold.web.pages.routers import ROUTERS
 from leasehold.web.problems import answer
 from leasehold.web.routes import changes, exporting, lists, metrics, submitting, tasks
+from leasehold.web.routes import live as following
 from leasehold.web.routes.submitting import STREAM_PATH
 from leasehold.web.source import Source
 from leasehold.web.tries import Tries
@@ -77,7 +78,7 @@ def create_app(
         app.add_exception_handler(kind, answer)
     app.add_middleware(Guard, access=app.state.access)
     app.add_middleware(Gate, hosts=hosts, largest_body=largest_body, streams={PREFIX + STREAM_PATH})
-    for routes in (submitting, changes, exporting, tasks, lists):
+    for routes in (submitting, changes, exporting, tasks, lists, following):
         app.include_router(routes.router, prefix=PREFIX)
     for router in ROUTERS:
         app.include_router(router)

@@ -121,6 +121,11 @@ def event(told: dict[str, object]) -> bytes:
 @router.get("/live")
 async def live(request: Request, user: Asker) -> StreamingResponse:
     """Ticks, one a second, as long as they are read by somebody who may."""
+    return followed(request, user)
+
+
+def followed(request: Request, user: User) -> StreamingResponse:
+    """The stream of this application for one reader."""
     shared: Live = request.app.state.live
     unbuffered = {"x-accel-buffering": "no"}  # a proxy in between passes each tick on as it comes
     return StreamingResponse(shared.stream(user), headers=unbuffered, media_type="text/event-stream")
