@@ -100,6 +100,9 @@ class FakeViews:
     def count(self, filter_: str, ceiling: int = 10_000) -> int:
         return min(ceiling, len(self.tasks(filter_, limit=ceiling).rows))
 
+    def bound(self, filter_: str) -> None:
+        """Nothing is ever left out."""
+
     def outcomes(self, task_ids: Sequence[str]) -> list[Outcome]:
         ended = [self.rows[id] for id in task_ids if id in self.rows and self.rows[id].task.terminal]
         return [

@@ -129,7 +129,7 @@ class Backends:
     @cached_property
     def ledger(self) -> Ledger:
         """The write side of the ledger."""
-        return DatabaseLedger(self.database)
+        return DatabaseLedger(self.database, self.redaction)
 
     @cached_property
     def views(self) -> Views:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from leasehold.testing.arguments_suite import ArgumentsSuite
 from leasehold.testing.filter_suite import FilterSuite
 from leasehold.testing.ledger_bench import LedgerBench
 from leasehold.testing.ledger_chores_suite import LedgerChoresSuite
@@ -17,7 +18,7 @@ from tests.database.postgres_bench import PostgresBench
 from tests.database.sqlite_bench import SqliteBench
 
 
-class TestSqliteLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite, FilterSuite):
+class TestSqliteLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite, FilterSuite, ArgumentsSuite):
     @pytest.fixture
     def bench(self, tmp_path: Path) -> Iterator[LedgerBench]:
         bench = SqliteBench(tmp_path)
@@ -25,7 +26,7 @@ class TestSqliteLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite, F
         bench.close()
 
 
-class TestPostgresLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite, FilterSuite):
+class TestPostgresLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite, FilterSuite, ArgumentsSuite):
     @pytest.fixture
     def bench(self, postgres_url: str) -> Iterator[LedgerBench]:
         bench = PostgresBench(postgres_url)

@@ -7,6 +7,7 @@ import pytest
 from leasehold.adapters.memory import MemoryLedger, MemoryViews
 from leasehold.ports.ledger import Ledger
 from leasehold.ports.views import Views
+from leasehold.testing.arguments_suite import ArgumentsSuite
 from leasehold.testing.clock import ManualClock
 from leasehold.testing.filter_suite import FilterSuite
 from leasehold.testing.ledger_bench import LedgerBench
@@ -31,7 +32,7 @@ class MemoryBench:
         self.clock.advance(ms)
 
 
-class TestMemoryLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite, FilterSuite):
+class TestMemoryLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite, FilterSuite, ArgumentsSuite):
     @pytest.fixture
     def bench(self) -> LedgerBench:
         return MemoryBench()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leasehold.core.errors import BadCursor, BadFilter
-from leasehold.core.filters import OLDEST, STATES, Choice, Filter, parse, quoted
+from leasehold.core.filters import OLDEST, STATES, Choice, Filter, parse, quoted, term
 
 HOUR = 3_600_000
 
@@ -120,7 +120,59 @@ def test_every_text_is_understood_or_refused(text: str) -> None:
         assert asked.position(asked.cursor(5)) == 5
 
 
-@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1))
+@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_every_value_can_be_quoted(values: list[str]) -> None:
     asked = parse("key:" + ",".join(map(quoted, values)))
     assert asked.key == Choice(tuple(sorted(set(values))))
+
+
+@given(
+    st.lists(st.text(alphabet=st.characters(exclude_characters='"', exclude_categories=["Cs"]), min_size=1), min_size=1)
+)
+def test_filters_written_before_a_quote_could_be_mean_the_same(values: list[str]) -> None:
+    asked = parse("key:" + ",".join(f'"{value}"' for value in values))
+    assert asked.key == Choice(tuple(sorted(set(values))))
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("a-b_c.wav", "key:a-b_c.wav"),
+        ("two words", 'key:"two words"'),
+        ('say "x"', 'key:"say ""x"""'),
+        ("", 'key:""'),
+        ("a,b", 'key:"a,b"'),
+        ("\\", 'key:"\\"'),
+    ],
+)
+def test_values_are_quoted_where_they_must_be(value: str, written: str) -> None:
+    assert term("key", value) == written
+    assert parse(written).key == Choice((value,))
+
+
+def test_arguments_are_asked_for_by_name() -> None:
+    asked = parse('args.episode:42,"a b" -args.Source.bucket:in Args.episode:7')
+    assert asked.args == (("Source.bucket", Choice((), ("in",))), ("episode", Choice(("42", "7", "a b"))))
+    assert asked == parse('-args.Source.bucket:in args.episode:7,42 args.episode:"a b"')
+    assert asked.fingerprint != parse("args.episode:42").fingerprint
+
+
+@pytest.mark.parametrize(
+    ("filter_", "sentence"),
+    [
+        ("args:x", "there is no filter 'args'. Did you mean 'args.NAME'?"),
+        ("arg.episode:x", "there is no filter 'arg.episode'."),
+        ("args.:x", "args. names no argument. Write args.NAME:value"),
+        ("args.a..b:x", "args.a..b names no argument"),
+        (f"args.{'a' * 101}:x", "a name of 101 characters is over 100"),
+        (
+            " ".join(f"args.a{nth}:x" for nth in range(11)),
+            "may speak of 10 arguments at most, and this one speaks of 11",
+        ),
+        ("args.a:", "'args.a:' does not parse"),
+    ],
+)
+def test_names_that_no_argument_can_have_are_told(filter_: str, sentence: str) -> None:
+    with pytest.raises(BadFilter) as refused:
+        parse(filter_)
+    assert sentence in str(refused.value)

@@ -15,8 +15,8 @@ from tests.database.sqlite_bench import SqliteBench
 
 BOOKS = ("chores", "inspection", "ledger", "metering", "pages", "recall", "retention", "views")
 SMALL = (
-    r"CONSTANT ROW|leftovers|\(subquery|totals|counters|counter_deltas|requests|request_deltas|gone|queues|batches|"
-    r"operations|quarantine|anon_\d+"
+    r"CONSTANT ROW|leftovers|indexed_arguments|\(subquery|totals|counters|counter_deltas|requests|request_deltas|gone|"
+    r"queues|batches|operations|quarantine|anon_\d+"
 )
 """Tables that grow with what people name, not with the tasks; and results of subqueries."""
 FIRST_OF_ALL = {"last", "newest task", "newest number"}
@@ -94,6 +94,7 @@ def test_no_statement_sorts_what_grows_with_the_tasks(bench: SqliteBench, book: 
         ("pages", "down batch failed", "tasks_by_trouble (<expr>=? AND state=? AND number>? AND number<?)"),
         ("pages", "down name", "tasks_by_name (name=? AND queue=? AND number>? AND number<?)"),
         ("pages", "down group", "tasks_by_group (error_group=? AND state=? AND number>? AND number<?)"),
+        ("pages", "down argument", "argument_values_by_value (argument=? AND value=? AND task>? AND task<?)"),
         ("pages", "keys like", "PRIMARY KEY (key=?)"),
         ("pages", "down all", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     ],

@@ -16,6 +16,7 @@ from leasehold.core.units import HOUR
 from leasehold.flow.tokens import Made
 from leasehold.ports.access import Role
 from leasehold.ports.ledger import Operation
+from leasehold.testing.arguments_suite import given
 from leasehold.testing.ledger_bench import Moves
 from leasehold.web.application import create_app
 from leasehold.web.forms import SentForm
@@ -279,6 +280,20 @@ def tasks_with_secrets(moves: Moves) -> list[str]:
     now = moves.ledger.now()
     moves.ledger.start_operation(Operation("op-1", "retry", "status:failed", "op-1", "ada", "hush-why", now))
     return ids
+
+
+def test_viewers_find_nothing_by_what_they_are_not_shown(house: House) -> None:
+    given(Moves(house.bench), ("episode",), {"episode": "hush"})
+    store = MemoryStore()
+    hiding = Hiding(from_viewers=("arguments",))
+    source = Source(house.bench.views, lambda: store, writing(house.bench, store), hiding=hiding)
+    app = create_app(source, access=Access(house.tokens, everybody=False), hosts=None)
+    for made, status in ((house.viewer, 400), (house.operator, 200)):
+        client = house.client(made, app)
+        for path in ("/api/v1/tasks", "/api/v1/tasks/count", "/api/v1/tasks/export", "/tasks"):
+            assert client.get(path, params={"filter": "args.episode:hush"}).status_code == status
+    asked = house.client(house.viewer, app).get("/tasks/all?kind=retry&filter=args.episode:hush")
+    assert (asked.status_code, "arguments are not shown to viewers here" in asked.text) == (400, True)
 
 
 def test_hidden_keys_are_hidden_in_results_too(house: House) -> None:

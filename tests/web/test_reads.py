@@ -83,9 +83,10 @@ def test_tasks_are_filtered_in_the_one_language(api: Api, story: Story) -> None:
     assert ids("batch:november -status:completed") == {story.failed, story.cancelled, story.running}
     assert ids("batch:november", "status:failed") == {story.failed}
     assert ids("age:>99999999999999d") == set()
-    for key in ("name", "queue", "batch", "key", "group", "id"):
+    for key in ("name", "queue", "batch", "key", "group", "id", "args.source"):
         assert ids(f"{key}:\0") == ids(f"{key}:\ud7ff") == ids(f"{key}:\U0010ffff") == set(), key
-    assert api.get("/tasks/count", filter="batch:november") == {"count": 5, "more": False}
+    found = api.get("/tasks/count", filter="batch:november")
+    assert found == {"count": 5, "more": False, "scanned": None, "note": None}
 
 
 def test_a_list_says_whether_there_is_more(api: Api, moves: Moves) -> None:

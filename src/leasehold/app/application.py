@@ -56,6 +56,7 @@ class App:
         bundle: int = 1,
         credentials: bool = False,
         env: Sequence[str] = (),
+        find: Sequence[str] = (),
     ) -> Callable[[Callable[P, R]], TaskFunction[P, R]]: ...
     def task(
         self, function: Callable[P, R] | None = None, **options: Any
@@ -67,7 +68,9 @@ class App:
         ``async def`` handler share one slot; ``bundle``: up to how many of its tasks share a message and its lease, and
         run one after the other, each with its own outcome (for tasks of well under a second); ``credentials``: its runs
         get the worker's cloud credentials, which others do not; ``env``: names of further variables that its runs get
-        (``["API_TOKEN", "MODEL_*"]``). Raises ``BadLease``, ``BadApplication``.
+        (``["API_TOKEN", "MODEL_*"]``); ``find``: names of arguments by which its tasks are to be found, however many
+        there are (``["episode", "source.bucket"]``, for filters such as ``args.episode:42``). Raises ``BadLease``,
+        ``BadApplication``.
         """
 
         def register(function: Callable[P, R]) -> TaskFunction[P, R]:
@@ -75,7 +78,7 @@ class App:
 
         return register if function is None else register(function)
 
-    def command(
+    def command(  # noqa: PLR0913 - one for each thing that may be said of a handler
         self,
         name: str,
         template: str,
@@ -88,6 +91,7 @@ class App:
         priority: int = 0,
         credentials: bool = False,
         env: Sequence[str] = (),
+        find: Sequence[str] = (),
     ) -> TaskFunction[..., Any]:
         """Make a program a task: ``app.command("convert", "ffmpeg -i {source} {target}")``.
 
@@ -106,6 +110,7 @@ class App:
             priority=priority,
             credentials=credentials,
             env=env,
+            find=find,
         )
         return TaskFunction(self, handler, handler.function)
 

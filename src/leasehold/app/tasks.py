@@ -106,4 +106,4 @@ class TaskFunction(Generic[P, R]):
         handler = self.handler
         chosen: dict[str, Any] = {"queue": handler.queue, "priority": handler.priority, **self._options, **more}
         chosen.pop("connection", None)
-        return Order(handler.name, arguments, handler.policy, **chosen)
+        return Order(handler.name, arguments, handler.policy, find=handler.find, **chosen)

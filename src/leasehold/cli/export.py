@@ -20,6 +20,8 @@ with_output = click.option("--output", "-o", type=click.Path(dir_okay=False), he
 
 def export_to(output: str | None, format_: str, system: Parts, filter_: str) -> int:
     """Write all tasks that fit, page by page; how many. A file that cannot be finished is left as it was."""
+    if (bound := system.views.bound(filter_)) is not None:
+        note(f"This {bound}.")
     found = pages(system.views, filter_, lambda sentence: note(f"Left out: {sentence}."))
     write = as_csv if format_ == "csv" else as_lines
     count = 0

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import click
 
 from leasehold.core.errors import NoSuchTask
+from leasehold.core.filters import term
 from leasehold.ports.views import TaskView, Views
 
 with_ids = click.argument("ids", nargs=-1, metavar="TASK...")
@@ -20,8 +21,8 @@ SOUGHT = "an id that begins or ends with {!r}, or that key"
 def find_task(views: Views, part: str) -> TaskView:
     """The task whose id is, begins or ends with ``part``, or whose key it is."""
     found = views.find_id(part.strip().lower()) if part.strip() else []
-    if not found and part.strip() and '"' not in part:
-        found = [view.task.id for view in views.tasks(f'key:"{part}"', limit=AMBIGUOUS).rows]
+    if not found and part.strip():
+        found = [view.task.id for view in views.tasks(term("key", part), limit=AMBIGUOUS).rows]
     if len(found) > 1:
         these = ", ".join(found[:SHOWN]) + (", ..." if len(found) > SHOWN else "")
         many = f"{AMBIGUOUS} or more" if len(found) >= AMBIGUOUS else len(found)
@@ -40,4 +41,4 @@ def find_ids(views: Views, parts: Iterable[str]) -> list[str]:
 
 def batch_filter(name: str) -> str:
     """The filter that finds the tasks of one batch."""
-    return f'batch:"{name}"'
+    return term("batch", name)

@@ -73,7 +73,8 @@ class Intake:
                 f"its arguments take {say_bytes(len(arguments))}, over the limit of {say_bytes(terms.limit)}"
             )
         key = digest(arguments) if terms.key is None else named_key(row, terms.key)
-        return Order(handler.name, arguments, terms.policy, handler.queue, handler.priority, key=key, batch=terms.batch)
+        order = Order(handler.name, arguments, terms.policy, handler.queue, handler.priority, find=handler.find)
+        return order._replace(key=key, batch=terms.batch)
 
     def reject(self, row: int, reason: str) -> None:
         """Note a row that is no task."""

@@ -58,6 +58,10 @@ def ls(tools: Tools, filters: tuple[str, ...], limit: int, ledger: str | None, *
       batch:    the batch          key:      the key
       group:    of `failures`      id:       how the id begins
       age:      since it was submitted, as in age:>1h or age:<10m
+      args.X:   what argument X is, as in args.episode:42 or args.source.bucket:in
+
+    Values with spaces are quoted, a quote in one is written twice: 'key:"two words"'. Arguments that the handler
+    does not declare (find=) are looked for among the newest 10,000 tasks that fit the rest.
 
     Examples:
       leasehold tasks ls
@@ -106,6 +110,8 @@ def paged(views: Views, filter_: str, limit: int) -> Iterator[TaskView]:
     cursor: str | None = None
     while limit > 0:
         page = views.tasks(filter_, cursor=cursor, limit=min(PAGE, limit))
+        if page.bound is not None and cursor is None:
+            note(f"This {page.bound}.")
         yield from page.rows
         for sentence in page.unreadable:
             note(f"Left out: {sentence}.")

@@ -2,7 +2,8 @@
 
 Words are separated by spaces and mean *and*; values of one key are separated by commas (or given by repeating the key)
 and mean *or*; a leading ``-`` means *not*. Values with spaces or commas are quoted: ``name:"two words"``; a quote in
-one is written twice. Ages are compared, and all comparisons hold: ``age:>1h,<2d``.
+one is written twice. Ages are compared, and all comparisons hold: ``age:>1h,<2d``. ``args.NAME:value`` asks for what an
+argument is, ``args.source.bucket:value`` for what stands in one.
 """
 
 from __future__ import annotations
@@ -36,12 +37,22 @@ STATES = tuple(
 )
 """Every state in which a task can be found."""
 
-KEYS = ("status", "why", "name", "queue", "batch", "key", "group", "id", "age")
+ARGUMENT = "args."
+"""What the name of an argument stands behind."""
+
+LONGEST_NAME = 100
+"""Characters of an argument's name."""
+
+MOST_NAMES = 10
+"""Arguments of which one filter may speak: each is looked up in each task."""
+
+KEYS = ("status", "why", "name", "queue", "batch", "key", "group", "id", "age", f"{ARGUMENT}NAME")
 CHOICES = {"status": tuple(map(str, Status)), "why": tuple(map(str, Why))}
 LISTS = ("name", "queue", "batch", "key", "group", "id")
 
 _VALUE = r'"(?:[^"]|"")*"|[^\s",]+'
-_WORD = re.compile(rf"\s*(?P<minus>-?)(?P<key>\w+):(?P<values>(?:{_VALUE})(?:,(?:{_VALUE}))*)(?=\s|$)")
+_PLAIN = re.compile(r"[\w./:-]+")
+_WORD = re.compile(rf"\s*(?P<minus>-?)(?P<key>\w[\w.-]*):(?P<values>(?:{_VALUE})(?:,(?:{_VALUE}))*)(?=\s|$)")
 _ONE = re.compile(_VALUE)
 _CURSOR = re.compile(r"(\d{1,19}) ([0-9a-f]{8})")
 
@@ -67,6 +78,8 @@ class Filter(NamedTuple):
     """At least this old."""
     younger: int | None = None
     """At most this old."""
+    args: tuple[tuple[str, Choice], ...] = ()
+    """Names of arguments, in order, and what they are to be."""
 
     @property
     def fingerprint(self) -> str:
@@ -108,7 +121,17 @@ def parse(text: str) -> Filter:
     terms = list(terms_of(text))
     choices = {key: choice_of(key, terms) for key in LISTS}
     older, younger = ages_of(terms)
-    return Filter(states=states_of(terms), older=older, younger=younger, **choices)
+    return Filter(states=states_of(terms), older=older, younger=younger, args=args_of(terms), **choices)
+
+
+def quoted(value: str) -> str:
+    """A value as a filter takes it, whatever is in it: ``"two words"``."""
+    return value if _PLAIN.fullmatch(value) else '"' + value.replace('"', '""') + '"'
+
+
+def term(key: str, value: str) -> str:
+    """A word of a filter: ``batch:"two words"``."""
+    return f"{key}:{quoted(value)}"
 
 
 def terms_of(text: str) -> Iterator[Term]:
@@ -118,21 +141,21 @@ def terms_of(text: str) -> Iterator[Term]:
         word = _WORD.match(rest)
         if word is None:
             raise not_a_term(rest.split()[0])
-        key, values = word["key"].lower(), tuple(map(unquoted, _ONE.findall(word["values"])))
+        key, values = key_of(word["key"]), tuple(unquoted(one) for one in _ONE.findall(word["values"]))
         check(key, values)
         yield Term(key, values, bool(word["minus"]))
         rest = rest[word.end() :]
 
 
-def unquoted(value: str) -> str:
-    """A value without the quotes that it may have around it."""
-    return value[1:-1].replace('""', '"') if value.startswith('"') else value
+def key_of(written: str) -> str:
+    """A key in lower case; the name of an argument stays as it is."""
+    prefix = written[: len(ARGUMENT)].lower()
+    return prefix + written[len(ARGUMENT) :] if prefix == ARGUMENT else written.lower()
 
 
-def quoted(value: str) -> str:
-    """A value as it is written, whatever is in it: ``"two words"``."""
-    plain = all(character.isalnum() or character in "-_.:/" for character in value) and bool(value)
-    return value if plain else '"' + value.replace('"', '""') + '"'
+def unquoted(written: str) -> str:
+    """The value that stands there."""
+    return written[1:-1].replace('""', '"') if written.startswith('"') else written
 
 
 def not_a_term(word: str) -> BadFilter:
@@ -144,12 +167,32 @@ def not_a_term(word: str) -> BadFilter:
 
 def check(key: str, values: Iterable[str]) -> None:
     """Raise ``BadFilter`` for a key that does not exist, or a value that it cannot have."""
-    if key not in KEYS:
+    if key.startswith(ARGUMENT):
+        check_name(key.removeprefix(ARGUMENT))
+    elif key not in KEYS:
         raise BadFilter(f"there is no filter {key!r}.{did_you_mean(key, KEYS)} Filters: {', '.join(KEYS)}")
     for value in values:
         if key in CHOICES and value not in CHOICES[key]:
             known = CHOICES[key]
             raise BadFilter(f"{key}:{value}: no task has that.{did_you_mean(value, known)} Known: {', '.join(known)}")
+
+
+def check_name(name: str) -> None:
+    """Raise ``BadFilter`` for what cannot be the name of an argument, or of what stands in one."""
+    if not all(name.split(".")):
+        raise BadFilter(
+            f"{ARGUMENT}{name} names no argument. Write {ARGUMENT}NAME:value, or {ARGUMENT}NAME.INNER:value"
+        )
+    if len(name) > LONGEST_NAME:
+        raise BadFilter(f"{ARGUMENT}{name[:20]}...: a name of {len(name)} characters is over {LONGEST_NAME}")
+
+
+def args_of(terms: Sequence[Term]) -> tuple[tuple[str, Choice], ...]:
+    """What is said of arguments, by their names."""
+    keys = sorted({term.key for term in terms if term.key.startswith(ARGUMENT)})
+    if len(keys) > MOST_NAMES:
+        raise BadFilter(f"a filter may speak of {MOST_NAMES} arguments at most, and this one speaks of {len(keys)}")
+    return tuple((key.removeprefix(ARGUMENT), choice_of(key, terms)) for key in keys)
 
 
 def choice_of(key: str, terms: Sequence[Term]) -> Choice:

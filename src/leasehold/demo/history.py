@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
+from leasehold.core.filters import term
 from leasehold.core.model import FailureKind, Status, Task, Token
 from leasehold.core.units import SECOND
 from leasehold.demo.job import Transcript
@@ -95,7 +96,7 @@ class History:
         return [self._row(view) for view in reversed(list(self._all()))]
 
     def _tasks(self, more: str) -> Sequence[TaskView]:
-        return self._views.tasks(f'batch:"{self._batch}" {more}', limit=SHOWN).rows
+        return self._views.tasks(f"{term('batch', self._batch)} {more}", limit=SHOWN).rows
 
     def _again(self, task_ids: Iterator[str]) -> Iterator[TaskView]:
         for task_id in task_ids:
@@ -105,7 +106,7 @@ class History:
     def _all(self) -> Iterator[TaskView]:
         cursor: str | None = None
         while True:
-            page = self._views.tasks(f'batch:"{self._batch}"', cursor=cursor, limit=PAGE)
+            page = self._views.tasks(term("batch", self._batch), cursor=cursor, limit=PAGE)
             yield from page.rows
             if (cursor := page.cursor) is None:
                 return

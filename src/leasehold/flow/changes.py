@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from leasehold.core.model import Decision
 from leasehold.flow.client import Client
+from leasehold.flow.lookup import check_whole
 from leasehold.ports.ledger import Applied, Operation
 
 CEILING = 10_000
@@ -57,7 +58,11 @@ def why_not(answer: Applied) -> str:
 def change_all(
     client: Client, kind: str, filter_: str, *, by: str, reason: str = "", agreed: Callable[[int], bool]
 ) -> Bulk:
-    """Do it to all that match, by the orchestrator, once ``agreed`` says yes to how many those are."""
+    """Do it to all that match, by the orchestrator, once ``agreed`` says yes to how many those are.
+
+    Raises ``BadFilter`` as ``check_whole``, before anybody is asked.
+    """
+    check_whole(client.views, filter_)
     found = client.views.count(filter_, CEILING + 1)
     matching, more = min(found, CEILING), found > CEILING
     if not matching or not agreed(matching):

@@ -16,7 +16,7 @@ from leasehold.core.model import Policy, Status, Task
 from leasehold.core.references import arguments_reference
 from leasehold.core.wire import DEPTH_LIMIT, INLINE_LIMIT, strict_json
 from leasehold.flow.large import result_of
-from leasehold.flow.lookup import workers_of
+from leasehold.flow.lookup import check_whole, workers_of
 from leasehold.flow.marks import Marks
 from leasehold.flow.recorder import announce
 from leasehold.ports.clock import Bell, Clock
@@ -51,6 +51,8 @@ class Order(NamedTuple):
     trace: str | None = None
     note: str | None = None
     """Who wants it, for the audit trail."""
+    find: tuple[str, ...] = ()
+    """Arguments that its handler declares."""
 
 
 Row = TypeVar("Row")
@@ -181,7 +183,7 @@ class Client:
         inline, ref = self._arguments(order, task_id)
         print_of = fingerprint(order.arguments) if order.key is not None else ""
         trace = order.trace or self._tracing.submitted(order.name, order.queue, task_id)
-        return NewTask(task, inline, ref, order.key, print_of, order.tenant, trace, order.note)
+        return NewTask(task, inline, ref, order.key, print_of, order.tenant, trace, order.note, order.find)
 
     def vet(self, order: Order) -> None:
         """Raise what a submit would raise for its arguments: ``TooLarge``, ``BadArguments``. Writes nothing."""
@@ -297,6 +299,7 @@ class Client:
     def operate(self, kind: str, filter_: str, *, by: str, reason: str = "") -> Operation:
         """Write a bulk operation over all tasks that match now; the sweeper carries it out in batches."""
         self.views.count(filter_, 1)  # a filter that does not parse is refused before anything is written
+        check_whole(self.views, filter_)
         now = self._ledger.now()
         operation_id = self._ids()
         operation = Operation(operation_id, kind, filter_, ceiling=operation_id, by=by, reason=reason, created_at=now)

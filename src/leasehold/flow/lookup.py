@@ -6,6 +6,7 @@ from datetime import tzinfo
 from typing import NamedTuple
 
 from leasehold.core.errors import (
+    BadFilter,
     NoSuchBatch,
     NoSuchOperation,
     NoSuchQueue,
@@ -99,6 +100,16 @@ def workers_of(views: Views, name: str) -> list[WorkerView]:
             "See: leasehold workers ls"
         )
     return theirs
+
+
+def check_whole(views: Views, filter_: str) -> None:
+    """Raise ``BadFilter`` for a filter of arguments that is looked for among the newest tasks only.
+
+    What changes all that match must not mean some of them.
+    """
+    bound = views.bound(filter_)
+    if bound is not None:
+        raise BadFilter(f"{filter_!r} would not mean all that match: it {bound}")
 
 
 def operation_of(views: Views, part: str) -> Operation:

@@ -53,7 +53,8 @@ class Ordering(NamedTuple):
 
 def of_handler(handler: Handler, arguments: Mapping[str, object]) -> Order:
     """An order for a handler, its arguments checked against its hints; raises ``BadArguments``."""
-    return Order(handler.name, handler.bind((), arguments), handler.policy, handler.queue, handler.priority)
+    text = handler.bind((), arguments)
+    return Order(handler.name, text, handler.policy, handler.queue, handler.priority, find=handler.find)
 
 
 def written(handler: str, arguments: Mapping[str, object]) -> str:

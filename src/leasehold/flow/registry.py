@@ -127,6 +127,7 @@ class Handler:
         unrecoverable: Sequence[int] = (),
         command: Command | None = None,
         environment: Sequence[str] = (),
+        find: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.function = function
@@ -145,12 +146,23 @@ class Handler:
             if command is None
             else Arguments(name, Parameters(command.names, frozenset(command.names), None), partial(written, command))
         )
+        self.find = declared(name, function, self.arguments.parameters, find) if find else ()
+        """Arguments by which its tasks are to be found however many there are: the ledger indexes them."""
         self.bind: Callable[[Sequence[object], Mapping[str, object]], str] = self.arguments.bind
         """The arguments of a call as JSON text; raises ``BadArguments``."""
         self.coerce: Callable[[str], dict[str, object]] = self.arguments.coerce
         """The arguments by name from JSON text; raises ``BadArguments``."""
         self.dump_result: Callable[[object], str] = partial(dump_result, name)
         """A result as JSON text; raises ``BadResult``."""
+
+
+def declared(
+    name: str, function: Callable[..., object], parameters: Parameters, find: Sequence[str]
+) -> tuple[str, ...]:
+    """The arguments that a handler declares; raises ``BadApplication`` as ``checked_find``."""
+    from leasehold.flow.findable import checked_find  # noqa: PLC0415 - a child whose handlers declare none never loads it
+
+    return checked_find(name, find, parameters, getattr(function, "__annotations__", {}))
 
 
 def awaits(function: Callable[..., object]) -> bool:
@@ -207,7 +219,7 @@ class Registry:
         self._queue = queue
         self._handlers: dict[str, Handler] = {}
 
-    def add(
+    def add(  # noqa: PLR0913 - one for each thing that may be said of a handler
         self,
         function: Callable[..., object],
         *,
@@ -220,12 +232,14 @@ class Registry:
         bundle: int = 1,
         credentials: bool = False,
         env: Sequence[str] = (),
+        find: Sequence[str] = (),
     ) -> Handler:
         """Register a function. ``env`` and ``credentials``: what of the worker's environment it gets.
 
         Raises:
             BadLease: the lease is no duration, or out of bounds.
-            BadApplication: the name is taken, the function takes what has no name, or only an async one may share.
+            BadApplication: the name is taken, the function takes what has no name, only an async one may share, or
+                ``find`` names what cannot be found.
         """
         found = name or getattr(function, "__name__", "")
         handler = Handler(
@@ -236,12 +250,13 @@ class Registry:
             priority=priority,
             concurrency=concurrency,
             environment=asked_for(found, env, credentials=credentials),
+            find=find,
         )
         if concurrency < 1 or (concurrency > 1 and not handler.is_async):
             raise BadApplication(f"handler {found!r} has concurrency={concurrency}, which needs an async function")
         return self._keep(handler)
 
-    def add_command(
+    def add_command(  # noqa: PLR0913 - one for each thing that may be said of a handler
         self,
         name: str,
         command: str,
@@ -254,6 +269,7 @@ class Registry:
         priority: int = DEFAULT_PRIORITY,
         credentials: bool = False,
         env: Sequence[str] = (),
+        find: Sequence[str] = (),
     ) -> Handler:
         """Register a program: ``ffmpeg -i {source} {target}``. ``unrecoverable`` names exit codes not to retry.
 
@@ -272,6 +288,7 @@ class Registry:
                 unrecoverable=unrecoverable,
                 command=made,
                 environment=asked_for(name, env, credentials=credentials),
+                find=find,
             )
         )
 

@@ -25,7 +25,7 @@ from leasehold.flow.costing import Costs
 from leasehold.flow.explain import Explanation
 from leasehold.ports.access import Token
 from leasehold.ports.ledger import Operation
-from leasehold.ports.views import BatchView, FailureGroup, Outcome, QueueView, RunView, TaskView, WorkerView
+from leasehold.ports.views import BatchView, Bound, FailureGroup, Outcome, QueueView, RunView, TaskView, WorkerView
 
 if TYPE_CHECKING:
     from leasehold.flow.changes import Changed
@@ -43,6 +43,11 @@ def instant(ms: int | None) -> str | None:
 def parsed(text: str | None) -> object:
     """The value of a JSON text that is kept in the ledger."""
     return None if text is None else json.loads(text)
+
+
+def bound(one: Bound | None) -> Shape:
+    """What of a filter was not looked for everywhere: of how many tasks, and a sentence; nulls where it was."""
+    return {"scanned": None, "note": None} if one is None else {"scanned": one.looked_at, "note": str(one)}
 
 
 def task(view: TaskView) -> Shape:

@@ -20,6 +20,8 @@ LAGGING = 30_000
 FOLD_EVERY = 1_000
 PRUNE_EVERY = 600_000
 """ms between two rounds of work that nobody waits for."""
+INDEX_EVERY = 5_000
+"""ms until it is looked again whether handlers declare arguments, or an index is waiting for a submit to end."""
 PRUNED = 5_000
 """Status ids forgotten per step: as many as twice a second keep pace with the fastest recorder."""
 KEEP_STATUS_IDS = 15 * 86_400_000
@@ -54,6 +56,7 @@ class Sweeper:
         self._lapsed = Lapsed(redispatch=claims_before_run)
         self._fold_at = 0
         self._prune_at = 0
+        self._index_at = 0
         self._away_since: int | None = None
         """Since when (``boot`` ms) the ledger cannot be reached."""
         self._judge_from = 0
@@ -68,7 +71,7 @@ class Sweeper:
             raise
 
     def _step(self) -> int:
-        swept = self._operate()
+        swept = self._operate() + self._index()
         self._keep_house()
         self._back_again()
         if self._lag() <= LAGGING and self._clock.boot() >= self._judge_from:
@@ -101,6 +104,15 @@ class Sweeper:
         changed = sum(isinstance(answer, Decision) for answer in answers)
         self._ledger.advance_operation(operation, after(operation, task_ids, changed, self._ledger.now()))
         return max(1, len(task_ids))
+
+    def _index(self) -> int:
+        """Index declared arguments of older tasks, batch by batch as long as there are any."""
+        now = self._clock.boot()
+        if now < self._index_at:
+            return 0
+        indexed = self._ledger.index(LIMIT)
+        self._index_at = now if indexed else now + INDEX_EVERY
+        return indexed
 
     def _keep_house(self) -> None:
         now = self._clock.boot()

@@ -30,6 +30,8 @@ class NewTask(NamedTuple):
     trace: str | None = None
     note: str | None = None
     """Who wanted it, for the audit trail."""
+    find: tuple[str, ...] = ()
+    """Arguments that its handler declares: they are indexed from now on, of its other tasks too."""
 
 
 class Accepted(NamedTuple):
@@ -230,6 +232,10 @@ class Ledger(Protocol):
 
     def fold_requests(self, before: int) -> int:
         """Add up what was noted, and forget hours before that instant; how many notes. Unknown queues become one."""
+        ...
+
+    def index(self, limit: int) -> int:
+        """Index declared arguments of up to ``limit`` tasks that were submitted before; 0: nothing to do for now."""
         ...
 
     def pause(self, queue: str, *, paused: bool, by: str) -> None:

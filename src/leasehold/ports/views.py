@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from leasehold.ports.pulse import Pulse
 
 T = TypeVar("T")
+SAID = 3
+"""Handlers that a sentence names."""
 
 
 class RunView(NamedTuple):
@@ -52,6 +54,24 @@ class TaskView(NamedTuple):
     note: str | None
 
 
+class Bound(NamedTuple):
+    """How a filter of arguments was cut short: no index has what it asks for. ``str()`` says it in a sentence."""
+
+    looked_at: int
+    """Tasks whose arguments were looked through, the newest that fit the rest of the filter."""
+    handlers: Sequence[str]
+    """Those whose tasks have no such index, where others have one."""
+    argument: str
+
+    def __str__(self) -> str:
+        of = f" of {', '.join(map(repr, self.handlers[:SAID]))}" if self.handlers else ""
+        more = f" and {left:,} more handlers" if (left := len(self.handlers) - SAID) > 0 else ""
+        return (
+            f"looked at the newest {self.looked_at:,} tasks{of}{more} only. To search all of them, declare "
+            f'find=["{self.argument}"] at the handler; or narrow the filter by name:, batch: or age:'
+        )
+
+
 class Page(NamedTuple, Generic[T]):
     """Rows and the cursor of the next page, ``None`` at the end."""
 
@@ -59,6 +79,8 @@ class Page(NamedTuple, Generic[T]):
     cursor: str | None
     unreadable: Sequence[str] = ()
     """Of each row that is left out because nobody can read it, a sentence."""
+    bound: Bound | None = None
+    """What of a filter of arguments was not looked for everywhere."""
 
 
 class FailureGroup(NamedTuple):
@@ -171,6 +193,10 @@ class Views(Protocol):
 
     def count(self, filter_: str, ceiling: int = 10_000) -> int:
         """How many match, stopping at ``ceiling``."""
+        ...
+
+    def bound(self, filter_: str) -> Bound | None:
+        """What of a filter of arguments is not looked for everywhere; ``None``: pages and counts of it are whole."""
         ...
 
     def outcomes(self, task_ids: Sequence[str]) -> list[Outcome]:

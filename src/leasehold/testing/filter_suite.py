@@ -8,6 +8,7 @@ import pytest
 
 from leasehold.core.errors import BadFilter
 from leasehold.core.events import Cancelled, Lapsed
+from leasehold.core.filters import term
 from leasehold.ports.views import Page, TaskView
 from leasehold.testing.ledger_bench import BROKEN, LEASE, LedgerBench, Moves
 
@@ -192,9 +193,8 @@ class FilterSuite:
     def test_odd_values_are_values(self, moves: Moves, odd: str) -> None:
         """Nothing in them means anything to the database."""
         moves.given(1, batch="plain")
-        if '"' not in odd:
-            (task_id,) = moves.given(1, batch=odd)
-            assert find(moves, f'batch:"{odd}"') == [task_id]
+        (task_id,) = moves.given(1, batch=odd)
+        assert find(moves, term("batch", odd)) == [task_id]
 
 
 def pages(moves: Moves, filter_: str, limit: int) -> list[list[str]]:

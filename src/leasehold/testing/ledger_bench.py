@@ -66,6 +66,7 @@ class Moves:
         priority: int = 0,
         delay: int = 0,
         arguments: str = '{"source": "a.wav"}',
+        find: tuple[str, ...] = (),
     ) -> NewTask:
         """A task that is yet to be submitted."""
         now, nth = self.ledger.now(), next(self._count)
@@ -79,7 +80,7 @@ class Moves:
             priority=priority,
             batch=batch,
         )
-        return NewTask(task, arguments, key=key, fingerprint=arguments if key else "")
+        return NewTask(task, arguments, key=key, fingerprint=arguments if key else "", find=find)
 
     def submit(self, *new: NewTask) -> list[Accepted | Existing | KeyConflict]:
         """Submit, in one transaction."""

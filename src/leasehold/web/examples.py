@@ -189,8 +189,8 @@ STREAM = Stream(
     '{"done":true,"rows":2,"submitted":1,"existing":0,"rejected":1}\n',
 )
 EXAMPLES: Mapping[type[BaseModel], Example] = {
-    TaskPage: {"items": [TASK], "cursor": "MTIzNDUgN2YzYTAyYzE", "unreadable": []},
-    Count: {"count": 10_000, "more": True},
+    TaskPage: {"items": [TASK], "cursor": "MTIzNDUgN2YzYTAyYzE", "unreadable": [], "scanned": None, "note": None},
+    Count: {"count": 10_000, "more": True, "scanned": None, "note": None},
     WholeTask: WHOLE,
     Runs: {"items": [RUN]},
     Logs: {"items": [{"run": 1, **RUN}]},

@@ -6,10 +6,12 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from leasehold.core.errors import BadFilter
+from leasehold.core.filters import parse
 from leasehold.core.model import Audit, Failure
 from leasehold.core.redaction import HIDDEN, Redaction
 from leasehold.ports.ledger import Operation
-from leasehold.ports.views import FailureGroup, Outcome, Page, RunView, TaskView, Views
+from leasehold.ports.views import Bound, FailureGroup, Outcome, Page, RunView, TaskView, Views
 from leasehold.web.user import User
 
 COVER = json.dumps(HIDDEN)
@@ -34,6 +36,11 @@ class Hiding:
     def result(self, text: str) -> str:
         """A result, as anybody may see it: without what stands under hidden keys."""
         return self._redaction.shown(text)
+
+    def check(self, user: User, filter_: str) -> None:
+        """Raise ``BadFilter`` where this user asks for arguments that are not shown to viewers: found is told."""
+        if self.hides(user, "arguments") and parse(filter_).args:
+            raise BadFilter("args.: arguments are not shown to viewers here, so nothing is looked for in them either")
 
     def task(self, user: User, view: TaskView) -> TaskView:
         """A task as this user may see it."""
@@ -92,8 +99,19 @@ class ShownViews:
 
     def tasks(self, filter_: str, *, cursor: str | None = None, limit: int = 50) -> Page[TaskView]:
         """A page of tasks."""
+        self._hiding.check(self._user, filter_)
         page = self._views.tasks(filter_, cursor=cursor, limit=limit)
         return page._replace(rows=[self._hiding.task(self._user, view) for view in page.rows])
+
+    def count(self, filter_: str, ceiling: int = 10_000) -> int:
+        """How many match."""
+        self._hiding.check(self._user, filter_)
+        return self._views.count(filter_, ceiling)
+
+    def bound(self, filter_: str) -> Bound | None:
+        """What of a filter of arguments is not looked for everywhere."""
+        self._hiding.check(self._user, filter_)
+        return self._views.bound(filter_)
 
     def runs(self, task_id: str) -> list[RunView]:
         """All runs of a task."""

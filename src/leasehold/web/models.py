@@ -198,12 +198,21 @@ class Operation(BaseModel):
     stopped_by: str | None
 
 
+SCANNED = Field(
+    description="Where no index has the arguments that the filter asks for: of how many tasks, the newest that fit the "
+    "rest of it, the arguments were looked through. Null: nothing was left out",
+)
+NOTE = Field(description="The same as a sentence, and what to do about it")
+
+
 class TaskPage(BaseModel):
     """Tasks, newest first. ``cursor`` asks for the next page of the same filter; null: this was the last."""
 
     items: list[Task]
     cursor: str | None
     unreadable: list[str] = Field(description="Of each task that is left out because nobody can read it, a sentence")
+    scanned: int | None = SCANNED
+    note: str | None = NOTE
 
 
 class Count(BaseModel):
@@ -211,6 +220,8 @@ class Count(BaseModel):
 
     count: int
     more: bool
+    scanned: int | None = SCANNED
+    note: str | None = NOTE
 
 
 class Runs(BaseModel):

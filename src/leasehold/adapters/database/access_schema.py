@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Table
 
-from leasehold.adapters.database.schema import METADATA, TEXT, number, some
+from leasehold.adapters.database.argument_schema import METADATA
+from leasehold.adapters.database.schema import TEXT, number, some
 
 __all__ = ["METADATA", "tokens"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -69,7 +69,7 @@ class OneRange(FunctionElement[bool]):
     name = "one_range"
     inherit_cache = True
 
-    def __init__(self, columns: Mapping[ColumnElement[str], ColumnElement[str]], number: Bounded) -> None:
+    def __init__(self, columns: Mapping[ColumnElement[Any], ColumnElement[Any]], number: Bounded) -> None:
         self.width = len(columns)
         super().__init__(*columns, *columns.values(), *number)
 
@@ -109,7 +109,7 @@ class InOrder(FunctionElement[int]):
     name = "in_order"
     inherit_cache = False
 
-    def __init__(self, columns: Iterable[ColumnElement[str]], number: ColumnElement[int], way: str) -> None:
+    def __init__(self, columns: Iterable[ColumnElement[Any]], number: ColumnElement[int], way: str) -> None:
         self.way = way
         super().__init__(*columns, number)
 

@@ -30,7 +30,7 @@ class Walk(NamedTuple):
     """One range of one index."""
 
     name: str
-    one: str = ""
+    one: str | int = ""
     other: str = ""
 
 
@@ -78,8 +78,11 @@ class Plan(NamedTuple):
         return [(number, task_id) for number, task_id in tx.rows(sql[name], {**self.asked, **place})]
 
 
-def plan(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter) -> Plan:
-    """Choose the ranges to walk. Raises ``BadFilter`` for an id that begins too many tasks' ids."""
+def plan(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, walks: Sequence[Walk] = ()) -> Plan:
+    """Choose the ranges to walk, unless they are given. Raises ``BadFilter`` for an id that begins too many ids.
+
+    What it asks of arguments is for ``searching`` to see to.
+    """
     groups = filter_.group._replace(
         wanted=groups_of(tx, sql, filter_.group.wanted), unwanted=groups_of(tx, sql, filter_.group.unwanted)
     )
@@ -91,8 +94,8 @@ def plan(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter) -> Plan:
         "numbers": tx.array([str(number) for number in numbers or ()]),
         "not_numbers": tx.array([str(number) for number in unwanted]) if unwanted else None,
     }
-    walks = [Walk("numbers")] if numbers is not None else walks_of(tx, sql, filter_, asked)
-    return Plan(walks, asked, bounds_of(tx, sql, filter_))
+    chosen = walks or ([Walk("numbers")] if numbers is not None else walks_of(tx, sql, filter_, asked))
+    return Plan(chosen, asked, bounds_of(tx, sql, filter_))
 
 
 def asked_of(tx: Transaction, filter_: Filter) -> dict[str, object]:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from leasehold.adapters.database import counting, dispatching, metering, operating, recording, submitting
+from leasehold.adapters.database import counting, dispatching, indexing, metering, operating, recording, submitting
 from leasehold.adapters.database.connection import Database, Transaction
 from leasehold.adapters.database.damage import Damage
 from leasehold.adapters.database.joining import within
@@ -16,6 +16,7 @@ from leasehold.core.events import Event
 from leasehold.core.happening import Happened
 from leasehold.core.metering import Count
 from leasehold.core.model import Task
+from leasehold.core.redaction import Redaction
 from leasehold.core.reports import Malformed
 from leasehold.core.units import HOUR
 from leasehold.ports.ledger import (
@@ -49,8 +50,10 @@ class DatabaseLedger:
     ``database`` comes from ``open_database``; the ledger, its views and the queues beside it may share one.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, redaction: Redaction | None = None) -> None:
+        """``redaction``: which arguments are shown to nobody, so that no index has them."""
         self.database = database
+        self._redaction = redaction or Redaction()
         books = ("ledger", "chores", "pages", "recall", "metering")
         self._sql = {name: sql for book in books for name, sql in database.sql(book).items()}
         self._damage = Damage()
@@ -70,7 +73,7 @@ class DatabaseLedger:
         """Write them in one transaction: the caller's, if its connection is given."""
 
         def work(tx: Transaction) -> list[Accepted | Existing | KeyConflict]:
-            return submitting.submit(tx, self._sql, tasks)
+            return submitting.submit(tx, self._sql, tasks, self._redaction)
 
         if not tasks:
             return []
@@ -122,6 +125,10 @@ class DatabaseLedger:
     def fold_requests(self, before: int) -> int:
         """Add up what was noted, and forget hours before that instant; how many notes."""
         return self._repeat(lambda tx: metering.fold(tx, self._sql, before))
+
+    def index(self, limit: int) -> int:
+        """Index declared arguments of up to ``limit`` tasks that were there before; how many there were to look at."""
+        return indexing.fill(self.database, self._sql, self._redaction, limit)
 
     def pause(self, queue: str, *, paused: bool, by: str) -> None:
         """Stop or resume dispatching of one queue."""

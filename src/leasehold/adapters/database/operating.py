@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from leasehold.adapters.database.connection import Sql, Transaction
-from leasehold.adapters.database.filtering import FIRST, Bounds, plan
+from leasehold.adapters.database.filtering import FIRST, Bounds
+from leasehold.adapters.database.searching import search
 from leasehold.core.filters import parse
 from leasehold.ports.ledger import Operation
 
@@ -33,7 +34,8 @@ def following(tx: Transaction, sql: Mapping[str, Sql], limit: int) -> tuple[Oper
     bounds = Bounds(number_of(tx, sql, operation.cursor), number_of(tx, sql, operation.ceiling) + 1)
     filter_ = parse(operation.filter)
     movable = tuple(state for state in filter_.states if state.partition("/")[0] in MOVABLE[operation.kind])
-    tasks = plan(tx, sql, filter_._replace(states=movable)).oldest(tx, sql, limit, bounds) if movable else []
+    found = search(tx, sql, filter_._replace(states=movable), None) if movable else None
+    tasks = [] if found is None else found.oldest(tx, sql, limit, bounds)
     return operation, [task_id for _, task_id in tasks]
 
 

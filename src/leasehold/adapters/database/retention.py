@@ -116,7 +116,7 @@ class DatabaseRetention:
         tx.run_many(sql["drop key"], keys_of(rows))
         if not trails:
             tx.run_many(sql["add forgotten"], [(row[0], row[2], row[4], row[ENDED]) for row in rows])
-        for what in ("bodies", "results", "runs", "outputs", *(["trails"] if trails else []), "tasks"):
+        for what in ("bodies", "values", "results", "runs", "outputs", *(["trails"] if trails else []), "tasks"):
             tx.run(sql[f"drop {what}"], numbers)
         counted(rows).save(tx, sql)
         return [row[2] for row in rows]

@@ -1,4 +1,4 @@
-"""Every table of the ledger, for SQLite and PostgreSQL; more are in ``queue_schema.py`` and ``access_schema.py``.
+"""Every table of the ledger, for SQLite and PostgreSQL; more are in ``*_schema.py`` beside it.
 
 Tasks are numbered as they are submitted, and every other table speaks of a task by that number: a tenth of the space
 of its id, and rows of tasks that were submitted together lie together. Instants and durations are ms.

@@ -15,7 +15,7 @@ from typing import Any, TypedDict, cast
 from leasehold.adapters.database.connection import Sql
 
 HERE = Path(__file__).parent
-SHARED = ("compile.py", "elements.py", "schema.py", "access_schema.py", "queue_schema.py")
+SHARED = ("compile.py", "elements.py", "schema.py", "argument_schema.py", "access_schema.py", "queue_schema.py")
 """What every book is compiled from, beside itself."""
 
 

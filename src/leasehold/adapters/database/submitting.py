@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
+from leasehold.adapters.database import indexing
 from leasehold.adapters.database.changing import audit_values
 from leasehold.adapters.database.connection import Contended, Sql, Transaction
 from leasehold.adapters.database.rows import STATES, submitted_values
@@ -14,6 +15,7 @@ from leasehold.adapters.database.tally import Cell, Tally, cell_of
 from leasehold.core.events import Submitted
 from leasehold.core.machine import decide
 from leasehold.core.model import Audit, Status, Task
+from leasehold.core.redaction import Redaction
 from leasehold.ports.ledger import Accepted, Existing, KeyConflict, NewTask
 
 LATE = 5
@@ -40,7 +42,9 @@ class Shape(NamedTuple):
     cell: Cell
 
 
-def submit(tx: Transaction, sql: Mapping[str, Sql], new: Sequence[NewTask]) -> list[Answer]:
+def submit(
+    tx: Transaction, sql: Mapping[str, Sql], new: Sequence[NewTask], redaction: Redaction | None = None
+) -> list[Answer]:
     """Write those whose keys are free; say of the others who has their keys.
 
     May be repeated after a commit of which nobody knows whether it happened: ids are fixed before, so what is there
@@ -54,7 +58,7 @@ def submit(tx: Transaction, sql: Mapping[str, Sql], new: Sequence[NewTask]) -> l
     answers = [Accepted(each.task.id) if each.task.id in there else claim(each, holders) for each in new]
     accepted = [each for each, answer in zip(new, answers, strict=True) if type(answer) is Accepted]
     if fresh := [each for each in accepted if each.task.id not in there]:
-        Submission(tx, sql, len(fresh)).write(fresh)
+        Submission(tx, sql, len(fresh), redaction or Redaction()).write(fresh)
     return answers
 
 
@@ -89,13 +93,14 @@ def claim(new: NewTask, holders: dict[Key, Holder]) -> Answer:
 class Submission:
     """Rows of new tasks. Each *shape* of task is decided once, however many tasks have it."""
 
-    def __init__(self, tx: Transaction, sql: Mapping[str, Sql], tasks: int) -> None:
+    def __init__(self, tx: Transaction, sql: Mapping[str, Sql], tasks: int, redaction: Redaction) -> None:
         self._tx = tx
         self._sql = sql
-        last = tx.rows(sql["last"])
+        self._redaction = redaction
+        ((last, self._indexed),) = tx.rows(sql["last"])
         # Numbers and instants rise together, whatever the clock does: pages by age are ranges of numbers. Of writers
         # at once one may begin first and number last, so that they do so within ``DISORDER`` only.
-        self._now = max(tx.now, last[0][1] if last else 0)
+        self._now = max(tx.now, last or 0)
         nths = tx.array([str(nth) for nth in range(1, tasks + 1)])
         self._numbers = [number for (number,) in tx.rows(sql["numbers"], {"nths": nths})]
         if time.monotonic() - tx.began > LATE:
@@ -117,6 +122,9 @@ class Submission:
         run_many(sql["add task"], tasks)
         run_many(sql["add body"], [body_values(number, each) for number, each in numbered])
         run_many(sql["add audit"], lines)
+        if self._indexed is not None or any(each.find for each in new):
+            found = indexing.declared(self._tx, sql, self._redaction, new)
+            indexing.add(self._tx, sql, found, numbered)
         self._write_places(new)
         tally.save(self._tx, sql)
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 SCHEMA_LOCK = 7_236_832_718_046_133
 """PostgreSQL's advisory lock for whoever makes or changes the schema."""

@@ -16,6 +16,8 @@ from leasehold.adapters.database.oddities import RUN_COLUMNS, odd_run, odd_task,
 from leasehold.adapters.database.places import below
 from leasehold.adapters.database.pulse import pulse
 from leasehold.adapters.database.rows import STATES, TASK_COLUMNS, failure_of, task_of
+from leasehold.adapters.database.searching import Search, search
+from leasehold.core import finding
 from leasehold.core.cursors import Listing
 from leasehold.core.errors import BadCursor, LedgerDamaged
 from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
@@ -29,6 +31,7 @@ from leasehold.ports.ledger import Operation
 from leasehold.ports.pulse import Pulse
 from leasehold.ports.views import (
     BatchView,
+    Bound,
     Count,
     FailureGroup,
     Outcome,
@@ -116,7 +119,8 @@ class DatabaseViews:
         asked = parse(filter_)
         below = LAST if cursor is None else asked.position(cursor)
         with self.database.read() as tx:
-            found = self._plan(tx, asked).newest(tx, self._sql, limit + 1, below)
+            sought = self._search(tx, asked)
+            found = sought.newest(tx, self._sql, limit + 1, below)
             numbers = [str(number) for number, _ in found[:limit]]
             rows = tx.rows(self._sql["page"], {"numbers": tx.array(numbers)})
         odd = {row[0]: told for row in rows if (told := odd_task(row[:HOT]))}
@@ -124,17 +128,29 @@ class DatabaseViews:
             [self._seen(row) for row in rows if row[0] not in odd],
             asked.cursor(found[limit - 1][0]) if len(found) > limit else None,
             [unreadable(task_id, told) for task_id, told in odd.items()],
+            sought.bound,
         )
 
     def count(self, filter_: str, ceiling: int = 10_000) -> int:
         """How many match, stopping at ``ceiling``; from counters where these know all that is asked."""
         asked = parse(filter_)
         with self.database.read() as tx:
-            planned = self._plan(tx, asked)
             if is_counted(asked):
-                ((total,),) = tx.rows(self._sql[counted_by(asked)], planned.asked)
+                ((total,),) = tx.rows(self._sql[counted_by(asked)], self._plan(tx, asked).asked)
                 return min(total, ceiling)
-            return planned.at_most(tx, self._sql, ceiling)
+            return self._search(tx, asked).at_most(tx, self._sql, ceiling)
+
+    def bound(self, filter_: str) -> Bound | None:
+        """What of a filter of arguments is not looked for everywhere."""
+        asked = parse(filter_)
+        if not asked.args:
+            return None
+        with self.database.read() as tx:
+            return self._search(tx, asked).bound
+
+    def _search(self, tx: Transaction, asked: Filter) -> Search:
+        finding.check_shown(asked.args, self._redaction)
+        return search(tx, self._sql, asked, finding.LOOKED_AT)
 
     def _plan(self, tx: Transaction, asked: Filter) -> Plan:
         return plan(tx, self._sql, asked)

@@ -120,6 +120,8 @@ class Book:
         self.damaged: dict[Malformed, int] = {}
         self.operations: dict[str, Operation] = {}
         self.gone: dict[str, Gone] = {}
+        self.declared: set[tuple[str, str]] = set()
+        """Handlers and arguments that they declare."""
         self.secrets: dict[str, bytes] = {}
         self.forgotten: dict[str, Forgotten] = {}
         """Trails of tasks that are gone, by id."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from leasehold.adapters.memory.book import Book, Row
+from leasehold.core import finding
 from leasehold.core.errors import BadFilter
 from leasehold.core.filters import NO_GROUP, Choice, Filter, fits
+from leasehold.core.redaction import Redaction
 from leasehold.core.transitions import state_name
+from leasehold.ports.views import Bound
 
 MOST = 1_000
 """Tasks that a filter may name by the beginning of their ids."""
@@ -32,9 +36,45 @@ def matcher(book: Book, asked: Filter, now: int) -> Callable[[Row], bool]:
             and grouped(asked.group, task.error_group)
             and age >= asked.older
             and (asked.younger is None or age <= asked.younger)
+            and (not asked.args or finding.fitting(row.arguments, asked.args))
         )
 
     return matches
+
+
+class Looked(NamedTuple):
+    """Rows that match, newest first, and what was left out."""
+
+    rows: list[Row]
+    bound: Bound | None
+
+
+def look(book: Book, asked: Filter, now: int) -> Looked:
+    """Find what matches; of arguments that nobody declares, among as many of the newest tasks as a database looks at.
+
+    Raises ``BadFilter`` as ``matcher``, and for arguments that are shown to nobody.
+    """
+    finding.check_shown(asked.args, Redaction())
+    matches = matcher(book, asked._replace(args=()), now)
+    rows = [row for row in reversed(book.rows.values()) if matches(row)]
+    if not asked.args:
+        return Looked(rows, None)
+    declared = by_index(book, asked)
+    others = [row for row in rows if row.task.name not in declared]
+    left_out = {row.number for row in others[finding.LOOKED_AT :]}
+    fitting = [row for row in rows if row.number not in left_out and finding.fitting(row.arguments, asked.args)]
+    handlers = sorted({row.task.name for row in book.rows.values() if fits(asked.name, row.task.name)} - declared)
+    cut = Bound(finding.LOOKED_AT, handlers if declared else (), asked.args[0][0])
+    return Looked(fitting, cut if left_out else None)
+
+
+def by_index(book: Book, asked: Filter) -> set[str]:
+    """Handlers that are meant and declare one of the arguments that are asked for."""
+    wanted = {name for name, choice in asked.args if choice.wanted}
+    if asked.id.wanted or asked.key.wanted:
+        return set()
+    there = {row.task.name for row in book.rows.values()}
+    return {name for name, argument in book.declared if argument in wanted and fits(asked.name, name) and name in there}
 
 
 def chosen(choice: Choice, value: str | None) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from leasehold.adapters.memory import metering
 from leasehold.adapters.memory.book import Book, Row, cell_of
-from leasehold.adapters.memory.matching import matcher
+from leasehold.adapters.memory.matching import look
 from leasehold.adapters.memory.pulse import pulse
 from leasehold.core.cursors import Place
 from leasehold.core.errors import BadCursor
@@ -26,6 +26,7 @@ from leasehold.ports.ledger import Operation
 from leasehold.ports.pulse import Pulse
 from leasehold.ports.views import (
     BatchView,
+    Bound,
     Count,
     FailureGroup,
     Outcome,
@@ -76,18 +77,22 @@ class MemoryViews:
         asked = parse(filter_)
         below = None if cursor is None else asked.position(cursor)
         with self._book.lock:
-            matches = matcher(self._book, asked, self._clock.now())
-            rows = [row for row in reversed(self._book.rows.values()) if below is None or row.number < below]
-            found = [row for row in rows if matches(row)]
+            looked = look(self._book, asked, self._clock.now())
+            found = [row for row in looked.rows if below is None or row.number < below]
             more = asked.cursor(found[limit - 1].number) if len(found) > limit else None
-            return Page([task_view(row) for row in found[:limit]], more)
+            return Page([task_view(row) for row in found[:limit]], more, bound=looked.bound)
 
     def count(self, filter_: str, ceiling: int = 10_000) -> int:
         """How many match, stopping at ``ceiling``."""
         asked = parse(filter_)
         with self._book.lock:
-            matches = matcher(self._book, asked, self._clock.now())
-            return min(ceiling, sum(matches(row) for row in self._book.rows.values()))
+            return min(ceiling, len(look(self._book, asked, self._clock.now()).rows))
+
+    def bound(self, filter_: str) -> Bound | None:
+        """What of a filter of arguments is not looked for everywhere."""
+        asked = parse(filter_)
+        with self._book.lock:
+            return look(self._book, asked, self._clock.now()).bound
 
     # ------------------------------------------------------------ outcomes
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from leasehold.flow.changes import CEILING, Changed, change, change_all
-from leasehold.flow.lookup import task_of
+from leasehold.flow.lookup import check_whole, task_of
 from leasehold.web.forms import Fields, SentForm
 from leasehold.web.pages.render import page
 from leasehold.web.pages.tasks import list_address
@@ -109,6 +109,7 @@ def acted(request: Request, kind: str, found: Changed, back: str, status: int = 
 @router.get("/tasks/all")
 def ask(request: Request, reads: Reads, kind: str, filter: str = "") -> Response:  # noqa: A002 - as the API
     """Say how many match, and ask."""
+    check_whole(reads.views, filter)
     found = reads.views.count(filter, CEILING + 1)
     return page(
         request,

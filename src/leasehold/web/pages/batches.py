@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Path, Request, Response
 
+from leasehold.core.filters import term
 from leasehold.core.model import Status
 from leasehold.flow.lookup import batch_of
 from leasehold.flow.progress import LOOKED, Progress, eta, progress, stragglers
@@ -15,7 +16,6 @@ from leasehold.ports import listings
 from leasehold.ports.views import BatchView, Views
 from leasehold.web.pages.lists import part_of
 from leasehold.web.pages.render import now, page
-from leasehold.web.pages.words import term
 from leasehold.web.source import Reads
 
 router = APIRouter(include_in_schema=False)

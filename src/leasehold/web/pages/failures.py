@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from leasehold.core.filters import term
 from leasehold.ports import listings
 from leasehold.ports.views import FailureGroup
 from leasehold.web.pages.lists import part_of
 from leasehold.web.pages.render import page
-from leasehold.web.pages.words import term
 from leasehold.web.source import Reads
 
 router = APIRouter(include_in_schema=False)

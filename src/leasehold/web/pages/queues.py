@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
+from leasehold.core.filters import term
 from leasehold.core.model import Why
 from leasehold.flow.figures import in_flight
 from leasehold.flow.hourly import HOURS, hourly
@@ -18,7 +19,6 @@ from leasehold.web.forms import SentForm
 from leasehold.web.pages.acting import field, see
 from leasehold.web.pages.chart import Charts, charts
 from leasehold.web.pages.render import page
-from leasehold.web.pages.words import term
 from leasehold.web.problems import BadRequest
 from leasehold.web.source import Reads, Writes
 from leasehold.web.user import Asker

@@ -11,9 +11,10 @@ from typing import Any, cast
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from leasehold.core.filters import term
 from leasehold.core.units import SECOND
 from leasehold.web.pages.assets import address
-from leasehold.web.pages.words import FILTERS, term
+from leasehold.web.pages.words import FILTERS
 from leasehold.web.user import asking
 
 TEMPLATES = Path(__file__).parents[1] / "templates"

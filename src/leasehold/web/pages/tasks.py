@@ -57,6 +57,7 @@ def tasks(request: Request, reads: Reads, filter: str = "", cursor: str | None =
         saved=SAVED,
         rows=[(view, what(view)) for view in listed.found.rows],
         unreadable=listed.found.unreadable,
+        bound=listed.found.bound,
         count=listed.fitting,
         counted=counted(listed.fitting, CEILING if filter.strip() else None),
         wrong=listed.wrong,

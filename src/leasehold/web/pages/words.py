@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import starmap
 from typing import Any
 
-from leasehold.core.filters import quoted
+from leasehold.core.filters import term
 from leasehold.core.units import DAY, SECOND, say_bytes, say_duration
 from leasehold.flow.explain import say_age
 
@@ -50,11 +50,6 @@ def percent(fraction: float) -> str:
     return "100 %" if fraction >= 1 else f"{int(fraction * 100)} %"
 
 
-def term(key: str, value: str) -> str:
-    """A word of the filter language."""
-    return f"{key}:{quoted(value)}"
-
-
 def filtered(states: Mapping[str, Any]) -> str:
     """``status:failed batch:november``: a filter of several words."""
     return " ".join(starmap(term, states.items()))
@@ -82,7 +77,6 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "counted": counted,
     "tasks": tasks,
     "percent": percent,
-    "quoted": quoted,
     "beginning": beginning,
     "outline": outline,
 }

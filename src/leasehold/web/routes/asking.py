@@ -63,8 +63,8 @@ class Filtered(Nothing):
 
     filter: list[str] = Field(
         default=[],
-        description="Words of the filter language: `status:failed,cancelled batch:november age:>1h`. Given several "
-        "times, all must fit",
+        description="Words of the filter language: `status:failed,cancelled batch:november age:>1h "
+        "args.episode:42`. Given several times, all must fit",
         examples=[["status:failed", "batch:november"]],
     )
 

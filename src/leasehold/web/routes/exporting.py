@@ -19,6 +19,9 @@ from leasehold.web.models import TaskPage
 from leasehold.web.routes.asking import FILTERING, Filtered, Responses, told
 from leasehold.web.source import Reads, Source
 
+SCANNED = "leasehold-scanned"
+"""The header that says how far arguments were looked for: a file has no place for it."""
+
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 
@@ -65,12 +68,15 @@ def export(reads: Reads, asked: AskedExport) -> Response:
     """Write all tasks that fit into a file, newest first, with arguments and results.
 
     It is streamed, and no snapshot: each task that is there all the while is in it once. Arguments that are kept in the
-    store are named by `arguments_ref`; results are whole. Where the server cannot go on, the connection is cut.
+    store are named by `arguments_ref`; results are whole. Where the server cannot go on, the connection is cut. Where
+    arguments were looked for among the newest tasks only, the header `leasehold-scanned` says among how many.
     """
     form = FORMS[asked.format]
     found = pages(reads.views, asked.words)
     name = f"tasks.{asked.format}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
+    if (bound := reads.views.bound(asked.words)) is not None:
+        headers[SCANNED] = str(bound.looked_at)
     return StreamingResponse(written(reads, form, found), media_type=form.media_type, headers=headers)
 
 

@@ -42,14 +42,16 @@ def tasks(reads: Reads, asked: AskedPage) -> Response:
     """
     page = reads.views.tasks(asked.words, cursor=asked.cursor, limit=asked.limit)
     items = [shapes.task(view) for view in page.rows]
-    return reply({"items": items, "cursor": page.cursor, "unreadable": list(page.unreadable)})
+    shape = {"items": items, "cursor": page.cursor, "unreadable": list(page.unreadable)}
+    return reply({**shape, **shapes.bound(page.bound)})
 
 
 @router.get("/count", responses=told(Count, *FILTERING))
 def count(reads: Reads, asked: AskedFilter) -> Response:
     """Count the tasks that match, up to 10,000; beyond, `more` is true."""
     found = reads.views.count(asked.words, CEILING + 1)
-    return reply({"count": min(found, CEILING), "more": found > CEILING})
+    shape = {"count": min(found, CEILING), "more": found > CEILING}
+    return reply({**shape, **shapes.bound(reads.views.bound(asked.words))})
 
 
 @router.get("/{id}", responses=told(WholeTask, *OF_A_TASK, TaskForgotten))

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 from sqlalchemy import BigInteger, Executable, Integer, and_, bindparam, delete, func, or_, select, union_all, update
 
+from leasehold.adapters.database.argument_schema import argument_values, indexed_arguments
 from leasehold.adapters.database.elements import added, each_number, each_of, total, unless_there
 from leasehold.adapters.database.rows import STATES
 from leasehold.adapters.database.schema import (
     SUM,
+    bodies,
     counter_deltas,
     counters,
     operations,
@@ -44,7 +46,23 @@ old_ids = (
     .limit(LIMIT)
 )
 
+number_of_argument = indexed_arguments.c.number == bindparam("number_", type_=BigInteger)
+
 STATEMENTS: Mapping[str, Executable] = {
+    # the index of arguments
+    "count older": update(indexed_arguments)
+    .where(number_of_argument, indexed_arguments.c.until.is_(None))
+    .values(until=select(func.coalesce(func.max(tasks.c.number), 0)).scalar_subquery()),
+    # those that are being forgotten meanwhile go first, or with what is written of them here
+    "hold arguments": select(tasks.c.number, bodies.c.arguments)
+    .select_from(tasks.join(bodies, bodies.c.task == tasks.c.number))
+    .where(tasks.c.number.in_(each_number("numbers")))
+    .order_by(tasks.c.number)
+    .with_for_update(of=tasks, read=True, key_share=True),
+    "fill value": unless_there(argument_values),
+    "fill further": update(indexed_arguments)
+    .where(number_of_argument, indexed_arguments.c.reached < bindparam("to", type_=BigInteger))
+    .values(reached=bindparam("to", type_=BigInteger)),
     # counters
     "flights": select(in_flight.c.queue, in_flight.c.state, total(in_flight.c.tasks)).group_by(
         in_flight.c.queue, in_flight.c.state

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Executable, Integer, bindparam, select, update
 
+from leasehold.adapters.database.argument_schema import argument_values, indexed_arguments
 from leasehold.adapters.database.elements import added, each, each_of, learned, new_alone, next_numbers, unless_there
 from leasehold.adapters.database.rows import CHANGING, SUBMITTED, TASK_COLUMNS
 from leasehold.adapters.database.schema import (
@@ -35,7 +36,13 @@ FAILED_AGAIN = added(error_groups)
 STATEMENTS: Mapping[str, Executable] = {
     # submit
     "numbers": next_numbers("nths"),
-    "last": select(tasks.c.number, tasks.c.created_at).order_by(tasks.c.number.desc()).limit(1),
+    # one statement, so that submits pay nothing for indexed arguments where there are none
+    "last": select(
+        select(tasks.c.created_at).order_by(tasks.c.number.desc()).limit(1).scalar_subquery(),
+        select(indexed_arguments.c.number).limit(1).scalar_subquery(),
+    ),
+    "index argument": unless_there(indexed_arguments, "name", "argument", "declared_at"),
+    "add value": added(argument_values),
     "add task": added(tasks, *SUBMITTED),
     "add body": added(bodies),
     "add key": unless_there(task_keys),

@@ -8,6 +8,7 @@ index, so the database has no choice to make.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -28,10 +29,12 @@ from sqlalchemy import (
     union_all,
 )
 
+from leasehold.adapters.database.argument_schema import argument_values, indexed_arguments
 from leasehold.adapters.database.elements import Beside, InOrder, OneRange, each, each_number, each_row, total
 from leasehold.adapters.database.schema import (
     IN_TROUBLE,
     SUM,
+    bodies,
     counter_deltas,
     counters,
     error_groups,
@@ -87,7 +90,7 @@ def matches() -> ColumnElement[bool]:
     )
 
 
-Lead = Mapping[ColumnElement[str], ColumnElement[str]]
+Lead = Mapping[ColumnElement[Any], ColumnElement[Any]]
 ONE, OTHER = bindparam("one", type_=Text), bindparam("other", type_=Text)
 LEADS: Mapping[str, Lead] = {
     "state": {tasks.c.state: ONE},
@@ -113,6 +116,7 @@ def walks() -> Iterator[tuple[str, Executable]]:
         lead: Lead = {of_batch: ONE, tasks.c.state: literal(state)}
         one = OneRange(lead, (tasks.c.number, instant("above"), instant("below")))
         yield from both_ways(f"batch {state}", lead, in_trouble, one, Beside(matches()))
+    yield from by_argument()
 
 
 def both_ways(name: str, lead: Lead, *where: ColumnElement[bool]) -> Iterator[tuple[str, Executable]]:
@@ -120,6 +124,17 @@ def both_ways(name: str, lead: Lead, *where: ColumnElement[bool]) -> Iterator[tu
     found = select(tasks.c.number, tasks.c.id).where(*where).limit(LIMIT)
     yield f"down {name}", found.order_by(InOrder(lead, tasks.c.number, "DESC"))
     yield f"up {name}", found.order_by(InOrder(lead, tasks.c.number, "ASC"))
+
+
+def by_argument() -> Iterator[tuple[str, Executable]]:
+    """Both directions of what the index of arguments has of one value of one of them."""
+    values = argument_values.c
+    lead: Lead = {values.argument: bindparam("one", type_=BigInteger), values.value: OTHER}
+    one = OneRange(lead, (values.task, instant("above"), instant("below")))
+    both = argument_values.join(tasks, tasks.c.number == values.task)
+    found = select(tasks.c.number, tasks.c.id).select_from(both).where(one, Beside(matches())).limit(LIMIT)
+    yield "down argument", found.order_by(InOrder(lead, values.task, "DESC"))
+    yield "up argument", found.order_by(InOrder(lead, values.task, "ASC"))
 
 
 def either(names: Sequence[str], kept: Table) -> Subquery:
@@ -193,5 +208,13 @@ STATEMENTS: Mapping[str, Executable] = {
     .where(error_groups.c.id >= bindparam("low"), error_groups.c.id < bindparam("high"))
     .limit(LIMIT),
     "at or after": select(at_or_after(tasks.c.number), at_or_after(tasks.c.created_at)).select_from(places),
+    "indexed arguments": select(
+        indexed_arguments.c.number,
+        indexed_arguments.c.name,
+        indexed_arguments.c.argument,
+        indexed_arguments.c.until,
+        indexed_arguments.c.reached,
+    ).order_by(indexed_arguments.c.number),
+    "arguments of": select(bodies.c.task, bodies.c.arguments).where(bodies.c.task.in_(each_number("numbers"))),
     "newest number": select(func.coalesce(func.max(tasks.c.number), 0)),
 }

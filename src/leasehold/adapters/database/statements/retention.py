@@ -19,6 +19,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from leasehold.adapters.database.argument_schema import argument_values
 from leasehold.adapters.database.elements import OneRange, added, each, each_number, each_of, unless_there
 from leasehold.adapters.database.rows import TASK_COLUMNS
 from leasehold.adapters.database.schema import (
@@ -88,6 +89,7 @@ STATEMENTS: Mapping[str, Executable] = {
     ),
     "drop tasks": delete(tasks).where(tasks.c.number.in_(each_number("numbers"))),
     "drop bodies": drop(bodies),
+    "drop values": drop(argument_values),
     "drop results": drop(results),
     "drop runs": drop(runs),
     "drop outputs": drop(run_outputs),

@@ -1,0 +1,220 @@
+"""Filters of arguments on a database: against a naive evaluation, beside submits under way, and what they cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leasehold.adapters.database import indexing, submitting
+from leasehold.adapters.database.connection import Row, Sql, Transaction
+from leasehold.adapters.database.retention import DatabaseRetention
+from leasehold.core.filters import Choice, parse, term
+from leasehold.core.finding import fitting
+from leasehold.ports.ledger import NewTask
+from leasehold.ports.retention import Retention
+from leasehold.testing.arguments_suite import fill, task
+from leasehold.testing.arguments_suite import given as submitted
+from leasehold.testing.filter_suite import find
+from leasehold.testing.ledger_bench import Moves
+from tests.database.postgres_bench import PostgresBench
+from tests.database.sqlite_bench import SqliteBench
+
+VALUES = ("1", "2", "a b", 'q"', "x" * 70)
+SOME: st.SearchStrategy[dict[str, object]] = st.dictionaries(
+    st.sampled_from(["episode", "language", "rank"]), st.sampled_from([*VALUES, 1, None, ["1"]])
+)
+WORDS = st.lists(
+    st.builds(
+        lambda minus, name, value: f"{minus}{term(name, value)}",
+        st.sampled_from(["", "", "-"]),
+        st.sampled_from(["args.episode", "args.language", "args.rank"]),
+        st.sampled_from(VALUES),
+    )
+    | st.sampled_from(["name:transcribe", "name:convert", "-name:convert", "batch:november", "status:pending"]),
+    max_size=4,
+)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteBench]:
+    bench = SqliteBench(tmp_path_factory.mktemp("searching"))
+    yield bench
+    bench.close()
+
+
+@pytest.fixture(scope="module")
+def moves(bench: SqliteBench) -> Moves:
+    """A handler that declares some arguments, and one that does not."""
+    moves = Moves(bench)
+    for nth in range(90):
+        arguments = {
+            "episode": VALUES[nth % 5],
+            "language": VALUES[nth // 5 % 3],
+            **({"rank": VALUES[nth % 4]} if nth % 3 else {"rank": [nth]}),
+        }
+        name, find_ = ("transcribe", ("episode", "rank")) if nth % 2 else ("convert", ())
+        new = moves.new(name=name, batch="november" if nth % 7 else None, arguments=json.dumps(arguments), find=find_)
+        moves.submit(new)
+    fill(moves)
+    return moves
+
+
+@given(WORDS)
+def test_what_is_found_is_what_one_finds_by_looking_at_each(moves: Moves, words: list[str]) -> None:
+    filter_ = " ".join(words)
+    asked = parse(filter_)
+    every = moves.views.tasks(" ".join(word for word in words if "args." not in word), limit=1_000).rows
+    assert find_all(moves, filter_) == [view.task.id for view in every if fitting(view.arguments, asked.args)]
+
+
+def find_all(moves: Moves, filter_: str) -> list[str]:
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = moves.views.tasks(filter_, cursor=cursor, limit=20)
+        found += [view.task.id for view in page.rows]
+        cursor = page.cursor
+        if cursor is None:
+            assert moves.views.count(filter_) == len(found)
+            return found
+
+
+@given(SOME, st.sampled_from(VALUES))
+def test_the_values_of_an_index_are_those_that_fit(arguments: Mapping[str, object], value: str) -> None:
+    one = indexing.Indexed(5, "transcribe", "episode", 0, 0)
+    text = json.dumps(arguments)
+    rows = list(indexing.values(1, text, [one]))
+    assert bool(rows and rows == list(indexing.values(1, json.dumps({"episode": value}), [one]))) is fitting(
+        text, [("episode", Choice((value,)))]
+    )
+
+
+def statements_of(bench: SqliteBench, monkeypatch: pytest.MonkeyPatch, new: NewTask) -> int:
+    """How many statements a submit runs."""
+    counted: list[str] = []
+    rows, run_many = Transaction.rows, Transaction.run_many
+
+    def counting_rows(tx: Transaction, sql: Sql, given: Mapping[str, object] | None = None) -> list[Row]:
+        counted.append(sql.text)
+        return rows(tx, sql, given)
+
+    def counting_run_many(tx: Transaction, sql: Sql, many: Sequence[Sequence[object]]) -> int:
+        counted.extend([sql.text] if many else [])
+        return run_many(tx, sql, many)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Transaction, "rows", counting_rows)
+        patched.setattr(Transaction, "run_many", counting_run_many)
+        bench.ledger.submit([new])
+    return len(counted)
+
+
+def test_submits_pay_for_an_index_only_where_there_is_one(
+    sqlite_bench: SqliteBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves = Moves(sqlite_bench)
+    without = statements_of(sqlite_bench, monkeypatch, task(moves, {"episode": "1"}, ()))
+    assert without == 7
+    moves.submit(task(moves, {"episode": "1"}, ("episode",)))
+    assert statements_of(sqlite_bench, monkeypatch, task(moves, {"episode": "1"}, ("episode",))) == without + 2
+    assert statements_of(sqlite_bench, monkeypatch, moves.new(name="convert")) == without + 1
+
+
+@pytest.fixture
+def sqlite_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteBench]:
+    bench = SqliteBench(tmp_path_factory.mktemp("ledger"))
+    yield bench
+    bench.close()
+
+
+def test_forgotten_tasks_leave_nothing_in_the_index(sqlite_bench: SqliteBench) -> None:
+    moves = Moves(sqlite_bench)
+    first, _ = submitted(moves, ("episode",), {"episode": "1"}, {"episode": "1"})
+    moves.dispatch()
+    moves.complete(first)
+    retention: Retention = DatabaseRetention(sqlite_bench.database)
+    assert retention.forget([moves.task(first)], trails=True, archived=False) == [first]
+    with sqlite_bench.database.read() as tx:
+        assert tx.rows(Sql("SELECT count(*) FROM argument_values", ())) == [(1,)]
+
+
+def test_a_declaration_that_is_taken_back_counts_for_nothing(sqlite_bench: SqliteBench) -> None:
+    moves = Moves(sqlite_bench)
+    database = sqlite_bench.database
+    ledger = {**database.sql("ledger"), **database.sql("pages")}
+
+    def submit_and_fail() -> None:
+        with database.write() as tx:
+            submitting.submit(tx, ledger, [task(moves, {"episode": "1"}, ("episode",))])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        submit_and_fail()
+    submitted(moves, (), {"episode": "1"})
+    with database.read() as tx:
+        assert indexing.indexed(tx, ledger) == []
+    (task_id,) = submitted(moves, ("episode",), {"episode": "2"})
+    fill(moves)
+    assert find(moves, "args.episode:2") == [task_id]
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[PostgresBench]:
+    bench = PostgresBench(postgres_url)
+    yield bench
+    bench.close()
+
+
+def test_a_submit_that_began_before_a_declaration_is_indexed_after_its_end(postgres: PostgresBench) -> None:
+    """The index is not called whole before: until then the task would be missing in it."""
+    moves = Moves(postgres)
+    submitted(moves, (), {})  # or they would wait for each other at the new queue
+    with psycopg.connect(postgres.address) as connection:
+        early = task(moves, {"episode": "1"}, ())
+        postgres.ledger.submit([early], connection)
+        (late,) = submitted(moves, ("episode",), {"episode": "1"})
+        assert moves.ledger.index(10) == 0
+        assert find(moves, "args.episode:1") == [late]
+        connection.commit()
+    fill(moves)
+    with postgres.database.read() as tx:
+        assert [each.whole for each in indexing.indexed(tx, postgres.database.sql("pages"))] == [True]
+    assert find(moves, "args.episode:1") == [late, early.task.id]
+
+
+def test_a_task_that_is_forgotten_while_it_is_indexed_leaves_nothing(
+    postgres: PostgresBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes second leaves it alone."""
+    moves = Moves(postgres)
+    first, _ = submitted(moves, (), {"episode": "1"}, {"episode": "1"})
+    moves.dispatch()
+    moves.complete(first)
+    submitted(moves, ("episode",), {"episode": "1"})
+    assert moves.ledger.index(10) == 1
+    held, go_on = Event(), Event()
+    values = indexing.values
+
+    def slowly(number: int, arguments: str | None, found: Sequence[indexing.Indexed]) -> Iterator[tuple[int, int, str]]:
+        held.set()
+        assert go_on.wait(60)
+        return values(number, arguments, found)
+
+    monkeypatch.setattr(indexing, "values", slowly)
+    retention: Retention = DatabaseRetention(postgres.database)
+    with ThreadPoolExecutor(1) as pool:
+        filling = pool.submit(moves.ledger.index, 10)
+        assert held.wait(60)
+        assert retention.forget([moves.task(first)], trails=True, archived=False) == []
+        go_on.set()
+        assert filling.result() == 3
+    assert retention.forget([moves.task(first)], trails=True, archived=False) == [first]
+    with postgres.database.read() as tx:
+        assert tx.rows(Sql("SELECT count(*) FROM argument_values", ())) == [(2,)]
