@@ -14,7 +14,13 @@ INSTANT = Field(description="ISO 8601 in UTC, to the millisecond", examples=["20
 TASK_ID = Field(description="The id of a task", examples=["01a1ff79-c890-7000-92af-e173442d9ad5"])
 
 
-class Task(BaseModel):
+class Told(BaseModel):
+    """What is only written down: nothing is built of it before somebody asks for the document."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class Task(Told):
     """A task, as in a list: without arguments and result."""
 
     id: str = TASK_ID
@@ -43,7 +49,7 @@ class Task(BaseModel):
     error_group: str | None
 
 
-class Failure(BaseModel):
+class Failure(Told):
     """How a run failed."""
 
     kind: FailureKind
@@ -55,7 +61,7 @@ class Failure(BaseModel):
     signal: int | None
 
 
-class Run(BaseModel):
+class Run(Told):
     """One run of a task. ``log`` is the end of what it wrote; ``log_bytes`` counts all of it."""
 
     dispatch: int
@@ -81,7 +87,7 @@ class Log(Run):
     run: int
 
 
-class Event(BaseModel):
+class Event(Told):
     """One line of the audit trail: what happened to a task, and the state it was in before and after."""
 
     seq: int
@@ -113,7 +119,7 @@ class WholeTask(Task):
     trail: list[Event]
 
 
-class Outcome(BaseModel):
+class Outcome(Told):
     """How a task ended. ``result`` is whole, wherever it is kept."""
 
     id: str = TASK_ID
@@ -125,14 +131,14 @@ class Outcome(BaseModel):
     failure: Failure | None
 
 
-class Remedy(BaseModel):
+class Remedy(Told):
     """What can be done: in words, and as a command."""
 
     words: str
     command: str
 
 
-class Explanation(BaseModel):
+class Explanation(Told):
     """Why a task stands where it stands."""
 
     id: str = TASK_ID
@@ -142,7 +148,7 @@ class Explanation(BaseModel):
     remedies: list[Remedy]
 
 
-class FailureGroup(BaseModel):
+class FailureGroup(Told):
     """Failed tasks of one cause. ``group:GROUP`` is the filter that finds them."""
 
     group: str
@@ -156,7 +162,7 @@ class FailureGroup(BaseModel):
     example: str = Field(description="The id of its newest task")
 
 
-class Batch(BaseModel):
+class Batch(Told):
     """A batch: how many tasks of each status, and how many ended and are not kept any more."""
 
     batch: str
@@ -165,7 +171,7 @@ class Batch(BaseModel):
     forgotten: int
 
 
-class Queue(BaseModel):
+class Queue(Told):
     """A queue: how many tasks of each ``status`` or ``status/why``."""
 
     queue: str
@@ -173,7 +179,7 @@ class Queue(BaseModel):
     counts: dict[str, int]
 
 
-class Worker(BaseModel):
+class Worker(Told):
     """A worker that runs something."""
 
     worker: str
@@ -182,7 +188,7 @@ class Worker(BaseModel):
     last_lease_until: str = INSTANT
 
 
-class Operation(BaseModel):
+class Operation(Told):
     """A bulk operation over all tasks that matched its filter when it was asked for."""
 
     id: str
@@ -205,7 +211,7 @@ SCANNED = Field(
 NOTE = Field(description="The same as a sentence, and what to do about it")
 
 
-class TaskPage(BaseModel):
+class TaskPage(Told):
     """Tasks, newest first. ``cursor`` asks for the next page of the same filter; null: this was the last."""
 
     items: list[Task]
@@ -215,7 +221,7 @@ class TaskPage(BaseModel):
     note: str | None = NOTE
 
 
-class Count(BaseModel):
+class Count(Told):
     """How many tasks match; ``more``: counting stopped there."""
 
     count: int
@@ -224,31 +230,31 @@ class Count(BaseModel):
     note: str | None = NOTE
 
 
-class Runs(BaseModel):
+class Runs(Told):
     """All runs of a task, in order."""
 
     items: list[Run]
 
 
-class Logs(BaseModel):
+class Logs(Told):
     """What all runs of a task wrote."""
 
     items: list[Log]
 
 
-class Events(BaseModel):
+class Events(Told):
     """What happened to a task, oldest first."""
 
     items: list[Event]
 
 
-class Queues(BaseModel):
+class Queues(Told):
     """All queues."""
 
     items: list[Queue]
 
 
-class Failures(BaseModel):
+class Failures(Told):
     """Groups of failed tasks, the largest first; ``more``: there are smaller ones."""
 
     items: list[FailureGroup]
@@ -256,7 +262,7 @@ class Failures(BaseModel):
     cursor: str | None
 
 
-class Batches(BaseModel):
+class Batches(Told):
     """Batches, newest first; ``more``: there are older ones."""
 
     items: list[Batch]
@@ -264,7 +270,7 @@ class Batches(BaseModel):
     cursor: str | None
 
 
-class Workers(BaseModel):
+class Workers(Told):
     """Workers, by name; ``more``: there are more of them."""
 
     items: list[Worker]
@@ -272,7 +278,7 @@ class Workers(BaseModel):
     cursor: str | None
 
 
-class Operations(BaseModel):
+class Operations(Told):
     """Operations, newest first; ``more``: there are older ones."""
 
     items: list[Operation]
@@ -280,14 +286,14 @@ class Operations(BaseModel):
     cursor: str | None
 
 
-class Invalid(BaseModel):
+class Invalid(Told):
     """A parameter that is not as it should be."""
 
     parameter: str
     message: str
 
 
-class Problem(BaseModel):
+class Problem(Told):
     """What went wrong (RFC 9457). ``type`` names the kind of problem, the same in every installation."""
 
     model_config = ConfigDict(
@@ -310,7 +316,7 @@ class Problem(BaseModel):
     changes: list[Event] = Field(default=[], description="Of stale-edit: what happened to the task since it was read")
 
 
-class ProblemKind(BaseModel):
+class ProblemKind(Told):
     """What a type of problem means, and what to do about it."""
 
     type: str

@@ -5,8 +5,9 @@ Whoever does not know them refuses them alone, and takes the reports beside them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, NotRequired
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Annotated, Any, NotRequired
 
 from pydantic import Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
@@ -42,7 +43,10 @@ class _Metered(TypedDict):
     counts: Annotated[list[_Count], Field(max_length=COUNTS_LIMIT)]
 
 
-_metered = TypeAdapter(_Metered).validator.validate_python
+@cache
+def _reader() -> Callable[[object], dict[str, Any]]:
+    """Reads counts; made when the first come, for most programs never get any."""
+    return TypeAdapter(_Metered).validator.validate_python
 
 
 def encode_counts(counts: Sequence[Count]) -> str:
@@ -58,7 +62,7 @@ def _written(count: Count) -> dict[str, object]:
 
 def decode_counts(raw: object) -> list[Count]:
     """What a worker counted; raises pydantic's ``ValidationError``. It ended no tasks: those are counted elsewhere."""
-    return [_count(**each) for each in _metered(raw)["counts"]]
+    return [_count(**each) for each in _reader()(raw)["counts"]]
 
 
 def _count(age: int, queue: str, action: Action, **tally: int) -> Count:

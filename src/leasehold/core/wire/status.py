@@ -10,6 +10,7 @@ A report that breaks the format is quarantined by itself; its neighbours in the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Annotated, Any, NamedTuple, NotRequired
 
 from pydantic import Field, TypeAdapter, ValidationError, with_config
@@ -160,8 +161,10 @@ class _Malformed(TypedDict):
     reason: Annotated[Text, Field(max_length=REASON_LIMIT)]
 
 
-_report = TypeAdapter(_Report).validator.validate_python
-_malformed = TypeAdapter(_Malformed).validator.validate_python
+@cache
+def _reader(of: type[object]) -> Callable[[object], dict[str, Any]]:
+    """Reads what has this form; made when the first comes, for most programs never get any."""
+    return TypeAdapter(of).validator.validate_python
 
 
 # ------------------------------------------------------------------------------------------------------------ encoding
@@ -180,7 +183,7 @@ def told_directly(update: Update, now_boot: int) -> WireUpdate:
     Raises ``MalformedMessage`` with the reason, and ``TooLarge`` as ``encode_update`` does.
     """
     try:
-        return _update(_report(_written(update, now_boot)))
+        return _update(_reader(_Report)(_written(update, now_boot)))
     except ValidationError as error:
         raise MalformedMessage(reason_of(error)) from None
 
@@ -345,10 +348,10 @@ def _decode_into(message: StatusMessage, raw: Json) -> None:
         if kind == METERED:
             message.counts.extend(decode_counts(raw))
         elif kind == MALFORMED:
-            found = _malformed(raw)
+            found = _reader(_Malformed)(raw)
             message.malformed.append(Malformed(found["source"], found["digest"], found["body"], found["reason"]))
         else:
-            message.updates.append(_update(_report(raw)))
+            message.updates.append(_update(_reader(_Report)(raw)))
     except ValidationError as error:
         raise MalformedMessage(reason_of(error)) from None
 

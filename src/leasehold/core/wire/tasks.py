@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated, NamedTuple, NotRequired
 
 from pydantic import Field, TypeAdapter, ValidationError, with_config
@@ -82,7 +84,10 @@ class _Envelope(TypedDict):
     tasks: Annotated[list[_Task], Field(min_length=1, max_length=TASKS_LIMIT)]
 
 
-_envelope = TypeAdapter(_Envelope)
+@cache
+def _reader() -> Callable[[object], _Envelope]:
+    """Reads task messages; made when the first comes, for only workers get any."""
+    return TypeAdapter(_Envelope).validator.validate_python
 
 
 def encode_task_message(message: TaskMessage) -> str:
@@ -103,7 +108,7 @@ def decode_task_message(body: object) -> TaskMessage:
     A signature in front of it is not looked at: who has keys verifies it first.
     """
     try:
-        envelope = _envelope.validate_python(parse(unwrapped(body)))
+        envelope = _reader()(parse(unwrapped(body)))
     except ValidationError as error:
         raise MalformedMessage(reason_of(error)) from None
     tasks = tuple(map(_decode, envelope["tasks"]))
