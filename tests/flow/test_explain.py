@@ -182,15 +182,16 @@ def ended(status: Status, **fields: object) -> Task:
 
 
 def test_a_completed_task_is_done() -> None:
-    story = why(ended(Status.COMPLETED), runs=(run(outcome="completed", ended_at=NOW - 25_000),))
+    runs = (run(outcome="completed", ended_at=NOW - 25_000),)
+    story = why(ended(Status.COMPLETED), runs=runs)
     assert story.paragraph == "It is done: completed at 07:59:00 (1 min ago) by worker w1 after 5 s."
+    assert why(ended(Status.COMPLETED, losses=1), runs=runs).paragraph.endswith(" It used 1 of 20 losses.")
 
 
 def test_a_task_that_failed_for_good_says_what_its_code_said() -> None:
     story = why(ended(Status.FAILED, reason="not a WAV file", attempts=1))
     assert story.paragraph == (
-        'It failed at 07:59:00 (1 min ago): "not a WAV file", and trying again cannot help. '
-        "So far it has used 1 of 5 attempts."
+        'It failed at 07:59:00 (1 min ago): "not a WAV file", and trying again cannot help. It used 1 of 5 attempts.'
     )
     assert story.remedies[0].command == "tasks retry t1"
 

@@ -221,7 +221,8 @@ def spent(case: Case) -> str:
     task = case.task
     parts = [f"{task.attempts} of {task.policy.attempts} attempts"] if task.attempts else []
     parts += [f"{task.losses} of {task.policy.losses} losses"] if task.losses else []
-    return f"So far it has used {' and '.join(parts)}." if parts else ""
+    used = "It used" if task.terminal else "So far it has used"
+    return f"{used} {' and '.join(parts)}." if parts else ""
 
 
 _RULES = {
