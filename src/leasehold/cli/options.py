@@ -61,11 +61,12 @@ SIZE = Size()
 
 
 def whoever() -> str:
-    """Who is asking, for the audit trail."""
+    """Who is asking and on which machine, for the audit trail."""
     try:
-        return getuser()
+        name = getuser()
     except (OSError, KeyError, ImportError):  # a container's user often has no name
-        return f"uid {os.getuid()}"
+        name = f"uid {os.getuid()}"
+    return f"{name} from {os.uname().nodename}"
 
 
 def confirm(question: str, *, yes: bool) -> None:
