@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from leasehold.settings import Settings
+from leasehold.sockets import listening
 
 HOST = "127.0.0.1"
-BACKLOG = 128
-"""Connections that wait until the child has begun to take them, at most."""
 LEAVING = 5.0
 """Seconds that the child has for ending by itself."""
 NEEDED = ("fastapi", "jinja2", "uvicorn")
@@ -33,7 +32,7 @@ def dashboard_beside(settings: Settings) -> Generator[str]:
     address is good at once. Whatever becomes of the child is nothing to the program; the child ends with it, however
     that ends.
     """
-    with listening(settings.dashboard_address.port) as listener:
+    with at_best(settings.dashboard_address.port) as listener:
         command = [sys.executable, "-m", "leasehold", "dashboard", "--listener", str(listener.fileno())]
         known = {"LEASEHOLD_LEDGER": settings.ledger, "LEASEHOLD_STORE": settings.store}
         with subprocess.Popen(
@@ -51,12 +50,12 @@ def dashboard_beside(settings: Settings) -> Generator[str]:
                 end(child)
 
 
-def listening(port: int) -> socket.socket:
+def at_best(port: int) -> socket.socket:
     """A socket on this port, or on a free one."""
     try:
-        return socket.create_server((HOST, port), backlog=BACKLOG)
+        return listening(HOST, port)
     except OSError:
-        return socket.create_server((HOST, 0), backlog=BACKLOG)
+        return listening(HOST, 0)
 
 
 def end(child: subprocess.Popen[bytes]) -> None:

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import uvicorn
 
+from leasehold import sockets
 from leasehold.core.errors import BadSettings
 from leasehold.ports.access import Tokens
 from leasehold.web.application import create_app
@@ -17,8 +18,6 @@ from leasehold.web.gate import LOCAL_NAMES
 from leasehold.web.guard import Access, Proxies
 from leasehold.web.source import Source
 
-BACKLOG = 128
-"""Connections that may wait to be taken."""
 IDLE = 30
 """Seconds after which a connection without a request is closed."""
 
@@ -87,9 +86,8 @@ def serve_on(
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket that takes connections. Raises ``BadSettings`` where there can be none."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return sockets.listening(host, port)
     except OSError as error:
         said = os.strerror(error.errno) if error.errno else str(error)
         raise BadSettings(
