@@ -15,8 +15,8 @@ from leasehold.web.pages.render import page
 from leasehold.web.pages.tasks import list_address
 from leasehold.web.pages.words import counted
 from leasehold.web.problems import BadRequest
-from leasehold.web.source import Reads, Writes
-from leasehold.web.user import Asker
+from leasehold.web.source import Reads, Writes, Writing
+from leasehold.web.user import Asker, User
 
 SEE_OTHER = 303
 """After a change a browser asks for a page: reloading that changes nothing again."""
@@ -70,15 +70,20 @@ def see(path: str) -> Response:
 @router.post("/tasks/{id}/retry")
 def retry(request: Request, writes: Writes, user: Asker, form: SentForm, id: str) -> Response:
     """Try one task again."""
-    found = change(writes.client, "retry", [known(writes, id)], by=user.by, reason=field(form, "reason"))
-    return see(f"/tasks/{id}") if found.changed else acted(request, "retry", found, f"/tasks/{id}", CONFLICT)
+    return act_on_one(request, writes, user, form, ("retry", id))
 
 
 @router.post("/tasks/{id}/cancel")
 def cancel(request: Request, writes: Writes, user: Asker, form: SentForm, id: str) -> Response:
     """Cancel one task."""
-    found = change(writes.client, "cancel", [known(writes, id)], by=user.by, reason=field(form, "reason"))
-    return see(f"/tasks/{id}") if found.changed else acted(request, "cancel", found, f"/tasks/{id}", CONFLICT)
+    return act_on_one(request, writes, user, form, ("cancel", id))
+
+
+def act_on_one(request: Request, writes: Writing, user: User, form: Fields, wish: tuple[str, str]) -> Response:
+    """Do it (its kind) to one task (its id), and lead back to its page; where it was left as it is, say why."""
+    kind, id = wish
+    found = change(writes.client, kind, [known(writes, id)], by=user.by, reason=field(form, "reason"))
+    return see(f"/tasks/{id}") if found.changed else acted(request, kind, found, f"/tasks/{id}", CONFLICT)
 
 
 def known(writes: Writes, id: str) -> str:
