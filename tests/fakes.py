@@ -164,6 +164,9 @@ class FakeViews:
         assert cursor is None
         return self.started[:limit]
 
+    def operation(self, operation_id: str) -> Operation | None:
+        return next((one for one in self.started if one.id == operation_id), None)
+
     def quarantine(self, limit: int = 50, cursor: str | None = None) -> list[tuple[int, Malformed]]:
         assert cursor is None
         return self.damaged[:limit]

@@ -113,7 +113,10 @@ def check_whole(views: Views, filter_: str) -> None:
 
 
 def operation_of(views: Views, part: str) -> Operation:
-    """The operation whose id begins or ends so. Raises ``NoSuchOperation`` where there is none, or several are."""
+    """The operation of this id, or the one among the newest whose id begins or ends so. Raises ``NoSuchOperation``."""
+    known = views.operation(part)
+    if known is not None:
+        return known
     newest = views.operations(OPERATIONS_SEARCHED)
     found = [one for one in newest if part and (one.id.startswith(part) or one.id.endswith(part))]
     if len(found) != 1:

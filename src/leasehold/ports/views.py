@@ -265,6 +265,10 @@ class Views(Protocol):
         """Newest first."""
         ...
 
+    def operation(self, operation_id: str) -> Operation | None:
+        """The operation of this whole id."""
+        ...
+
     def quarantine(self, limit: int = 50, cursor: str | None = None) -> list[tuple[int, Malformed]]:
         """(when, message): newest first."""
         ...

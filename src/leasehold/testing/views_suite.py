@@ -306,6 +306,8 @@ class ViewsSuite:
         views = moves.views
         assert_paged(listings.BATCHES, views.batches, 5)
         assert_paged(listings.OPERATIONS, views.operations, 5)
+        assert [views.operation(one.id) for one in views.operations()] == views.operations()
+        assert views.operation("op") is None
         assert_paged(listings.WORKERS, views.workers, 5)
         assert_paged(listings.FAILURES, views.failures, 5)
         assert_paged(listings.QUARANTINE, views.quarantine, 5)

@@ -138,8 +138,15 @@ class ShownViews:
 
     def operations(self, limit: int = 50, cursor: str | None = None) -> list[Operation]:
         """Bulk operations."""
-        found = self._views.operations(limit, cursor)
-        return [one._replace(reason=HIDDEN if one.reason else "") for one in found] if self._hides_errors else found
+        return [self._shown(one) for one in self._views.operations(limit, cursor)]
+
+    def operation(self, operation_id: str) -> Operation | None:
+        """One bulk operation."""
+        found = self._views.operation(operation_id)
+        return None if found is None else self._shown(found)
+
+    def _shown(self, one: Operation) -> Operation:
+        return one._replace(reason=HIDDEN) if one.reason and self._hides_errors else one
 
     @property
     def _hides_errors(self) -> bool:

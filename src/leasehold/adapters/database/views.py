@@ -231,9 +231,7 @@ class DatabaseViews:
     ) -> FailureGroup:
         asked = Filter(states=(Status.FAILED.value,), name=Choice((name,)), group=Choice((group or NO_GROUP,)))
         newest = self._plan(tx, asked).newest(tx, self._sql, 1)
-        last = self._outcomes(tx, tx.rows(self._sql["outcomes"], {"ids": tx.array([task_id for _, task_id in newest])}))
-        silent = ("", NO_ERROR, "", last[0].ended_at if last else 0, last[0].ended_at if last else 0)
-        kind, message, frame, first_at, last_at = known.get(group, silent)
+        kind, message, frame, first_at, last_at = known.get(group) or self._silent(tx, newest)
         return FailureGroup(
             id=group or NO_GROUP,
             name=name,
@@ -245,6 +243,13 @@ class DatabaseViews:
             last_at=last_at,
             example=newest[0][1] if newest else "",
         )
+
+    def _silent(self, tx: Transaction, newest: Sequence[tuple[int, str]]) -> Row:
+        """What is told of tasks that failed without an error: when the newest did."""
+        ids = tx.array([task_id for _, task_id in newest])
+        outcomes = self._outcomes(tx, tx.rows(self._sql["outcomes"], {"ids": ids}))
+        ended_at = max((one.ended_at for one in outcomes), default=0)
+        return ("", NO_ERROR, "", ended_at, ended_at)
 
     def batches(self, limit: int = 50, cursor: str | None = None) -> list[BatchView]:
         """Newest first."""
@@ -301,6 +306,10 @@ class DatabaseViews:
         """Newest first."""
         with self.database.read() as tx:
             return [Operation(*row) for row in self._older(tx, "operations", listings.OPERATIONS, limit, cursor)]
+
+    def operation(self, operation_id: str) -> Operation | None:
+        """The operation of this whole id."""
+        return next((Operation(*row) for row in self._rows("operation", id=operation_id)), None)
 
     def quarantine(self, limit: int = 50, cursor: str | None = None) -> list[tuple[int, Malformed]]:
         """(when, message): newest first."""

@@ -230,6 +230,11 @@ class MemoryViews:
             newest = list(reversed(self._book.operations.values()))
         return behind(newest, listings.OPERATIONS.read(cursor), listings.OPERATIONS.place)[:limit]
 
+    def operation(self, operation_id: str) -> Operation | None:
+        """The operation of this whole id."""
+        with self._book.lock:
+            return self._book.operations.get(operation_id)
+
     def quarantine(self, limit: int = 50, cursor: str | None = None) -> list[tuple[int, Malformed]]:
         """(when, message): newest first."""
         with self._book.lock:

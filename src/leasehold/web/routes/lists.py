@@ -70,7 +70,7 @@ def operations(reads: Reads, asked: AskedList) -> Response:
 
 @router.get("/operations/{id}", tags=["operations"], responses=told(Operation, NoSuchOperation))
 def operation(reads: Reads, id: OperationId, _: Unasked) -> Response:
-    """Show one bulk operation, of the newest 1,000."""
+    """Show one bulk operation."""
     return reply(shapes.operation(operation_of(reads.views, id)))
 
 

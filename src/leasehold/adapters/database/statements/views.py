@@ -121,6 +121,10 @@ in_batch = union_all(
     )
 ).subquery()
 true_cell = [tasks.c.queue, tasks.c.state, tasks.c.name, tasks.c.batch, tasks.c.error_group]
+operation = select(
+    *(operations.c[name] for name in ("id", "kind", "filter", "ceiling", "by", "reason", "created_at")),
+    *(operations.c[name] for name in ("cursor", "matched", "changed", "finished", "finished_at", "stopped_by")),
+)
 
 STATEMENTS: Mapping[str, Executable] = {
     "task": select(*TASK, *COLD).select_from(with_body).where(tasks.c.id == bindparam("id")),
@@ -178,13 +182,8 @@ STATEMENTS: Mapping[str, Executable] = {
     "place of batch": select(batches.c.number).where(batches.c.name == bindparam("name")),
     "batch": select(batches.c.created_at).where(batches.c.name == bindparam("batch")),
     "queues": select(queues.c.name, queues.c.paused).order_by(queues.c.name),
-    "operations": select(
-        *(operations.c[name] for name in ("id", "kind", "filter", "ceiling", "by", "reason", "created_at")),
-        *(operations.c[name] for name in ("cursor", "matched", "changed", "finished", "finished_at", "stopped_by")),
-    )
-    .where(operations.c.number < BELOW)
-    .order_by(operations.c.number.desc())
-    .limit(LIMIT),
+    "operations": operation.where(operations.c.number < BELOW).order_by(operations.c.number.desc()).limit(LIMIT),
+    "operation": operation.where(operations.c.id == bindparam("id")),
     "place of operation": select(operations.c.number).where(operations.c.id == bindparam("id")),
     "quarantine": select(*(quarantine.c[name] for name in ("at", "source", "digest", "body", "reason")))
     .where(quarantine.c.number < BELOW)
