@@ -36,7 +36,7 @@ class Shot(NamedTuple):
 SHOTS = (
     Shot("overview", "/"),
     Shot("overview-dark", "/", "dark"),
-    Shot("tasks", "/tasks?filter=status:failed"),
+    Shot("tasks", "/tasks?filter=status:in_progress,cancelled"),
     Shot("task", "/tasks/{lost}"),
     Shot("task-dark", "/tasks/{failed}", "dark"),
     Shot("task-phone", "/tasks/{failed}", "light", 380),
