@@ -29,7 +29,7 @@ from leasehold.adapters.clock import SystemClock
 from leasehold.adapters.sqs.queues import SqsQueues
 from leasehold.assemble import Parts
 from leasehold.core.model import Status, Task
-from leasehold.flow.client import Order
+from leasehold.flow.client import Order, Refused
 from leasehold.ports.queue import Message, Sent
 from leasehold.ports.views import RunView
 from leasehold.settings import read_settings
@@ -136,7 +136,11 @@ class Fleet:
         """So many tasks, each running on the machines that are up."""
         policy = app.registry.get("hold").policy
         orders = [Order("hold", json.dumps({"number": each}), policy) for each in range(number)]
-        ids = [answer.task_id for _, answer in self.parts.client.submit_many((None, order) for order in orders)]
+        ids = [
+            answer.task_id
+            for _, answer in self.parts.client.submit_many((None, order) for order in orders)
+            if not isinstance(answer, Refused)
+        ]
         for id_ in ids:
             until(lambda id_=id_: self.run(id_, 1), "a first run")
         return ids

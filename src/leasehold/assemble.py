@@ -32,6 +32,7 @@ from leasehold.flow.gate import Gate
 from leasehold.flow.horizon import Horizon
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
+from leasehold.flow.ledger_client import LedgerClient
 from leasehold.flow.marks import Marks
 from leasehold.flow.metering import Accounts
 from leasehold.flow.nodes import Orchestrator, Reader, WorkerNode
@@ -52,7 +53,6 @@ from leasehold.ports.reports import Claims
 from leasehold.ports.slots import Slots
 from leasehold.ports.store import Store
 from leasehold.ports.tracing import UNTRACED
-from leasehold.ports.views import Views
 from leasehold.settings import Settings
 
 MOST_RECEIVES = 10
@@ -83,7 +83,10 @@ class Parts(Backends):
     @cached_property
     def client(self) -> Client:
         """Submits, waits, cancels, retries."""
-        return Client(
+        tracing = ProgramTracing() if self.tracing is UNTRACED else self.tracing
+        if self.settings.api is not None:
+            return self.remote_client(self.ids, tracing)
+        return LedgerClient(
             self.ledger,
             self.views,
             self.store,
@@ -91,7 +94,7 @@ class Parts(Backends):
             self.clock,
             ids=self.ids,
             payload_limit=self.settings.payload_limit,
-            tracing=ProgramTracing() if self.tracing is UNTRACED else self.tracing,
+            tracing=tracing,
         )
 
     @cached_property
@@ -322,16 +325,6 @@ def share(room: int, among: int) -> int:
 def application(settings: Settings) -> str:
     """What a worker with these settings serves: its application and its queues."""
     return f"{settings.app} {','.join(sorted(settings.worker_queues))}"
-
-
-def open_client(settings: Settings) -> Client:
-    """A client; its ``close`` releases everything."""
-    return Parts(settings).client
-
-
-def open_views(settings: Settings) -> Views:
-    """The read side."""
-    return Parts(settings).views
 
 
 def schema_of(settings: Settings) -> tuple[str | None, str]:

@@ -20,6 +20,7 @@ from leasehold.adapters.database.retention import DatabaseRetention
 from leasehold.adapters.database.tokens import DatabaseTokens
 from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.presence import Elsewhere, Presence
+from leasehold.core.addresses import not_by_api
 from leasehold.core.errors import BadSettings
 from leasehold.core.redaction import Redaction
 from leasehold.flow.lease import Ahead
@@ -32,11 +33,14 @@ from leasehold.ports.retention import Retention
 from leasehold.ports.store import Store
 from leasehold.ports.tracing import UNTRACED, Tracing
 from leasehold.ports.views import Views
+from leasehold.remote import without_http
 from leasehold.settings import Settings
 
 if TYPE_CHECKING:
     from leasehold.adapters.database.connection import Database
     from leasehold.adapters.database.roles import Grant
+    from leasehold.remote.client import RemoteClient
+    from leasehold.remote.http import Api
 
 STATUS = "status"
 
@@ -132,8 +136,33 @@ class Backends:
         return DatabaseLedger(self.database, self.redaction)
 
     @cached_property
+    def api(self) -> Api:
+        """The API behind which the ledger is."""
+        if self.settings.api is None:
+            raise BadSettings(f"{self.settings.ledger_shown} is no address of an API")
+        try:
+            from leasehold.remote.http import Api
+        except ModuleNotFoundError as error:
+            raise without_http(error) from error
+        api = Api(self.settings.api, self.settings.token, self.bell, self._random)
+        self._open.callback(api.close)
+        return api
+
+    def remote_client(self, ids: Callable[[], str], tracing: Tracing) -> RemoteClient:
+        """A client of that API."""
+        api, limit = self.api, self.settings.payload_limit
+        from leasehold.remote.client import RemoteClient
+
+        return RemoteClient(api, self.bell, self._clock, ids=ids, payload_limit=limit, tracing=tracing)
+
+    @cached_property
     def views(self) -> Views:
         """The read side of the ledger."""
+        if self.settings.api is not None:
+            api = self.api
+            from leasehold.remote.views import RemoteViews
+
+            return RemoteViews(api)
         return DatabaseViews(self.database, self.redaction)
 
     @cached_property
@@ -155,10 +184,14 @@ class Backends:
     def bell(self) -> Bell:
         """Wakes the other processes that use this ledger."""
         path = self.settings.ledger_path
-        if path is None:
+        if self.settings.api is not None:
+            from leasehold.remote.bell import StillBell
+
+            bell: Bell = StillBell()
+        elif path is None:
             from leasehold.adapters.database.postgres_bell import PostgresBell
 
-            bell: Bell = PostgresBell(self.settings.ledger)
+            bell = PostgresBell(self.settings.ledger)
         else:
             bell = FifoBell(path.with_name(f"{path.name}-bell"))
         self._open.callback(bell.close)
@@ -193,6 +226,8 @@ class Backends:
         """Where checkpoints and large values are."""
         from leasehold.adapters.store import open_store
 
+        if not self.settings.store:
+            raise not_by_api(self.settings.ledger)
         return open_store(self.settings.store)
 
     @cached_property
@@ -263,4 +298,7 @@ def worker_grants(settings: Settings) -> tuple[Grant, ...]:
     """What a worker needs in the ledger's database; nothing where it does not talk to it, or where that is a file."""
     if settings.ledger_path is not None:
         return ()
-    return worker_role.wanted(claims=settings.topology == "single-queue", queues=settings.sqs is None)
+    wanted = worker_role.wanted(claims=settings.topology == "single-queue", queues=settings.sqs is None)
+    if wanted and settings.api is not None:
+        raise not_by_api(settings.ledger)
+    return wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
@@ -23,6 +24,7 @@ from leasehold.core.errors import (
 )
 from leasehold.core.model import Status
 from leasehold.testing import START, InlineSystem, run_inline
+from tests.remote.inline import over_http
 
 app = App("tests")
 tries: list[int] = []
@@ -77,11 +79,14 @@ def moody(name: str) -> str:
     return name
 
 
-@pytest.fixture
-def system() -> Iterator[InlineSystem]:
+@pytest.fixture(params=["database", "api"])
+def system(request: pytest.FixtureRequest) -> Iterator[InlineSystem]:
+    """The system behind the App: its database, or the API of a real server over that."""
     tries.clear()
     mood.clear()
-    with run_inline(app) as system:
+    with run_inline(app) as system, ExitStack() as stack:
+        if request.param == "api":
+            stack.enter_context(app.behind(stack.enter_context(over_http(system))))
         yield system
 
 

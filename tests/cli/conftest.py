@@ -82,8 +82,8 @@ class FakeSystem:
 Command = Callable[..., Said]
 
 
-def beside_a_ledger(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs commands in this process, in a folder with a real ledger."""
+def commands_in(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs commands in this process, in a folder."""
     monkeypatch.chdir(folder)
 
     def command(*words: str) -> Said:
@@ -91,6 +91,12 @@ def beside_a_ledger(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
         said = capsys.readouterr()
         return Said(code, said.out, said.err)
 
+    return command
+
+
+def beside_a_ledger(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs commands in this process, in a folder with a real ledger."""
+    command = commands_in(folder, monkeypatch, capsys)
     assert command("init").code == 0
     return command
 

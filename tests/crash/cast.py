@@ -15,7 +15,7 @@ from leasehold.assemble import Parts
 from leasehold.backends import Queues
 from leasehold.core.errors import Unavailable
 from leasehold.core.model import Policy, Status
-from leasehold.flow.client import Client, Order
+from leasehold.flow.client import Client, Order, Refused
 from leasehold.flow.errands import at_once
 from leasehold.ports.slots import Slots
 from leasehold.ports.views import TaskView
@@ -122,6 +122,7 @@ class ClientActor:
         answers = [answer for _, answer in self._client.submit_many((None, order) for order in orders[:-1])]
         answers.append(self._client.submit(orders[-1]))
         for order, answer in zip(orders, answers, strict=True):
+            assert not isinstance(answer, Refused)
             self._journal.note("accepted", name=order.key, task=answer.task_id)
         self._submitted = True
 

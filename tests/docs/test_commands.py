@@ -12,18 +12,18 @@ from leasehold.core.advice import Measured, advise
 from leasehold.core.costing import Place, Prices
 from leasehold.core.events import Completed, Dispatched, Started
 from leasehold.core.measured import Backend
-from leasehold.core.model import Failure, FailureKind, Run, Status
+from leasehold.core.model import Failure, FailureKind, Run, Status, Why
 from leasehold.core.planning import plan
 from leasehold.core.reports import Malformed
 from leasehold.core.traffic import Work
-from leasehold.flow import shapes
+from leasehold.flow import cost_shapes, shapes
 from leasehold.flow.advising import Advised
 from leasehold.flow.audit import audit
 from leasehold.flow.auditing.verdict import DeadLevel, Overlap, QueueLevel, Refusals, Span, StatusLevel
 from leasehold.flow.costing import Wanted, costs
 from leasehold.ports.access import Role, Token
 from leasehold.ports.ledger import Operation
-from leasehold.ports.views import BatchView, FailureGroup, Outcome, QueueView, RunView
+from leasehold.ports.views import BatchView, Count, FailureGroup, Outcome, QueueView, RunView
 from tests.docs.pages import table, text_of
 from tests.fakes import NOW, FakeViews, a_task
 
@@ -97,6 +97,7 @@ def examples() -> dict[str, shapes.Shape]:
         "outcome": shapes.outcome(Outcome(task_id, Status.COMPLETED, NOW, "1", None, None, None)),
         "failure group": shapes.failure_group(FailureGroup("g", "n", "t", "m", "f", 1, NOW, NOW, task_id)),
         "batch": shapes.batch(BatchView("b", NOW, {})),
+        "cell": shapes.cell(Count("q", "h", None, None, Status.PENDING, Why.DUE, 1)),
         "queue": shapes.queue(QueueView("q", paused=False, counts={})),
         "damaged message": shapes.damaged(NOW, Malformed("status", "d", "?", "no JSON")),
         "operation": shapes.operation(Operation("o", "retry", "", "", "ann", "", NOW)),
@@ -105,10 +106,10 @@ def examples() -> dict[str, shapes.Shape]:
         "overlap": shapes.overlap(Overlap(task_id, one, one, 1, promised=True, because="")),
         "run in an overlap": shapes.span(one),
         "refusals": Refusals()._asdict(),
-        "cost": shapes.costs(found),
-        "wasted": shapes.costs(found)["wasted"][0],
-        "advised lease": shapes.advised(Advised("work", 1, 1, measured, advise(measured, 1, 4))),
-        "plan": shapes.plan(work, plan(work)),
+        "cost": cost_shapes.costs(found),
+        "wasted": cost_shapes.costs(found)["wasted"][0],
+        "advised lease": cost_shapes.advised(Advised("work", 1, 1, measured, advise(measured, 1, 4))),
+        "plan": cost_shapes.plan(work, plan(work)),
         "queue of a verdict": QueueLevel("q", 0, 0, 0, 0, 0, 0, 0, 0, 0)._asdict(),
         "status of a verdict": shapes.status_level(StatusLevel(0, 0, NOW, stuck=False)),
         "dead letters of a verdict": DeadLevel(0, 0)._asdict(),

@@ -15,9 +15,10 @@ from leasehold.core.model import Policy, Status, Task
 from leasehold.core.reports import Update, UpdateKind
 from leasehold.core.transitions import state_name
 from leasehold.core.wire import PACK_CEILING, TaskMessage, decode_task_message
-from leasehold.flow.client import Client, Order
+from leasehold.flow.client import Order, Refused
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.ids import IdMaker
+from leasehold.flow.ledger_client import LedgerClient
 from leasehold.flow.marks import Marks
 from leasehold.flow.outbox import StatusQueueOutbox
 from leasehold.flow.recorder import Recorder
@@ -73,7 +74,7 @@ class Orchestra:
         self.queues: dict[str, JournalQueue] = {}
         self.status = JournalQueue("status", self.clock)
         self.key = self.ledger.secret("capability")
-        self.client = Client(
+        self.client = LedgerClient(
             self.ledger, self.views, self.store, self.bell, self.clock, ids=self.ids, payload_limit=200_000
         )
         self.dispatcher = self.another_dispatcher()
@@ -110,7 +111,7 @@ class Orchestra:
         """Tasks, submitted in one go; their ids."""
         orders = [Order("work", '{"x":1}', POLICY)._replace(**fields) for _ in range(tasks)]
         answers = [answer for _, answer in self.client.submit_many((None, order) for order in orders)]
-        return [answer.task_id for answer in answers]
+        return [answer.task_id for answer in answers if not isinstance(answer, Refused)]
 
     def messages(self, name: str = "default") -> list[TaskMessage]:
         """What lies on a task queue, in the order in which it was sent."""

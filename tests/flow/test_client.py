@@ -16,13 +16,13 @@ from leasehold.core.errors import (
     StoreDamaged,
     TooLarge,
 )
-from leasehold.core.model import Decision, Ignored, Status
+from leasehold.core.model import Status
 from leasehold.core.references import arguments_reference, result_reference
 from leasehold.core.reports import UpdateKind
 from leasehold.core.wire import INLINE_LIMIT
 from leasehold.flow.checkpoints import cancel_mark
 from leasehold.flow.client import CHUNK, LOOK, Order
-from leasehold.ports.ledger import Accepted, Existing, KeyConflict, Unknown
+from leasehold.ports.ledger import Accepted, Existing, KeyConflict
 from leasehold.ports.views import Count, Outcome
 from tests.fakes import FakeViews
 from tests.flow.orchestra import POLICY, Orchestra
@@ -305,8 +305,7 @@ def test_a_batch_that_does_not_end_in_time_says_how_many_are_left(orchestra: Orc
 def test_a_cancelled_task_is_cancelled_at_once_and_its_run_is_told(orchestra: Orchestra) -> None:
     (running,) = orchestra.started()
     (waiting,) = orchestra.submit()
-    answers = orchestra.client.cancel([running, waiting], by="ann", reason="wrong file")
-    assert all(isinstance(answer, Decision) for answer in answers)
+    assert orchestra.client.cancel([running, waiting], by="ann", reason="wrong file") == ([running, waiting], [])
     assert orchestra.states([running, waiting]) == ["cancelled", "cancelled"]
     assert orchestra.task(running).reason == "cancelled by ann: wrong file"
     assert orchestra.store.exists(cancel_mark(running, 1))
@@ -335,10 +334,8 @@ def test_what_cannot_be_changed_says_why(orchestra: Orchestra) -> None:
     (id,) = orchestra.submit()
     complete(orchestra, id)
     unknown = "01900000-0000-7000-8000-00000000dead"
-    ignored, nothing = orchestra.client.cancel([id, unknown], by="ann")
-    assert isinstance(ignored, Ignored)
-    assert ignored.reason == "it is completed already"
-    assert nothing == Unknown(unknown)
+    changed = orchestra.client.cancel([id, unknown], by="ann")
+    assert changed == ([], [(id, "it is completed already"), (unknown, "it is not in the ledger")])
 
 
 def test_a_filter_that_does_not_parse_starts_no_operation(orchestra: Orchestra) -> None:

@@ -27,8 +27,8 @@ from leasehold.core.redaction import Redaction
 from leasehold.core.references import log_reference, result_reference
 from leasehold.core.reports import Payload
 from leasehold.core.units import MIB
-from leasehold.flow.client import Client
 from leasehold.flow.ids import IdMaker
+from leasehold.flow.ledger_client import LedgerClient
 from leasehold.flow.ordering import Ordering
 from leasehold.flow.registry import Handler
 from leasehold.flow.tokens import Made, Wanted, make
@@ -89,7 +89,7 @@ MARGIN = 1_000
 def writing(bench: LedgerBench, store: MemoryStore, *, handlers: Callable[[str], Handler] | None = None) -> Writing:
     """What changes are made with, on this bench."""
     ids = IdMaker(ManualClock(), random.Random(0))
-    client = Client(bench.ledger, bench.views, store, NoBell(), ManualClock(), ids=ids, payload_limit=MIB)
+    client = LedgerClient(bench.ledger, bench.views, store, NoBell(), ManualClock(), ids=ids, payload_limit=MIB)
     return Writing(client, Ordering(handlers, MARGIN))
 
 
@@ -125,7 +125,7 @@ class Api:
         """The problem that is answered; what each problem owes is held here."""
         problem: dict[str, Any] = answer.json()
         assert answer.headers["content-type"] == "application/problem+json"
-        assert problem.keys() - {"errors", "changes"} == {"type", "title", "status", "detail"}
+        assert problem.keys() - {"errors", "changes", "task"} == {"type", "title", "status", "detail"}
         assert problem["status"] == answer.status_code >= 400
         assert "Traceback" not in answer.text
         kind = self.client.get(problem["type"])

@@ -14,11 +14,11 @@ from leasehold.adapters.database.views import DatabaseViews
 from leasehold.adapters.memory.store import MemoryStore
 from leasehold.core import errors
 from leasehold.core.errors import LeaseholdError, LedgerDamaged, LedgerUnavailable, SchemaMismatch, StoreUnavailable
+from leasehold.flow.problems import KINDS, Kind, kind_of
 from leasehold.ports.views import Views
 from leasehold.testing.ledger_bench import Moves
 from leasehold.web import problems
 from leasehold.web.application import create_app
-from leasehold.web.problems import KINDS, Kind, kind_of
 from leasehold.web.source import Source
 from tests.database.sqlite_bench import SqliteBench
 from tests.docs.pages import table, text_of

@@ -57,7 +57,7 @@ def test_a_key_makes_it_repeatable_and_so_does_the_header(api: Api) -> None:
         first = api.post("/tasks", task(**more), status=201, **headers)
         assert api.post("/tasks", task(**more), **headers) == {**first, "existed": True}
         problem = api.not_changed("/tasks", task(2, **more), **headers)
-        assert (problem["type"], problem["status"]) == (TYPE + "key-taken", 409)
+        assert (problem["type"], problem["status"], problem["task"]) == (TYPE + "key-taken", 409, first["id"])
     assert api.post("/tasks", task(), status=201)["id"] != api.post("/tasks", task(), status=201)["id"]
 
 
@@ -83,7 +83,7 @@ def test_a_handler_that_is_known_says_queue_and_lease_and_checks_arguments(
     ("body", "slug"),
     [
         ({"handler": "convert"}, "usage"),
-        (task(lease_ms=500), "usage"),
+        (task(lease_ms=500), "bad-lease"),
         (task(key=""), "bad-request"),
         (task(queue="a b"), "bad-request"),
         (task(batch="a\0b"), "bad-request"),

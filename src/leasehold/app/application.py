@@ -158,7 +158,8 @@ class App:
             connection = Connection(
                 self._settings, lambda: spec_of(self._home), [handler.queue for handler in self.registry.all()]
             )
-            self.registry.check(connection.settings.lease_margin)
+            if connection.settings.api is None:  # behind an API, the margin is that of the server, which checks it
+                self.registry.check(connection.settings.lease_margin)
             self._connection = connection
         return self._connection
 

@@ -14,7 +14,7 @@ from leasehold.ports.ledger import Accepted, Existing, KeyConflict
 if TYPE_CHECKING:
     from leasehold.app.application import App
     from leasehold.app.tasks import TaskFunction
-    from leasehold.flow.client import Order
+    from leasehold.flow.client import Order, Submission
 
 R = TypeVar("R")
 
@@ -84,7 +84,7 @@ class Batch(Generic[R]):
             else:
                 yield number, task.order(arguments, batch=self.name, key=key)
 
-    def count(self, number: int, order: Order, answer: Accepted | Existing | KeyConflict) -> None:
+    def count(self, number: int, order: Order, answer: Submission) -> None:
         """Note what became of one row."""
         match answer:
             case Accepted():
@@ -96,6 +96,8 @@ class Batch(Generic[R]):
             case KeyConflict():
                 why = f"key {order.key!r} is taken by task {answer.task_id} with other arguments"
                 self.rejected.append(Rejected(number, why))
+            case _:
+                self.rejected.append(Rejected(number, str(answer.error)))
 
     def counts(self) -> dict[str, int]:
         """How many tasks of this batch stand where, by status."""

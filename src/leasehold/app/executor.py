@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOOK = 500
-"""ms that one wait for outcomes may last before newly submitted work is looked at."""
-
 
 class TaskExecutor(Executor):
     """``submit`` writes a task; its future ends with the task's outcome. Cancelling a future cancels its task."""
@@ -62,7 +59,8 @@ class TaskExecutor(Executor):
         self._app.connection.serve()
         while (open_ := self._next()) is not None:
             self._cancel_dropped(open_)
-            for outcome in self._app.connection.client.wait(list(open_), LOOK):
+            client = self._app.connection.client
+            for outcome in client.wait(list(open_), client.turn):
                 handle, future = open_[outcome.task_id]
                 with self._changed:
                     del self._open[outcome.task_id]

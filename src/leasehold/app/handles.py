@@ -8,7 +8,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from leasehold.core.errors import NoSuchTask, TaskCancelled, TaskFailed
-from leasehold.core.model import Decision, Status
+from leasehold.core.model import Status
 from leasehold.core.units import milliseconds
 
 if TYPE_CHECKING:
@@ -70,15 +70,12 @@ class Handle(Generic[R]):
 
     def cancel(self, reason: str = "") -> bool:
         """Cancel it; whether it had no outcome yet. A run under way is told at its next checkpoint or progress."""
-        return self._changed(self.app.connection.client.cancel([self.id], by=getpass.getuser(), reason=reason))
+        return bool(self.app.connection.client.cancel([self.id], by=getpass.getuser(), reason=reason).changed)
 
     def retry(self, reason: str = "") -> bool:
         """Try a failed or cancelled task again with fresh budgets; whether it was one."""
         self._outcome = None
-        return self._changed(self.app.connection.client.retry([self.id], by=getpass.getuser(), reason=reason))
-
-    def _changed(self, answers: list[Any]) -> bool:
-        return isinstance(answers[0], Decision)
+        return bool(self.app.connection.client.retry([self.id], by=getpass.getuser(), reason=reason).changed)
 
     def __await__(self) -> Generator[Any, None, R]:
         import asyncio  # it would double the time in which a slot's child loads an application

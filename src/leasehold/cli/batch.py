@@ -118,7 +118,7 @@ def export(tools: Tools, name: str, format_: str, output: str | None, ledger: st
       leasehold batch export november --format csv -o november.csv
     """
     check_format(format_, as_json=as_json)
-    with tools.system(ledger) as system:
+    with tools.system(ledger, itself=True) as system:
         batch_of(system.views, name)
         count = export_to(output, format_, system, batch_filter(name))
     note(f"Exported {plural(count, 'task')} of batch {name!r}.")

@@ -11,7 +11,7 @@ from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.costing import SOURCE, Bill, Line, Place, Prices, Wasted
 from leasehold.core.metering import Cause
 from leasehold.core.units import DAY, say_duration
-from leasehold.flow import shapes
+from leasehold.flow import cost_shapes
 from leasehold.flow.costing import Costs, Wanted, costs
 from leasehold.settings import Settings
 
@@ -41,7 +41,9 @@ def cost(tools: Tools, since: int, queue: str | None, batch: str | None, ledger:
         wanted = Wanted(now - since, queue, batch)
         found = costs(system.views, place_of(settings), prices_of(settings), wanted, now)
     if as_json:
-        emit({**shapes.costs(found), "prices": {"place": place_of(settings).value, **prices_of(settings)._asdict()}})
+        emit(
+            {**cost_shapes.costs(found), "prices": {"place": place_of(settings).value, **prices_of(settings)._asdict()}}
+        )
         return
     tell(found, settings)
 

@@ -10,7 +10,7 @@ from leasehold.cli.output import Column, emit_lines, say, show_table
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.advice import Verdict
 from leasehold.core.units import brief
-from leasehold.flow import shapes
+from leasehold.flow import cost_shapes
 from leasehold.flow.advising import Advised, advice
 
 COLOURS = {Verdict.SHORT: "red", Verdict.LONG: "yellow", Verdict.FITS: "green", Verdict.UNKNOWN: "bright_black"}
@@ -35,7 +35,7 @@ def leases(tools: Tools, ledger: str | None, *, as_json: bool) -> None:
     with tools.opened(settings) as system:
         found = advice(system.views, settings.lease_margin)
     if as_json:
-        emit_lines(shapes.advised(each) for each in found)
+        emit_lines(cost_shapes.advised(each) for each in found)
         return
     show_table(found, COLUMNS, "No handler has run yet.")
     if found:

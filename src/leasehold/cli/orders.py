@@ -11,7 +11,7 @@ from leasehold.cli.rows import Row, Rows
 from leasehold.core.errors import BadArguments, TooLarge
 from leasehold.core.model import Policy, Status
 from leasehold.core.units import say_bytes
-from leasehold.flow.client import Order, Submission
+from leasehold.flow.client import Order, Refused, Submission
 from leasehold.flow.registry import Handler
 from leasehold.ports.ledger import Accepted, Existing, KeyConflict
 
@@ -93,6 +93,8 @@ class Intake:
                     self.failed.append(answer.task_id)
             case KeyConflict():
                 self.reject(row, f"the key {order.key!r} is taken by task {answer.task_id}, which has other arguments")
+            case Refused():
+                self.reject(row, str(answer.error))
 
 
 def digest(arguments: str) -> str:

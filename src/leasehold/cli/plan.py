@@ -18,7 +18,7 @@ from leasehold.core.planning import MOST, Plan
 from leasehold.core.planning import plan as planned
 from leasehold.core.traffic import SQS_IN_FLIGHT, Work
 from leasehold.core.units import FEW, MINUTE, SECOND, say_bytes, say_duration
-from leasehold.flow import shapes
+from leasehold.flow import cost_shapes
 from leasehold.settings import Settings
 
 NEVER = "never"
@@ -62,7 +62,7 @@ def plan(
     work = work_of(settings, backend, slots, p99, given)
     found = planned(work, prices_of(settings))
     if as_json:
-        emit(shapes.plan(work, found))
+        emit(cost_shapes.plan(work, found))
     else:
         tell(work, found)
 

@@ -100,7 +100,7 @@ def export(
       leasehold tasks export queue:media 'age:<1d' --format csv -o media.csv
     """
     check_format(format_, as_json=as_json)
-    with tools.system(ledger) as system:
+    with tools.system(ledger, itself=True) as system:
         count = export_to(output, format_, system, " ".join(filters))
     note(f"Exported {plural(count, 'task')}.")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from leasehold.core.addresses import not_by_api
 from leasehold.core.errors import LedgerUnavailable
 from leasehold.settings import Settings, read_settings
 
@@ -46,8 +47,23 @@ def assembled(settings: Settings) -> Parts:
     return Parts(settings)
 
 
+class Nobody:
+    """Serves nothing: others do, where the ledger is."""
+
+    def start(self) -> None:
+        """There is nobody to start."""
+
+    def check(self) -> None:
+        """Nobody can have ended."""
+
+    def stop(self) -> None:
+        """There is nobody to stop."""
+
+
 def embedded(settings: Settings, app: str, workers: int) -> Servants:
-    """Child processes of this one."""
+    """Child processes of this one; nobody where the ledger is behind an API, which is served where it is."""
+    if settings.api is not None:
+        return Nobody()
     from leasehold.embedded import EmbeddedSystem
 
     return EmbeddedSystem(settings, app, workers=workers)
@@ -93,12 +109,16 @@ class Tools:
             system.close()
 
     @contextmanager
-    def system(self, ledger: str | None) -> Generator[Parts]:
+    def system(self, ledger: str | None, *, itself: bool = False) -> Generator[Parts]:
         """The system of that ledger (``None``: of the one that the settings name), closed at the end.
 
-        A file that does not exist is not made: whoever looks into the wrong folder is told so.
+        A file that does not exist is not made: whoever looks into the wrong folder is told so. ``itself``: it takes
+        the database, and an API is refused.
         """
-        with self.opened(self.existing(ledger)) as system:
+        settings = self.existing(ledger)
+        if itself and settings.api is not None:
+            raise not_by_api(settings.ledger)
+        with self.opened(settings) as system:
             yield system
 
     def existing(self, ledger: str | None, *, app: str | None = None, dashboard_address: str | None = None) -> Settings:

@@ -22,6 +22,10 @@ def watched(settings: Settings, system: Parts, *, wanted: bool | None) -> Genera
 
     if wanted and not installed():
         raise BadSettings("the dashboard needs packages that are not installed: pip install 'leasehold[web]'")
+    if settings.api is not None:
+        note(f"Watch it: {settings.api}")
+        yield
+        return
     if wanted is False or not (wanted or (sys.stderr.isatty() and installed())):
         yield
         return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from leasehold.core.errors import BadSettings
+
 SECRETS = ("password", "sslpassword", "oauth_client_secret")
 """Parameters of libpq's that no message shows."""
 
@@ -27,3 +29,11 @@ def without_secrets(url: str) -> str:
     query = [(name, value) for name, value in parse_qsl(parts.query) if name not in SECRETS]
     netloc = f"{user.partition(':')[0]}{at}{host}"
     return urlunsplit(parts._replace(netloc=netloc, query=urlencode(query, safe="/"), fragment=""))
+
+
+def not_by_api(url: str) -> BadSettings:
+    """What needs the database itself was given the address of an API."""
+    return BadSettings(
+        f"LEASEHOLD_LEDGER is the address of an API ({without_secrets(url)}), and this needs the database itself: give "
+        "sqlite:///FILE or postgresql://USER@HOST/NAME, or do it where the database is"
+    )

@@ -21,6 +21,7 @@
     │   ├── NoSuchWorker            no worker of this name runs anything
     │   ├── NoSuchOperation         no bulk operation has this id
     │   ├── NotEnded                the task has no outcome yet
+    │   ├── NotOurApi               what answers at an address is no API of Leasehold's, or of another version
     │   └── StaleEdit               the task has changed since it was read
     ├── Unavailable                 try again later; nothing is lost
     │   ├── LedgerUnavailable       the database cannot be reached or written
@@ -63,7 +64,14 @@ class UnknownHandler(UsageError):
 
 
 class KeyTaken(UsageError):
-    """A task with this key exists in this batch, with other arguments. Use another key or batch."""
+    """A task with this key exists in this batch, with other arguments. Use another key or batch.
+
+    ``task_id``: of that task, where it is known.
+    """
+
+    def __init__(self, message: str, task_id: str | None = None) -> None:
+        super().__init__(message)
+        self.task_id = task_id
 
 
 class TooLarge(UsageError):
@@ -122,6 +130,10 @@ class NotEnded(UsageError):
     """The task has no outcome yet."""
 
 
+class NotOurApi(UsageError):
+    """What answers at the ledger's address is no API of Leasehold's, none to be trusted, or one of another version."""
+
+
 class StaleEdit(UsageError):
     """The task has changed since it was read; ``changes`` tells what happened to it meanwhile. Read it again."""
 
@@ -132,6 +144,9 @@ class StaleEdit(UsageError):
 
 class Unavailable(LeaseholdError):
     """Something outside cannot be reached or written right now. Nothing is lost; try again later."""
+
+    retry_after = 0
+    """ms that whoever says so asks to wait before the next try."""
 
 
 class LedgerUnavailable(Unavailable):

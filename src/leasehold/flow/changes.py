@@ -5,27 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from leasehold.core.model import Decision
-from leasehold.flow.client import Client
+from leasehold.flow.client import Changed, Client
 from leasehold.flow.lookup import check_whole
-from leasehold.ports.ledger import Applied, Operation
+from leasehold.ports.ledger import Operation
 
 CEILING = 10_000
 """Where counting stops."""
-
-
-class Left(NamedTuple):
-    """A task that was left as it is, and why."""
-
-    id: str
-    reason: str
-
-
-class Changed(NamedTuple):
-    """What became of tasks that somebody wanted changed."""
-
-    changed: Sequence[str]
-    left: Sequence[Left]
 
 
 class Bulk(NamedTuple):
@@ -36,27 +21,25 @@ class Bulk(NamedTuple):
     operation: Operation | None
 
 
-def verbs(client: Client) -> Mapping[str, Callable[..., list[Applied]]]:
+def verbs(client: Client) -> Mapping[str, Callable[..., Changed]]:
     """What can be done to tasks, by its name."""
     return {"cancel": client.cancel, "retry": client.retry}
 
 
 def change(client: Client, kind: str, ids: Sequence[str], *, by: str, reason: str = "") -> Changed:
     """Do it to these tasks, at once."""
-    answers = list(zip(ids, verbs(client)[kind](ids, by=by, reason=reason), strict=True))
-    return Changed(
-        [id for id, answer in answers if isinstance(answer, Decision)],
-        [Left(id, why_not(answer)) for id, answer in answers if not isinstance(answer, Decision)],
-    )
-
-
-def why_not(answer: Applied) -> str:
-    """Why a task was left as it is."""
-    return str(getattr(answer, "reason", "it is not in the ledger"))
+    return verbs(client)[kind](ids, by=by, reason=reason)
 
 
 def change_all(
-    client: Client, kind: str, filter_: str, *, by: str, reason: str = "", agreed: Callable[[int], bool]
+    client: Client,
+    kind: str,
+    filter_: str,
+    *,
+    by: str,
+    reason: str = "",
+    agreed: Callable[[int], bool],
+    even_if_none: bool = False,
 ) -> Bulk:
     """Do it to all that match, by the orchestrator, once ``agreed`` says yes to how many those are.
 
@@ -65,6 +48,6 @@ def change_all(
     check_whole(client.views, filter_)
     found = client.views.count(filter_, CEILING + 1)
     matching, more = min(found, CEILING), found > CEILING
-    if not matching or not agreed(matching):
+    if not (matching or even_if_none) or not agreed(matching):
         return Bulk(matching, more, None)
     return Bulk(matching, more, client.operate(kind, filter_, by=by, reason=reason))

@@ -1,28 +1,24 @@
-"""Client -> ledger: submit, wait for outcomes, cancel, retry. Knows tasks by name and JSON; never imports user code."""
+"""Client -> ledger: submit, wait for outcomes, cancel, retry. Knows tasks by name and JSON; never imports user code.
+
+Here is what every client has in common: what callers may ask of it, the cutting of streams, the waiting. What it is
+made of where the ledger is a database is in ``ledger_client``, where it is behind an API in ``leasehold.remote``.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
-from leasehold.core.errors import BadArguments, KeyTaken, LedgerUnavailable, MalformedMessage, TooLarge
-from leasehold.core.events import Cancelled, Event, Retried
-from leasehold.core.model import Policy, Status, Task
-from leasehold.core.references import arguments_reference
+from leasehold.core.errors import BadArguments, KeyTaken, LeaseholdError, LedgerUnavailable, MalformedMessage, TooLarge
+from leasehold.core.model import Policy, Status
+from leasehold.core.units import MIB
 from leasehold.core.wire import DEPTH_LIMIT, INLINE_LIMIT, strict_json
-from leasehold.flow.large import result_of
-from leasehold.flow.lookup import check_whole, workers_of
-from leasehold.flow.marks import Marks
-from leasehold.flow.recorder import announce
 from leasehold.ports.clock import Bell, Clock
-from leasehold.ports.ledger import Accepted, Applied, Change, Existing, Gone, KeyConflict, Ledger, NewTask, Operation
-from leasehold.ports.store import Store
-from leasehold.ports.tracing import UNTRACED, Tracing
+from leasehold.ports.ledger import Accepted, Existing, KeyConflict, Operation
 from leasehold.ports.views import Outcome, Page, Views, WorkerView
 
 log = logging.getLogger("leasehold.client")
@@ -31,9 +27,13 @@ CHUNK = 1_000
 """Tasks per submitting transaction."""
 FAR_CHUNK = 4_000
 """The same where the ledger is in another process: each transaction is a dozen journeys there."""
+CHUNK_BYTES = 8 * MIB
+"""And not more of them than have so many characters of arguments."""
 
 LOOK = 1_000
 """ms after which a waiting client looks by itself: a bell is only a hint."""
+GROWTH = 1.5
+"""By how much each look without news makes the next one later, where looking is not for free."""
 
 
 class Order(NamedTuple):
@@ -53,39 +53,56 @@ class Order(NamedTuple):
     """Who wants it, for the audit trail."""
     find: tuple[str, ...] = ()
     """Arguments that its handler declares."""
+    id: str | None = None
+    """Given by who may have to repeat the submit because its answer was lost: it is not done twice. ``None``: made."""
+
+
+class Refused(NamedTuple):
+    """Whoever writes to the ledger for us does not take this one; nothing was written."""
+
+    error: LeaseholdError
+
+
+class Left(NamedTuple):
+    """A task that was left as it is, and why."""
+
+    id: str
+    reason: str
+
+
+class Changed(NamedTuple):
+    """What became of tasks that somebody wanted changed."""
+
+    changed: Sequence[str]
+    left: Sequence[Left]
 
 
 Row = TypeVar("Row")
 Seen = TypeVar("Seen")
-Submission = Accepted | Existing | KeyConflict
+Submission = Accepted | Existing | KeyConflict | Refused
+Writing = Callable[[], Sequence[Submission]]
+"""Writes what was prepared; one answer per order, in order."""
 
 
-class Client:
-    """One connection to a ledger, for programs and for people. Thread-safe."""
+class Client(ABC):
+    """One connection to a ledger, for programs and for people: all that callers may ask of it. Thread-safe."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        views: Views,
-        store: Store,
-        bell: Bell,
-        clock: Clock,
-        *,
-        ids: Callable[[], str],
-        payload_limit: int,
-        tracing: Tracing = UNTRACED,
-    ) -> None:
+    chunk = CHUNK
+    """Tasks that one writing of a stream takes."""
+    elsewhere = False
+    """Whether writing is waiting for somebody else: the next chunk is prepared meanwhile."""
+    longest_look = LOOK
+    """ms between two looks of somebody who waits, after many without news."""
+    turn = LOOK // 2
+    """ms that a wait may last for somebody who soon has more to wait for."""
+
+    def __init__(self, views: Views, bell: Bell, clock: Clock, *, payload_limit: int) -> None:
         self.check: Callable[[], None] = lambda: None
         """Called now and then while waiting; raises if waiting has become pointless."""
-        self._ledger = ledger
         self.views = views
-        self._store = store
-        self._marks = Marks(store)
         self._bell = bell
         self._clock = clock
-        self._ids = ids
         self._payload_limit = payload_limit
-        self._tracing = tracing
 
     # ------------------------------------------------------------ submit
 
@@ -95,12 +112,15 @@ class Client:
         With ``connection``, a connection of the caller's own to the ledger's database, it is part of the caller's
         transaction instead. Raises ``KeyTaken`` where its key is taken by a task with other arguments.
         """
-        answer = self._submit([order], connection)[0]
+        answer = self._prepare([order], connection)()[0]
+        if isinstance(answer, Refused):
+            raise answer.error
         if isinstance(answer, KeyConflict):
             where = f" in batch {order.batch!r}" if order.batch else ""
             raise KeyTaken(
                 f"key {order.key!r} of handler {order.name!r}{where} is taken by task "
-                f"{answer.task_id} with other arguments. Use another key or another batch"
+                f"{answer.task_id} with other arguments. Use another key or another batch",
+                answer.task_id,
             )
         return answer
 
@@ -113,77 +133,19 @@ class Client:
         is written before the one ahead of it. Stopping in the middle loses nothing: with keys, the same stream again
         goes on where this one ended. With ``connection`` all chunks are part of the caller's transaction.
 
-        A database in another process writes one chunk while the next is read and prepared here: the stream is then read
+        A ledger in another process writes one chunk while the next is read and prepared here: the stream is then read
         one chunk further than what was yielded, and the chunk may be written too.
         """
-        elsewhere = self._ledger.elsewhere
-        chunks = self._chunks(iter(rows), chunk or (FAR_CHUNK if elsewhere else CHUNK))
-        if elsewhere and connection is None:
-            yield from self._written(chunks)
+        chunks = ((batch, self._prepare(orders_of(batch), connection)) for batch in cut(rows, chunk or self.chunk))
+        if self.elsewhere and connection is None:
+            yield from written_beside(chunks)
         else:
-            for batch, new in chunks:
-                yield from zip(batch, self._write(new, connection), strict=True)
+            for batch, write in chunks:
+                yield from zip(batch, write(), strict=True)
 
-    def _chunks(
-        self, stream: Iterator[tuple[Row, Order]], chunk: int
-    ) -> Iterator[tuple[list[tuple[Row, Order]], list[NewTask]]]:
-        while batch := list(islice(stream, chunk)):
-            yield batch, self._prepared([order for _, order in batch])
-
-    def _written(
-        self, chunks: Iterator[tuple[list[tuple[Row, Order]], list[NewTask]]]
-    ) -> Iterator[tuple[tuple[Row, Order], Submission]]:
-        """A thread waits for the database, and this one goes on meanwhile."""
-        with ThreadPoolExecutor(1, thread_name_prefix="leasehold-submit") as writer:
-            batch: list[tuple[Row, Order]] = []
-            answers = writer.submit(list[Submission])
-            while True:
-                try:
-                    following = next(chunks, None)
-                except Exception:  # what came before it is written all the same, and said
-                    yield from zip(batch, answers.result(), strict=True)
-                    raise
-                done = zip(batch, answers.result(), strict=True)
-                if following is not None:
-                    batch, new = following
-                    answers = writer.submit(self._write, new, None)
-                yield from done
-                if following is None:
-                    return
-
-    def _submit(self, orders: Sequence[Order], connection: object | None) -> list[Submission]:
-        return self._write(self._prepared(orders), connection)
-
-    def _prepared(self, orders: Sequence[Order]) -> list[NewTask]:
-        now = self._ledger.now()
-        return [self._new_task(order, now) for order in orders]
-
-    def _write(self, new: Sequence[NewTask], connection: object | None) -> list[Submission]:
-        answers = self._ledger.submit(new, connection)
-        if connection is None:  # nobody can see the caller's rows yet; the dispatcher finds them at its next look
-            self._bell.ring("due")
-        stored = [(each, answer) for each, answer in zip(new, answers, strict=True) if each.arguments_ref is not None]
-        unused = [each.arguments_ref or "" for each, answer in stored if not isinstance(answer, Accepted)]
-        if unused:
-            self._store.delete(unused)
-        return answers
-
-    def _new_task(self, order: Order, now: int) -> NewTask:
-        task_id = self._ids()
-        task = Task(
-            id=task_id,
-            name=order.name,
-            queue=order.queue,
-            policy=order.policy,
-            created_at=now,
-            due_at=now + order.delay,
-            priority=order.priority,
-            batch=order.batch,
-        )
-        inline, ref = self._arguments(order, task_id)
-        print_of = fingerprint(order.arguments) if order.key is not None else ""
-        trace = order.trace or self._tracing.submitted(order.name, order.queue, task_id)
-        return NewTask(task, inline, ref, order.key, print_of, order.tenant, trace, order.note, order.find)
+    @abstractmethod
+    def _prepare(self, orders: Sequence[Order], connection: object | None) -> Writing:
+        """Do all that can be done before they are written. Raises what is wrong with them."""
 
     def vet(self, order: Order) -> None:
         """Raise what a submit would raise for its arguments: ``TooLarge``, ``BadArguments``. Writes nothing."""
@@ -197,17 +159,6 @@ class Client:
             )
         if len(text) <= INLINE_LIMIT and text.count("[") + text.count("{") > DEPTH_LIMIT:
             self._check_depth(order)
-
-    def _arguments(self, order: Order, task_id: str) -> tuple[str | None, str | None]:
-        """Large arguments go to the store before the row is written, so that no row ever points at nothing."""
-        self.vet(order)
-        text = order.arguments
-        if len(text) <= INLINE_LIMIT:
-            return text, None
-        value = text.encode()
-        ref = arguments_reference(task_id, value)
-        self._store.create(ref, value)
-        return None, ref
 
     def _check_depth(self, order: Order) -> None:
         """Refuse here what a worker would put into quarantine."""
@@ -229,16 +180,19 @@ class Client:
         """
         missing = dict.fromkeys(task_ids)
         until = None if timeout is None else self._clock.boot() + timeout
-        watch = Watch()
+        watch, pause = Watch(), LOOK
         while missing:
-            for outcome in watch.look(lambda: list(self._ended_of(list(missing)))) or ():
+            ended = watch.look(lambda: list(self._ended_of(list(missing)))) or ()
+            for outcome in ended:
                 del missing[outcome.task_id]
                 yield outcome
-            left = LOOK if until is None else min(LOOK, until - self._clock.boot())
+            pause = LOOK if ended else pause
+            left = pause if until is None else min(pause, until - self._clock.boot())
             if not missing or left <= 0:
                 return
             self.check()
             self._bell.wait("ended", left)
+            pause = self._longer(pause)
 
     def batch_outcomes(self, batch: str, timeout: int | None = None) -> Iterator[Outcome]:
         """Yield each outcome of a batch once, as tasks end; stops when none is left without one.
@@ -247,7 +201,7 @@ class Client:
         for a while ends no waiting that has begun.
         """
         until = None if timeout is None else self._clock.boot() + timeout
-        watch, cursor, alive = Watch(), None, 0
+        watch, cursor, alive, pause = Watch(), None, 0, LOOK
         while True:
             seen = watch.look(partial(self._further, batch, cursor))
             alive, page = (alive or 1, Page[Outcome]((), cursor)) if seen is None else seen
@@ -259,9 +213,16 @@ class Client:
                 return
             if until is not None and self._clock.boot() >= until:
                 raise TimeoutError(f"batch {batch!r} still has {alive:,} tasks without an outcome")
-            if not page.rows:
-                self.check()
-                self._bell.wait("ended", LOOK)
+            if page.rows:
+                pause = LOOK
+                continue
+            self.check()
+            self._bell.wait("ended", pause if until is None else min(pause, until - self._clock.boot()))
+            pause = self._longer(pause)
+
+    def _longer(self, pause: int) -> int:
+        """Ms until the look after one without news."""
+        return min(self.longest_look, round(pause * GROWTH))
 
     def _further(self, batch: str, cursor: str | None) -> tuple[int, Page[Outcome]]:
         """How many tasks of a batch have no outcome, and the outcomes beyond the cursor."""
@@ -276,60 +237,90 @@ class Client:
         for start in range(0, len(task_ids), CHUNK):
             yield from self.views.outcomes(task_ids[start : start + CHUNK])
 
+    @abstractmethod
     def result_text(self, outcome: Outcome) -> str:
-        """The result as JSON text, from the ledger or the store. Raises ``NoSuchTask``, ``StoreDamaged``."""
-        return result_of(lambda: self._store, outcome)
+        """The result as JSON text, wherever it is kept. Raises ``NoSuchTask``, ``StoreDamaged``."""
 
     # ------------------------------------------------------------ change
 
-    def cancel(self, task_ids: Sequence[str], *, by: str, reason: str = "") -> list[Applied]:
+    @abstractmethod
+    def cancel(self, task_ids: Sequence[str], *, by: str, reason: str = "") -> Changed:
         """Cancel at once in the ledger; its run is told at its next checkpoint or progress, or its lease ends it."""
-        return self._apply(task_ids, Cancelled(by, reason))
 
-    def retry(self, task_ids: Sequence[str], *, by: str, reason: str = "") -> list[Applied]:
+    @abstractmethod
+    def retry(self, task_ids: Sequence[str], *, by: str, reason: str = "") -> Changed:
         """Try failed or cancelled tasks again, with fresh budgets."""
-        return self._apply(task_ids, Retried(by, reason))
 
-    def _apply(self, task_ids: Sequence[str], event: Event) -> list[Applied]:
-        answers = self._ledger.apply([Change(task_id, event) for task_id in task_ids])
-        announce(self._bell, answers)
-        self._marks.follow(answers)
-        return answers
-
+    @abstractmethod
     def operate(self, kind: str, filter_: str, *, by: str, reason: str = "") -> Operation:
         """Write a bulk operation over all tasks that match now; the sweeper carries it out in batches."""
-        self.views.count(filter_, 1)  # a filter that does not parse is refused before anything is written
-        check_whole(self.views, filter_)
-        now = self._ledger.now()
-        operation_id = self._ids()
-        operation = Operation(operation_id, kind, filter_, ceiling=operation_id, by=by, reason=reason, created_at=now)
-        self._ledger.start_operation(operation)
-        return operation
 
+    @abstractmethod
     def cancel_operation(self, operation_id: str, *, by: str) -> bool:
         """Stop a bulk operation where it is; whether it was still going on."""
-        return self._ledger.cancel_operation(operation_id, by=by)
 
+    @abstractmethod
     def pause(self, queue: str, *, paused: bool, by: str) -> None:
         """Stop or resume dispatching of a queue."""
-        self._ledger.pause(queue, paused=paused, by=by)
-        self._bell.ring("due")
 
+    @abstractmethod
     def recall(self, name: str, *, by: str) -> list[WorkerView]:
         """Say that a machine, or one worker, is gone for good: what it ran there goes to others.
 
         By a worker's whole name, or by what stands before the slash in the names of all workers of a machine. Raises
         ``NoSuchWorker`` where nothing runs there.
         """
-        theirs = workers_of(self.views, name)
-        now = self._ledger.now()
-        self._ledger.note_gone([Gone(view.name, now, by) for view in theirs])
-        return theirs
 
+    @abstractmethod
     def close(self) -> None:
         """Release what is held."""
-        self._bell.close()
-        self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def orders_of(batch: Sequence[tuple[Row, Order]]) -> list[Order]:
+    """Of rows with their orders, the orders."""
+    return [order for _, order in batch]
+
+
+def cut(rows: Iterable[tuple[Row, Order]], chunk: int) -> Iterator[list[tuple[Row, Order]]]:
+    """A stream in pieces of so many, or of fewer that are large."""
+    piece: list[tuple[Row, Order]] = []
+    size = 0
+    for row in rows:
+        piece.append(row)
+        size += len(row[1].arguments)
+        if len(piece) >= chunk or size >= CHUNK_BYTES:
+            yield piece
+            piece, size = [], 0
+    if piece:
+        yield piece
+
+
+def written_beside(
+    chunks: Iterator[tuple[list[tuple[Row, Order]], Writing]],
+) -> Iterator[tuple[tuple[Row, Order], Submission]]:
+    """A thread waits for the ledger, and this one goes on meanwhile."""
+    with ThreadPoolExecutor(1, thread_name_prefix="leasehold-submit") as writer:
+        batch: list[tuple[Row, Order]] = []
+        answers = writer.submit(list[Submission])
+        while True:
+            try:
+                following = next(chunks, None)
+            except Exception:  # what came before it is written all the same, and said
+                yield from zip(batch, answers.result(), strict=True)
+                raise
+            done = zip(batch, answers.result(), strict=True)
+            if following is not None:
+                batch, write = following
+                answers = writer.submit(write)
+            yield from done
+            if following is None:
+                return
 
 
 class Watch:
@@ -352,8 +343,3 @@ class Watch:
             return None
         self._begun, self._away = True, False
         return seen
-
-
-def fingerprint(arguments: str) -> str:
-    """What tells whether two tasks of one key are the same work."""
-    return hashlib.sha256(arguments.encode()).hexdigest()[:32]

@@ -75,10 +75,13 @@ def stale(client: Client, view: TaskView, version: int) -> StaleEdit:
 
 def check_hidden(value: object) -> None:
     """Raise ``BadArguments`` for what was shown instead of a hidden value: it is not the value."""
-    if value == HIDDEN:
+    if holds_hidden(value):
         raise BadArguments(f"{HIDDEN!r} stands for a value that is not shown. Give the value itself")
-    for each in inside(value):
-        check_hidden(each)
+
+
+def holds_hidden(value: object) -> bool:
+    """Whether something in it is what is shown instead of a hidden value."""
+    return value == HIDDEN or any(holds_hidden(each) for each in inside(value))
 
 
 def inside(value: object) -> Iterable[object]:

@@ -8,12 +8,18 @@ from typing import Any, NamedTuple
 
 from leasehold.core.errors import BadArguments, UsageError
 from leasehold.core.model import Policy
+from leasehold.core.units import MIB
+from leasehold.flow.arguments import Parameters
 from leasehold.flow.client import Order
+from leasehold.flow.findable import checked_find
 from leasehold.flow.registry import DEFAULT_PRIORITY, DEFAULT_QUEUE, Handler, Retry, check_lease, parse_lease
 
 
 class Wish(NamedTuple):
-    """A task as somebody describes it who may not have its code; ``None``: as the handler says. Durations in ms."""
+    """A task as somebody describes it who may not have its code; ``None``: as the handler says. Durations in ms.
+
+    ``id``, ``tenant`` and ``trace`` are those of an ``Order``.
+    """
 
     handler: str
     arguments: Mapping[str, object]
@@ -24,6 +30,32 @@ class Wish(NamedTuple):
     delay: int = 0
     lease: int | None = None
     attempts: int | None = None
+    losses: int | None = None
+    backoff_base: int | None = None
+    backoff_cap: int | None = None
+    bundle: int | None = None
+    tenant: str | None = None
+    trace: str | None = None
+    find: tuple[str, ...] | None = None
+    id: str | None = None
+
+
+LONGEST_WISH = MIB
+"""Bytes of a wish as JSON, where it comes in a line."""
+CHOSEN = ("key", "batch", "queue", "priority", "delay", "tenant", "trace", "find", "id")
+"""What a wish and an order have in common."""
+POLICY = ("attempts", "losses", "backoff_base", "backoff_cap", "bundle")
+"""What a wish and a policy have in common, beside the lease."""
+
+
+def wish_of(order: Order) -> Wish:
+    """An order as a wish of which nothing is left to whoever has the handler's code."""
+    given = {name: getattr(order, name) for name in CHOSEN} | {name: getattr(order.policy, name) for name in POLICY}
+    return Wish(order.name, json.loads(order.arguments), lease=order.policy.lease, **given)
+
+
+ANY = Parameters((), frozenset(), "")
+"""Those of a handler of which nothing is known here."""
 
 
 class Ordering(NamedTuple):
@@ -39,6 +71,8 @@ class Ordering(NamedTuple):
         made = self._blind(wish) if self.handler is None else of_handler(self.handler(wish.handler), wish.arguments)
         order = made._replace(**chosen(wish), policy=policy(made.policy, wish))
         check_lease(order.name, order.policy.lease, self.margin)
+        if wish.find:
+            checked_find(wish.handler, wish.find, ANY, {})
         return order
 
     def _blind(self, wish: Wish) -> Order:
@@ -67,11 +101,18 @@ def written(handler: str, arguments: Mapping[str, object]) -> str:
 
 def chosen(wish: Wish) -> dict[str, Any]:
     """What is wanted otherwise than the handler has it."""
-    fields = {name: getattr(wish, name) for name in ("key", "batch", "queue", "priority", "delay")}
+    fields = {name: getattr(wish, name) for name in CHOSEN}
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def policy(known: Policy, wish: Wish) -> Policy:
     """The policy with what is wanted otherwise."""
     lease = known.lease if wish.lease is None else parse_lease(wish.lease / 1_000)
-    return known._replace(lease=lease, attempts=known.attempts if wish.attempts is None else wish.attempts)
+    given = {name: value for name in POLICY if (value := getattr(wish, name)) is not None}
+    wanted = known._replace(lease=lease, **given)
+    if wanted.backoff_base > wanted.backoff_cap:
+        raise UsageError(
+            f"the backoff of {wish.handler!r} runs backwards: backoff_base_ms is {wanted.backoff_base}, "
+            f"backoff_cap_ms {wanted.backoff_cap}"
+        )
+    return wanted

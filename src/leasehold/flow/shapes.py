@@ -8,36 +8,41 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from math import inf
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from leasehold.core.costing import Bill, Wasted
-from leasehold.core.metering import Tally
 from leasehold.core.model import Audit, Failure
-from leasehold.core.planning import Plan
 from leasehold.core.reports import Malformed
-from leasehold.core.traffic import Work
-from leasehold.core.units import SECOND
-from leasehold.flow.advising import Advised
 from leasehold.flow.auditing.verdict import Overlap, Span, StatusLevel, Verdict
-from leasehold.flow.costing import Costs
 from leasehold.flow.explain import Explanation
 from leasehold.ports.access import Token
 from leasehold.ports.ledger import Operation
-from leasehold.ports.views import BatchView, Bound, FailureGroup, Outcome, QueueView, RunView, TaskView, WorkerView
+from leasehold.ports.views import (
+    BatchView,
+    Bound,
+    Count,
+    FailureGroup,
+    Outcome,
+    QueueView,
+    RunView,
+    TaskView,
+    WorkerView,
+)
 
 if TYPE_CHECKING:
     from leasehold.flow.changes import Changed
 
 Shape = dict[str, Any]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+GOING_ON = "going on"
+"""The state of an operation that has not ended."""
 
 
 def instant(ms: int | None) -> str | None:
     """``2026-11-02T14:03:07.250Z``."""
     if ms is None:
         return None
-    return datetime.fromtimestamp(ms / SECOND, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parsed(text: str | None) -> object:
@@ -69,6 +74,7 @@ def task(view: TaskView) -> Shape:
         "updated_at": instant(row.updated_at),
         "worker": row.worker,
         "lease_until": instant(row.lease_until or None),
+        "lease_ms": row.policy.lease,
         "fraction": view.fraction,
         "note": view.note,
         "attempts": row.attempts,
@@ -86,13 +92,18 @@ def whole_task(view: TaskView, runs: Sequence[RunView], trail: Sequence[Audit]) 
     row = view.task
     return {
         **task(view),
-        "lease_ms": row.policy.lease,
+        "backoff_base_ms": row.policy.backoff_base,
+        "backoff_cap_ms": row.policy.backoff_cap,
         "bundle": row.policy.bundle,
         "members": row.members,
         "version": row.version,
         "cancelled_by": row.cancelled_by,
         "dispatch": row.n,
         "receive": row.r,
+        "open": row.open,
+        "void_at": instant(row.void_at or None),
+        "run_id": row.run_id,
+        "run_open": row.run_open,
         "arguments": parsed(view.arguments),
         "arguments_ref": view.arguments_ref,
         "result": parsed(view.result),
@@ -131,108 +142,6 @@ def failure(one: Failure | None) -> Shape | None:
 def line(one: Audit) -> Shape:
     """One line of the audit trail."""
     return {**one._asdict(), "at": instant(one.at)}
-
-
-def costs(found: Costs) -> Shape:
-    """What the queues cost; dollars that are not known are null."""
-    whole = found.bill
-    return {
-        "since": instant(found.since),
-        "until": instant(found.until),
-        "tasks": whole.tasks,
-        **_priced(whole.total, whole.dollars, whole),
-        "causes": [{"cause": line.cause.value, **_priced(line.tally, line.dollars, whole)} for line in whole.lines],
-        "wasted": [_wasted(each) for each in found.wasted],
-        "notes": found.notes,
-    }
-
-
-def _priced(tally: Tally, dollars: float, whole: Bill) -> Shape:
-    return {
-        **tally._asdict(),
-        "dollars": money(dollars),
-        "requests_per_1000": whole.per_thousand(tally.requests),
-        "dollars_per_1000": money(whole.per_thousand(dollars)),
-    }
-
-
-def _wasted(one: Wasted) -> Shape:
-    return {
-        "what": one.what,
-        "requests": one.requests,
-        "runs": one.runs,
-        "time_ms": one.ms,
-        "requests_dollars": money(one.requests_dollars),
-        "time_dollars": money(one.time_dollars),
-    }
-
-
-def money(dollars: float | None) -> float | None:
-    """To a thousandth of what the cheapest request costs."""
-    return None if dollars is None else round(dollars, 10)
-
-
-DURATIONS = frozenset({"p50", "p99", "lease", "margin", "checkpoint", "validity"})
-
-
-def plan(work: Work, found: Plan) -> Shape:
-    """What so many tasks will take; null: it never ends, or is not known."""
-    given = {f"{name}_ms" if name in DURATIONS else name: value for name, value in work._asdict().items()}
-    del given["inline"]  # a constant of the wire
-    return {
-        **given,
-        "takes_ms": whole(found.ms),
-        "submit_ms": whole(found.submit_ms),
-        "mean_ms": whole(found.mean_run),
-        "runs": whole(found.runs),
-        "messages": whole(found.messages),
-        "per_second": found.rate,
-        "held_by": found.limits[0].what,
-        "limits": [limit._asdict() for limit in found.limits],
-        "window": whole(found.window),
-        "in_flight": whole(found.in_flight),
-        "requests": whole(found.requests),
-        "dollars": money(sum(found.dollars.values())),
-        "causes": [
-            {"cause": each.cause.value, "requests": whole(each.requests), "billed": whole(each.billed)}
-            for each in found.asked
-        ],
-        "slot_hours": found.slot_hours,
-        "slot_dollars": found.slot_dollars,
-        "transactions": whole(found.transactions),
-        "ledger_bytes": whole(found.ledger_bytes),
-        "wal_bytes": whole(found.wal_bytes),
-        "warnings": found.warnings,
-        "unknown": found.unknown,
-        "constants": [{"what": what, **constant._asdict()} for what, constant in found.constants],
-    }
-
-
-def whole(amount: float | None) -> int | None:
-    """A count; what never ends is null."""
-    return None if amount is None or amount == inf else round(amount)
-
-
-def advised(found: Advised) -> Shape:
-    """How long a handler's runs take, and the lease that is advised."""
-    measured, advice = found.measured, found.advice
-    return {
-        "handler": found.handler,
-        "tasks": found.tasks,
-        "looked_at": found.looked_at,
-        "runs": len(measured.durations),
-        "p50_ms": advice.p50,
-        "p95_ms": advice.p95,
-        "p99_ms": advice.p99,
-        "longest_ms": advice.longest,
-        "stopped": measured.stopped,
-        "lost": measured.lost,
-        "time_lost_ms": measured.time_lost,
-        "lease_ms": measured.lease,
-        "advised_ms": advice.lease,
-        "verdict": advice.verdict.value,
-        "sentence": advice.sentence,
-    }
 
 
 def outcome(one: Outcome) -> Shape:
@@ -274,6 +183,19 @@ def queue(view: QueueView) -> Shape:
     return {"queue": view.name, "paused": view.paused, "counts": dict(view.counts)}
 
 
+def cell(one: Count) -> Shape:
+    """How many tasks stand in one place."""
+    return {
+        "queue": one.queue,
+        "handler": one.name,
+        "batch": one.batch,
+        "error_group": one.error_group,
+        "status": one.status.value,
+        "why": one.why.value if one.why else None,
+        "tasks": one.tasks,
+    }
+
+
 def worker(view: WorkerView) -> Shape:
     """One worker that runs something."""
     return {
@@ -306,7 +228,7 @@ def operation(one: Operation) -> Shape:
         "created_at": instant(one.created_at),
         "matched": one.matched,
         "changed": one.changed,
-        "state": one.finished or "going on",
+        "state": one.finished or GOING_ON,
         "finished_at": instant(one.finished_at),
         "stopped_by": one.stopped_by,
     }

@@ -62,8 +62,13 @@ class Bound(NamedTuple):
     handlers: Sequence[str]
     """Those whose tasks have no such index, where others have one."""
     argument: str
+    told: str = ""
+    """The sentence, of who was told no more than that."""
 
     def __str__(self) -> str:
+        return self.told or self._said()
+
+    def _said(self) -> str:
         of = f" of {', '.join(map(repr, self.handlers[:SAID]))}" if self.handlers else ""
         more = f" and {left:,} more handlers" if (left := len(self.handlers) - SAID) > 0 else ""
         return (

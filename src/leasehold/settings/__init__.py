@@ -22,6 +22,7 @@ from leasehold.core.suggest import did_you_mean
 from leasehold.core.units import DAY, MIB, MINUTE, SECOND, say_duration
 from leasehold.settings.values import (
     EMBEDDED,
+    HTTP,
     KEYS,
     LONGEST_POLL,
     LOOPBACK,
@@ -47,11 +48,13 @@ class Settings:
     """Every setting, resolved: durations in ms, sizes in bytes, paths absolute. Made by ``read_settings``."""
 
     ledger: str = field(repr=False)
-    """``sqlite:////absolute/path`` or ``postgresql://...``."""
+    """``sqlite:////absolute/path``, ``postgresql://...``, or ``https://...``: a ledger behind its API."""
+    token: str | None = field(default=None, repr=False)
+    """By which an API knows who asks."""
     queues: str
     """``embedded`` (in the ledger's database) or ``sqs://REGION/PREFIX``, the region optional; ``.fifo`` may end it."""
     store: str
-    """``file:///absolute/folder`` or ``s3://bucket/prefix``."""
+    """``file:///absolute/folder`` or ``s3://bucket/prefix``; empty: the API has it."""
     app: str | None = None
     """``module``, ``module:app``, ``path.py``, ``path.py:app`` or a command: where the handlers are."""
     topology: str = "two-queue"
@@ -121,6 +124,11 @@ class Settings:
     def ledger_shown(self) -> str:
         """The ledger's address as people may see it: without a password."""
         return self.ledger if self.ledger.startswith(SQLITE) else without_secrets(self.ledger)
+
+    @property
+    def api(self) -> str | None:
+        """The address of the API behind which the ledger is, or ``None`` where it is a database."""
+        return self.ledger if self.ledger.startswith(HTTP) else None
 
     @property
     def ledger_path(self) -> Path | None:
@@ -252,7 +260,7 @@ def _settled(found: dict[str, Any], folder: Path) -> Settings:
     """Fill in the defaults. They suit the ledger and the queues: a laptop need not wait for a far-away service."""
     ledger = _absolute(found.get("ledger", f"{SQLITE}leasehold.db"), folder)
     queues: str = found.get("queues", EMBEDDED)
-    near = queues == EMBEDDED and ledger.startswith(SQLITE)
+    near = queues == EMBEDDED and ledger.startswith((SQLITE, *HTTP))  # behind an API, that checks with its own margin
     grace: int = found.get("term_grace", SECOND if near else 5 * SECOND)
     reap = _LOCAL_REAP if near else _SQS_REAP
     margin: int = found.get("lease_margin", grace + reap + 2 * (_LOCAL_REQUEST if near else _SQS_REQUEST))
@@ -285,5 +293,7 @@ def _folder_url(store: str, folder: Path) -> str:
 
 def _beside(ledger: str, folder: Path) -> str:
     """``jobs.db`` keeps its objects in ``jobs.store``."""
+    if ledger.startswith(HTTP):
+        return ""
     file = _sqlite_path(ledger) if ledger.startswith(SQLITE) else folder.absolute() / "leasehold.db"
     return file.with_suffix(".store").as_uri()

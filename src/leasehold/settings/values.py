@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from leasehold.core.units import DAY, GIB, HOUR, KIB, SECOND, byte_count, milliseconds, say_duration
 
@@ -130,7 +130,29 @@ def _ledger(written: object) -> str:
         return url
     if scheme in {"postgresql", "postgres"} and rest:
         return f"postgresql://{rest}"
+    if url.startswith(HTTP):
+        return _api(url)
     raise ValueError(url)
+
+
+HTTP = ("http://", "https://")
+"""How the address of an API begins."""
+
+
+def _api(url: str) -> str:
+    """The address of an API: nothing in it but where it is. A token is a setting of its own."""
+    parts = urlsplit(url)
+    port_of = parts.port  # raises ValueError for what is none
+    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment or port_of == 0:
+        raise ValueError(url)
+    return url.rstrip("/").removesuffix("/api/v1")
+
+
+def _token(written: object) -> str:
+    token = _text(written)
+    if not re.fullmatch(r"[!-~]{1,1000}", token):
+        raise ValueError(len(token))
+    return token
 
 
 _SQS = re.compile(r"sqs://(?:([a-z0-9-]+)/)?([A-Za-z0-9_-]{1,40})(\.fifo)?")
@@ -244,12 +266,13 @@ def _address(written: object) -> Address:
 
 _PRICE = "a price in dollars, such as 0.40"
 _HEX = f"{2 * KEY_BYTES} hexadecimal digits"
-SECRET = frozenset({"capability_key", "signing_key"})
+SECRET = frozenset({"capability_key", "signing_key", "token"})
 
 KEYS: Mapping[str, tuple[Parse, str]] = {
-    "ledger": (_ledger, "a file, sqlite:///FILE or postgresql://USER@HOST/NAME"),
+    "ledger": (_ledger, "a file, sqlite:///FILE, postgresql://USER@HOST/NAME or the API's https://HOST"),
     "queues": (_queues, "'embedded', sqs://PREFIX or sqs://REGION/PREFIX"),
     "store": (_store, "a folder, file:///FOLDER or s3://BUCKET/PREFIX"),
+    "token": (_token, "the text that `leasehold tokens make` printed"),
     "app": (_text, "MODULE:NAME or FILE.py:NAME, such as jobs:app"),
     "topology": _one_of("two-queue", "single-queue"),
     "events": (_events, "sqs://QUEUE or sqs://REGION/QUEUE, where EventBridge puts what becomes of machines"),

@@ -27,7 +27,6 @@ from leasehold.adapters.memory import Faults, MemoryQueue, MemoryStore
 from leasehold.core.alarms import alarm
 from leasehold.core.errors import Unavailable
 from leasehold.core.wire import PACK_CEILING
-from leasehold.flow.client import Client
 from leasehold.flow.desk import Desk
 from leasehold.flow.dispatcher import Dispatcher
 from leasehold.flow.errands import Errands, at_once
@@ -35,6 +34,7 @@ from leasehold.flow.gate import Gate
 from leasehold.flow.ids import IdMaker
 from leasehold.flow.intake import Intake
 from leasehold.flow.lease import Ahead
+from leasehold.flow.ledger_client import LedgerClient
 from leasehold.flow.outbox import GrantsAll, StatusQueueOutbox
 from leasehold.flow.pace import Pace
 from leasehold.flow.recorder import Recorder
@@ -70,7 +70,7 @@ class InlineSystem:
         database = open_database(f"sqlite:///{folder / 'ledger.db'}", clock=self.clock)
         self.ledger = DatabaseLedger(database)
         self.views = DatabaseViews(database)
-        self.client = Client(
+        self.client = LedgerClient(
             self.ledger, self.views, self.store, self, self.clock, ids=self.new_id, payload_limit=PAYLOAD_LIMIT
         )
         self._make_orchestrator(self.ledger.secret("capability"))

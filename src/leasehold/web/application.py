@@ -21,8 +21,9 @@ from leasehold.web.pages.refusing import refusal_page
 from leasehold.web.pages.render import navigation
 from leasehold.web.pages.routers import ROUTERS
 from leasehold.web.problems import answer
-from leasehold.web.routes import changes, exporting, lists, metrics, submitting, tasks
+from leasehold.web.routes import changes, exporting, lists, metrics, outcomes, submitting, tasks
 from leasehold.web.routes import live as following
+from leasehold.web.routes.outcomes import OUTCOMES_PATH
 from leasehold.web.routes.submitting import STREAM_PATH
 from leasehold.web.source import Source
 from leasehold.web.tries import Tries
@@ -76,9 +77,9 @@ def create_app(
     app.state.navigation = navigation(ROUTERS)
     for kind in (LeaseholdError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
-    app.add_middleware(Guard, access=app.state.access)
+    app.add_middleware(Guard, access=app.state.access, asking={PREFIX + OUTCOMES_PATH})
     app.add_middleware(Gate, hosts=hosts, largest_body=largest_body, streams={PREFIX + STREAM_PATH})
-    for routes in (submitting, changes, exporting, tasks, lists, following):
+    for routes in (submitting, changes, exporting, tasks, outcomes, lists, following):
         app.include_router(routes.router, prefix=PREFIX)
     for router in ROUTERS:
         app.include_router(router)

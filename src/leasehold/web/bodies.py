@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from leasehold.core.bundles import LARGEST_BUNDLE
 from leasehold.core.wire.strict import TEXT_PATTERN
+from leasehold.flow.findable import MOST
 from leasehold.flow.ordering import Wish
 from leasehold.flow.registry import LEAST, LONGEST_LEASE, NAME_LENGTH
 
@@ -21,6 +23,8 @@ Named = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, pattern=TEXT
 QueueName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Letters, digits, - and _")]
 Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$", description="A whole id")]
 Kind = Literal["cancel", "retry"]
+Backoff = Annotated[int, Field(ge=0, le=LONGEST_DELAY)] | None
+UUID7 = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 Reason = Annotated[Text, Field(description="Why, for the audit trail")]
 Arguments = Annotated[
     dict[str, JsonValue], Field(description="By name", examples=[{"source": "s3://in/a.wav", "language": "de"}])
@@ -54,23 +58,57 @@ class NewTask(Closed):
         description="How long one run may take. Null: as the handler says, where the server knows the application",
         examples=[1_800_000],
     )
-    attempts: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+    attempts: Annotated[int, Field(ge=1, le=FAR)] | None = Field(
         default=None, description="Runs that may fail by their own fault. Null: as the handler says, or 5"
+    )
+    losses: Annotated[int, Field(ge=1, le=FAR)] | None = Field(
+        default=None, description="Runs that may be lost with their machine. Null: as the handler says, or 20"
+    )
+    backoff_base_ms: Backoff = Field(
+        default=None, description="The pause before the second try, at most. Null: as the handler says, or 2 s"
+    )
+    backoff_cap_ms: Backoff = Field(
+        default=None, description="The longest pause between two tries. Null: as the handler says, or 10 min"
+    )
+    bundle: Annotated[int, Field(ge=1, le=LARGEST_BUNDLE)] | None = Field(
+        default=None, description="How many tasks may share a message with it. Null: as the handler says, or 1"
+    )
+    tenant: Named | None = None
+    trace: Annotated[str, Field(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")] | None = Field(
+        default=None,
+        description="A W3C `traceparent`: the task's spans belong to that trace",
+        examples=["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"],
+    )
+    find: Annotated[list[Named], Field(max_length=MOST)] | None = Field(
+        default=None,
+        description="Arguments by which its handler's tasks are to be found, and indexed. Null: as the handler says",
+        examples=[["episode"]],
+    )
+    id: Annotated[str, Field(pattern=UUID7)] | None = Field(
+        default=None,
+        description="A UUIDv7 of your own making: the same again is the same task, stored once. Null: one is made",
     )
 
     def wish(self, key: str | None = None) -> Wish:
         """What is wanted; ``key``: where it says none itself."""
-        chosen = self.key if self.key is not None else key
         return Wish(
             self.handler,
             self.arguments,
-            chosen,
-            self.batch,
-            self.queue,
-            self.priority,
-            self.delay_ms,
-            self.lease_ms,
-            self.attempts,
+            key=self.key if self.key is not None else key,
+            batch=self.batch,
+            queue=self.queue,
+            priority=self.priority,
+            delay=self.delay_ms,
+            lease=self.lease_ms,
+            attempts=self.attempts,
+            losses=self.losses,
+            backoff_base=self.backoff_base_ms,
+            backoff_cap=self.backoff_cap_ms,
+            bundle=self.bundle,
+            tenant=self.tenant,
+            trace=self.trace,
+            find=None if self.find is None else tuple(self.find),
+            id=self.id,
         )
 
 
@@ -82,6 +120,12 @@ class Because(Closed):
 
 class Chosen(Because):
     """Tasks that are to be changed, by their whole ids."""
+
+    ids: list[Id] = Field(min_length=1, max_length=MOST_IDS, examples=[["01a1ff79-c890-7000-92af-e173442d9ad5"]])
+
+
+class Asked(Closed):
+    """Tasks of which somebody wants to know whether they have ended, by their whole ids."""
 
     ids: list[Id] = Field(min_length=1, max_length=MOST_IDS, examples=[["01a1ff79-c890-7000-92af-e173442d9ad5"]])
 
@@ -113,3 +157,4 @@ class NewOperation(Because):
         examples=["group:7f3a02c1"],
     )
     dry_run: bool = Field(default=False, description="Only count")
+    even_if_none: bool = Field(default=False, description="Write the operation where no task matches, too")

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
-from leasehold.web.problems import BadRequest
+from leasehold.flow.problems import BadRequest
 
 MEDIA_TYPE = "application/x-www-form-urlencoded"
 FIELDS = 10_000

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leasehold.core.units import MIB, say_bytes
-from leasehold.web.problems import BodyTooLarge, WrongHost, answer
+from leasehold.flow.problems import BodyTooLarge, WrongHost
+from leasehold.web.problems import answer
 
 LARGEST_BODY = MIB
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})

@@ -2,14 +2,14 @@
 
 A request has a bearer token; or the cookie of somebody who logged in; or comes through a proxy that says who asks; or
 from this machine, where nobody has to log in; or it is nobody's. Reading takes a viewer, every other method an
-operator. What a browser sends by itself (a cookie, what a proxy adds, being on this machine) is never enough for a
-change: the page that sends it has to be ours too.
+operator, but for a POST that only asks. What a browser sends by itself (a cookie, what a proxy adds, being on this
+machine) is never enough for a change: the page that sends it has to be ours too.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -22,11 +22,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leasehold.core.errors import LeaseholdError
-from leasehold.flow.tokens import digest
-from leasehold.ports.access import Role, Token, Tokens
-from leasehold.web.forms import MEDIA_TYPE as FORM
-from leasehold.web.forms import fields_of
-from leasehold.web.problems import (
+from leasehold.flow.problems import (
     BadRequest,
     BadToken,
     ForeignPage,
@@ -35,6 +31,10 @@ from leasehold.web.problems import (
     TokenExpired,
     TokenRevoked,
 )
+from leasehold.flow.tokens import digest
+from leasehold.ports.access import Role, Token, Tokens
+from leasehold.web.forms import MEDIA_TYPE as FORM
+from leasehold.web.forms import fields_of
 from leasehold.web.sessions import COOKIE, Seal, Session
 from leasehold.web.user import LOCAL, NOBODY, User, address_of
 
@@ -150,9 +150,11 @@ class Known(NamedTuple):
 class Guard:
     """Finds out who asks, and turns away who may not."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, asking: Collection[str] = ()) -> None:
+        """``asking``: paths at which a POST only reads, for what it asks for is too long for an address."""
         self._app = app
         self._access = access
+        self._asking = asking
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it."""
@@ -160,7 +162,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        path, reads = str(scope["path"]), scope["method"] in READING
+        path = str(scope["path"])
+        reads = scope["method"] in READING or (scope["method"] == "POST" and path in self._asking)
         known = await self._known(scope, headers, lenient=path in (LOGIN, LOGOUT) or path.startswith(PUBLIC))
         if known.user is not None:
             scope.setdefault("state", {})["user"] = known.user

@@ -15,11 +15,12 @@ from starlette.types import Receive, Scope, Send
 
 from leasehold.core.errors import KeyTaken, LeaseholdError, TooLarge, UsageError
 from leasehold.core.units import MIB, say_bytes
-from leasehold.flow.client import Order, Submission
+from leasehold.flow.client import Order, Refused, Submission
+from leasehold.flow.problems import BadRequest, told
 from leasehold.ports.ledger import Existing, KeyConflict
 from leasehold.web.bodies import NewTask
 from leasehold.web.json import written
-from leasehold.web.problems import BadRequest, defect, invalid, told
+from leasehold.web.problems import defect, invalid
 from leasehold.web.source import Writing
 
 ROWS = 1_000
@@ -143,10 +144,12 @@ class Intake:
     def _told(self, row: int, order: Order | LeaseholdError, answer: Submission | None) -> bytes:
         if isinstance(answer, KeyConflict) and isinstance(order, Order):
             order = taken(order, answer)
+        if isinstance(answer, Refused):
+            order = answer.error
         if isinstance(order, LeaseholdError):
             self.rejected += 1
             return said({"row": row, "problem": told(order)})
-        if answer is None or isinstance(answer, KeyConflict):
+        if answer is None or isinstance(answer, KeyConflict | Refused):
             return b""
         existed = isinstance(answer, Existing)
         self.existing += existed
@@ -170,7 +173,9 @@ def read(line: Line, longest: int) -> NewTask:
 
 def taken(order: Order, answer: KeyConflict) -> UsageError:
     """A row whose key belongs to other work."""
-    return KeyTaken(f"the key {order.key!r} is taken by task {answer.task_id}, which has other arguments")
+    return KeyTaken(
+        f"the key {order.key!r} is taken by task {answer.task_id}, which has other arguments", answer.task_id
+    )
 
 
 def said(document: dict[str, object]) -> bytes:

@@ -38,6 +38,7 @@ class Task(Told):
     updated_at: str = INSTANT
     worker: str | None
     lease_until: str | None = INSTANT
+    lease_ms: int = Field(description="How long one run may hold it")
     fraction: float | None = Field(description="How much of it is done, as far as its run told")
     note: str | None
     attempts: int = Field(description="Runs that failed by the code's fault")
@@ -104,13 +105,18 @@ class Event(Told):
 class WholeTask(Task):
     """A task with all that is known of it. Arguments under hidden keys read ``***``."""
 
-    lease_ms: int
+    backoff_base_ms: int
+    backoff_cap_ms: int
     bundle: int
     members: int
     version: int = Field(description="Rises with every line of the trail; an edit names the one that it was made of")
     cancelled_by: str | None
     dispatch: int
     receive: int
+    open: bool = Field(description="Whether the message of its newest dispatch may still be on its way")
+    void_at: str | None = Field(description="When that message counts as lost, if nothing is heard of it")
+    run_id: str | None
+    run_open: bool = Field(description="Whether no end of its newest run is recorded")
     arguments: JsonValue
     arguments_ref: str | None = Field(description="Where in the store they are, if they are too large for the ledger")
     result: JsonValue
@@ -129,6 +135,42 @@ class Outcome(Told):
     result_ref: str | None
     reason: str | None
     failure: Failure | None
+
+
+class Outcomes(Told):
+    """Those of the tasks that have ended. A result that is too large for the ledger is left out: see `result_ref`."""
+
+    items: list[Outcome]
+
+
+class Ended(Outcomes):
+    """Outcomes of a batch in the order in which they were recorded; ``cursor`` asks for what comes after them."""
+
+    cursor: str = Field(description="Never null: with it, what ends later is told later")
+
+
+class Cell(Told):
+    """How many tasks stand in one place."""
+
+    queue: str
+    handler: str
+    batch: str | None
+    error_group: str | None
+    status: Status
+    why: Why | None
+    tasks: int
+
+
+class Cells(Told):
+    """Counts of all places in which a task stands."""
+
+    items: list[Cell]
+
+
+class Ids(Told):
+    """Up to 10 ids that begin or end so."""
+
+    items: list[str]
 
 
 class Remedy(Told):
@@ -314,6 +356,7 @@ class Problem(Told):
     detail: str
     errors: list[Invalid] = Field(default=[], description="Of bad-request: one for each parameter")
     changes: list[Event] = Field(default=[], description="Of stale-edit: what happened to the task since it was read")
+    task: str = Field(default="", description="Of key-taken: the task that has the key")
 
 
 class ProblemKind(Told):

@@ -1,177 +1,33 @@
-"""Every refusal as a problem (RFC 9457): one table from errors to problems, one function that answers with them.
-
-A problem's ``type`` is a path of this API, so it is the same text in every installation and can be looked up in each
-of them, without a request to any other host.
-"""
+"""What is answered where something is refused: a problem to a program, a page to a reader of pages."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from leasehold.core.errors import (
-    BadArguments,
-    BadCursor,
-    BadFilter,
-    KeyTaken,
-    LeaseholdError,
-    LedgerDamaged,
-    LedgerUnavailable,
-    NoSuchBatch,
-    NoSuchOperation,
-    NoSuchQueue,
-    NoSuchTask,
-    NoSuchWorker,
-    NotEnded,
-    QueueUnavailable,
-    SchemaMismatch,
-    StaleEdit,
-    StoreDamaged,
-    StoreUnavailable,
-    TaskForgotten,
-    TooLarge,
-    Unavailable,
-    UnknownHandler,
-    UsageError,
+from leasehold.core.errors import LeaseholdError, UsageError
+from leasehold.flow.problems import (
+    MEDIA_TYPE,
+    BadMethod,
+    BadRequest,
+    BodyTooLarge,
+    Defect,
+    NotFound,
+    kind_of,
+    told,
 )
 from leasehold.web.json import written
 
 log = logging.getLogger("leasehold.web")
 
-MEDIA_TYPE = "application/problem+json"
-ROOT = "/api/v1/problems/"
 UNAUTHENTICATED = 401
 PATIENCE = 5
 """Seconds after which it is worth asking again for what was away."""
-
-
-class Kind(NamedTuple):
-    """One type of problem. ``slug`` and ``status`` are promises to programs; the words are for people."""
-
-    slug: str
-    status: int
-    title: str
-    remedy: str
-    retry: bool = False
-    """Whether the answer says when to try again."""
-
-    @property
-    def type(self) -> str:
-        """The URI that names it."""
-        return ROOT + self.slug
-
-
-class BadRequest(UsageError):
-    """A request that means nothing here, such as a parameter that does not exist."""
-
-
-class NotFound(UsageError):
-    """No page has this address."""
-
-
-class BadMethod(UsageError):
-    """The page is there, but not for this method."""
-
-
-class BodyTooLarge(UsageError):
-    """The request's body is over the limit."""
-
-
-class ReadOnly(UsageError):
-    """Nothing can be changed through this server."""
-
-
-class NotLoggedIn(UsageError):
-    """Nobody knows who asks."""
-
-
-class BadToken(UsageError):
-    """The token is none of this ledger's."""
-
-
-class TokenExpired(BadToken):
-    """The token was good once."""
-
-
-class TokenRevoked(BadToken):
-    """Somebody made the token good for nothing."""
-
-
-class NotAllowed(UsageError):
-    """A viewer may not change anything."""
-
-
-class ForeignPage(UsageError):
-    """The request comes from a page that is not ours, or not of this session."""
-
-
-class TooManyTries(UsageError):
-    """Too many tries to log in."""
-
-
-class WrongHost(UsageError):
-    """The request was meant for another host."""
-
-
-class Defect(LeaseholdError):
-    """An error that nobody foresaw. Its own words stay in the log."""
-
-
-KINDS: Mapping[type[LeaseholdError], Kind] = {
-    BadFilter: Kind("bad-filter", 400, "The filter does not parse", "Mend the filter as the detail says."),
-    BadCursor: Kind("bad-cursor", 400, "The cursor is of no use here", "Begin again without a cursor."),
-    UsageError: Kind("usage", 400, "The request cannot be carried out", "Mend it as the detail says."),
-    BadArguments: Kind("bad-arguments", 400, "The arguments do not fit", "Mend them as the detail says."),
-    UnknownHandler: Kind("unknown-handler", 400, "There is no such handler", "See what the application has."),
-    WrongHost: Kind("wrong-host", 400, "The header Host is not of this server", "Use the address that was announced."),
-    NotFound: Kind("not-found", 404, "There is nothing at this address", "See /api/v1/openapi.json."),
-    NoSuchTask: Kind("no-such-task", 404, "There is no such task", "Ask for it by its whole id."),
-    NoSuchBatch: Kind("no-such-batch", 404, "There is no such batch", "List the batches."),
-    NoSuchQueue: Kind("no-such-queue", 404, "There is no such queue", "List the queues."),
-    NoSuchWorker: Kind("no-such-worker", 404, "No such worker runs anything", "List the workers."),
-    NoSuchOperation: Kind("no-such-operation", 404, "There is no such operation", "List the operations."),
-    NotLoggedIn: Kind("not-logged-in", 401, "It is not known who asks", "Send a token, or log in."),
-    BadToken: Kind("bad-token", 401, "The token is not known", "Use a token of this ledger."),
-    TokenExpired: Kind("token-expired", 401, "The token has expired", "Use another one."),
-    TokenRevoked: Kind("token-revoked", 401, "The token was revoked", "Use another one."),
-    NotAllowed: Kind("not-allowed", 403, "This takes an operator", "Use the token of an operator."),
-    ForeignPage: Kind("foreign-page", 403, "The request is not from a page of this session", "Load the page again."),
-    ReadOnly: Kind("read-only", 403, "This server is for reading only", "Change it by another way."),
-    BadMethod: Kind("bad-method", 405, "The method is not for this address", "See the header Allow."),
-    NotEnded: Kind("not-ended", 409, "The task has not ended", "Ask again when it has.", retry=True),
-    KeyTaken: Kind("key-taken", 409, "The key is taken", "Use another key or another batch."),
-    StaleEdit: Kind("stale-edit", 409, "The task has changed since it was read", "Read it again, then edit it."),
-    TaskForgotten: Kind("task-forgotten", 410, "The task is not kept any more", "Its events are still there."),
-    BodyTooLarge: Kind("body-too-large", 413, "The body is too large", "Send less at once."),
-    TooLarge: Kind("too-large", 413, "A value is too large", "Put it into object storage, and pass its address."),
-    BadRequest: Kind("bad-request", 422, "A parameter is not as it should be", "See errors: one for each."),
-    TooManyTries: Kind("too-many-tries", 429, "Too many tries", "Wait a minute, then try again.", retry=True),
-    LeaseholdError: Kind("error", 500, "Something is wrong on this side", "See the detail, and the log of the server."),
-    Defect: Kind("defect", 500, "This should not have happened", "Report what the log of the server says."),
-    LedgerDamaged: Kind("ledger-damaged", 500, "A row of the ledger cannot be read", "Run: leasehold audit"),
-    StoreDamaged: Kind("store-damaged", 500, "A stored object is not what was put there", "Take it from a backup."),
-    Unavailable: Kind("unavailable", 503, "Something is away", "Try again later; nothing is lost.", retry=True),
-    LedgerUnavailable: Kind(
-        "ledger-unavailable", 503, "The ledger is away", "Try again later; nothing is lost.", retry=True
-    ),
-    QueueUnavailable: Kind(
-        "queue-unavailable", 503, "A queue is away", "Try again later; nothing is lost.", retry=True
-    ),
-    StoreUnavailable: Kind(
-        "store-unavailable", 503, "The store is away", "Try again later; nothing is lost.", retry=True
-    ),
-    SchemaMismatch: Kind("schema-mismatch", 503, "The ledger has another schema", "Run: leasehold migrate", retry=True),
-}
-
-
-def kind_of(error: type[LeaseholdError]) -> Kind:
-    """The kind of the nearest class that has one."""
-    return next(KINDS[each] for each in error.__mro__ if each in KINDS)
 
 
 async def answer(request: Request, error: Exception) -> Response:
@@ -216,13 +72,6 @@ def defect(error: Exception) -> Defect:
     """Write down what nobody foresaw; the asker gets a sentence and no word of it."""
     log.error("a request failed", exc_info=error)
     return Defect("the server has made a mistake, and has written it into its log")
-
-
-def told(error: LeaseholdError, **more: object) -> dict[str, object]:
-    """What is said of an error."""
-    kind = kind_of(type(error))
-    changes = {"changes": list(error.changes)} if isinstance(error, StaleEdit) else {}
-    return {"type": kind.type, "title": kind.title, "status": kind.status, "detail": str(error), **changes, **more}
 
 
 def problem(error: LeaseholdError, headers: Mapping[str, str] | None = None, **more: object) -> Response:

@@ -11,10 +11,10 @@ from leasehold.core.costing import Place, Prices
 from leasehold.flow.client import Client
 from leasehold.flow.looking import Looking
 from leasehold.flow.ordering import Ordering
+from leasehold.flow.problems import ReadOnly
 from leasehold.ports.store import Store
 from leasehold.ports.views import Views
 from leasehold.web.hiding import Hiding, ShownViews
-from leasehold.web.problems import ReadOnly
 from leasehold.web.user import asking
 
 

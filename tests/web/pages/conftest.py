@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Thread
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, expect, sync_playwright
 
@@ -21,10 +19,10 @@ from leasehold.core.errors import LeaseholdError
 from leasehold.ports.views import Views
 from leasehold.web.application import create_app
 from leasehold.web.guard import Access
-from leasehold.web.serve import listening, url_of
 from leasehold.web.source import Source
 from tests.web.conftest import Bench, writing
 from tests.web.pages.stage import Stage, Staged
+from tests.web.serving import on_a_port
 
 PATIENCE = 30_000
 """ms: a bound for what hangs."""
@@ -67,17 +65,8 @@ def made(bench: Bench, store: MemoryStore, access: Access | None = None) -> Site
 @contextmanager
 def served(site: Site) -> Iterator[Site]:
     """It, on a port of its own."""
-    config = uvicorn.Config(site.app, log_config=None, access_log=False, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    site.app.state.live.stopping = lambda: server.should_exit
-    with closing(listening("127.0.0.1", 0)) as listener:
-        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        site.url = url_of(listener)
+    with on_a_port(site.app) as site.url:
         yield site
-        server.should_exit = True
-        thread.join(PATIENCE / 1_000)
-        assert not thread.is_alive(), "a stream should end with its server"
 
 
 @pytest.fixture

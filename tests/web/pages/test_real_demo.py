@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from leasehold.assemble import open_views
+from leasehold.assemble import Parts
 from leasehold.core.model import Status
 from leasehold.ports.views import Views
 from leasehold.settings import read_settings
@@ -57,7 +57,7 @@ def test_the_demo_is_followed_while_it_plays_and_every_page_can_be_read_after(
     settings = read_settings(environ={}, ledger=ledger)
     with command(tmp_path, "dashboard", "--ledger", ledger) as dashboard:
         url = address_of(dashboard, f"Dashboard of {settings.ledger_shown}: ")
-        what_is_left(open_views(settings), url, chromium)
+        what_is_left(Parts(settings).views, url, chromium)
 
 
 def a_machine_is_asked_for(follower: Follower) -> None:

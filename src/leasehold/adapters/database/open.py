@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from leasehold.adapters.database.connection import Database, Transaction
 from leasehold.adapters.database.sqlite import PATIENCE, SqliteDatabase
 from leasehold.adapters.database.version import SCHEMA_LOCK, SCHEMA_VERSION
-from leasehold.core.addresses import without_secrets
+from leasehold.core.addresses import not_by_api, without_secrets
 from leasehold.core.errors import BadSettings, SchemaMismatch
 from leasehold.ports.clock import Clock
 
@@ -38,6 +38,8 @@ def connect(url: str, *, clock: Clock | None = None, patience: int | None = None
     if parts.scheme in {"postgresql", "postgres"}:
         made = postgres()
         return made(url, clock=clock) if patience is None else made(url, clock=clock, patience=patience)
+    if parts.scheme in {"http", "https"}:
+        raise not_by_api(url)
     if parts.scheme != "sqlite":
         raise BadSettings(
             f"ledger {parts.scheme or without_secrets(url)!r}: its address must begin with sqlite:/// (a file, such as "

@@ -57,6 +57,8 @@ RECENT = 200_000
 """Ids among which an end is looked for first."""
 NO_ERROR = "no error was reported: the machine went away each time"
 """What is said of failures that were concluded from silence; of these only the newest is dated."""
+LONGEST_PLACE = 18
+"""Digits of a place among outcomes: more fit no column."""
 _PART_OF_ID = re.compile(r"[0-9A-Za-z-]+")
 
 
@@ -388,6 +390,6 @@ def ended_after(cursor: str | None) -> int:
     """Where a stream of outcomes goes on."""
     if cursor is None:
         return 0
-    if not cursor.isdecimal():
+    if not cursor.isdecimal() or len(cursor) > LONGEST_PLACE:
         raise BadCursor(f"{cursor!r} is no cursor of a batch's outcomes. Take the one of the page before, or none")
     return int(cursor)

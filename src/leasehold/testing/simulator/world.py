@@ -10,6 +10,7 @@ from leasehold.adapters.memory import Book, Faults, MemoryLedger, MemoryQueue, M
 from leasehold.core.errors import Unavailable
 from leasehold.flow.client import Client
 from leasehold.flow.ids import IdMaker
+from leasehold.flow.ledger_client import LedgerClient
 from leasehold.ports.ledger import Ledger
 from leasehold.ports.queue import QueueTraits
 from leasehold.ports.reports import Claims, Outbox
@@ -135,7 +136,7 @@ class World:
 
     def _client(self) -> Client:
         clock = self.machine_clock()
-        return Client(
+        return LedgerClient(
             self.ledger_line(self.hand),
             self.views,
             self.store_line(self.hand),

@@ -10,11 +10,11 @@ from starlette.responses import RedirectResponse
 
 from leasehold.flow.changes import CEILING, Changed, change, change_all
 from leasehold.flow.lookup import check_whole, task_of
+from leasehold.flow.problems import BadRequest
 from leasehold.web.forms import Fields, SentForm
 from leasehold.web.pages.render import page
 from leasehold.web.pages.tasks import list_address
 from leasehold.web.pages.words import counted
-from leasehold.web.problems import BadRequest
 from leasehold.web.source import Reads, Writes, Writing
 from leasehold.web.user import Asker, User
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, Response
 
-from leasehold.web.problems import NotFound
+from leasehold.flow.problems import NotFound
 
 FOLDER = Path(__file__).parents[1] / "static"
 TYPES: Mapping[str, str] = {

@@ -13,13 +13,13 @@ from leasehold.core.errors import BadArguments, LeaseholdError, NotEnded, StaleE
 from leasehold.core.redaction import HIDDEN
 from leasehold.flow.editing import Edit, resubmit
 from leasehold.flow.lookup import task_of
+from leasehold.flow.problems import kind_of
 from leasehold.ports.views import TaskView
 from leasehold.web.forms import SentForm
 from leasehold.web.pages.acting import field, see
 from leasehold.web.pages.refusing import sentence
 from leasehold.web.pages.render import page
 from leasehold.web.pages.task import laid_out
-from leasehold.web.problems import kind_of
 from leasehold.web.source import Reads, Writes
 from leasehold.web.user import Asker
 

@@ -9,11 +9,11 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from leasehold.core.errors import LeaseholdError
+from leasehold.flow.problems import TooManyTries, kind_of
 from leasehold.ports.access import Token
 from leasehold.web.forms import SentForm
 from leasehold.web.guard import LOGIN, LOGOUT, Access
 from leasehold.web.pages.render import page
-from leasehold.web.problems import TooManyTries, kind_of
 from leasehold.web.sessions import cookie
 from leasehold.web.tries import Tries
 from leasehold.web.user import address_of

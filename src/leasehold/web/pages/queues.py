@@ -12,6 +12,7 @@ from leasehold.core.model import Why
 from leasehold.flow.figures import in_flight
 from leasehold.flow.hourly import HOURS, hourly
 from leasehold.flow.lookup import queue_of
+from leasehold.flow.problems import BadRequest
 from leasehold.ports.pulse import Waiting
 from leasehold.ports.queue import Depth
 from leasehold.ports.views import QueueView
@@ -19,7 +20,6 @@ from leasehold.web.forms import SentForm
 from leasehold.web.pages.acting import field, see
 from leasehold.web.pages.chart import Charts, charts
 from leasehold.web.pages.render import page
-from leasehold.web.problems import BadRequest
 from leasehold.web.source import Reads, Writes
 from leasehold.web.user import Asker
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from leasehold.core.errors import LeaseholdError
+from leasehold.flow.problems import kind_of
 from leasehold.web.pages.render import page
-from leasehold.web.problems import PATIENCE, kind_of
+from leasehold.web.problems import PATIENCE
 
 
 def refusal_page(request: Request, error: LeaseholdError) -> Response:

@@ -17,10 +17,7 @@ from leasehold.core.errors import (
     SchemaMismatch,
     UsageError,
 )
-from leasehold.flow.shapes import Shape
-from leasehold.web.examples import EXAMPLES
-from leasehold.web.models import Problem
-from leasehold.web.problems import (
+from leasehold.flow.problems import (
     MEDIA_TYPE,
     BadRequest,
     BadToken,
@@ -35,6 +32,8 @@ from leasehold.web.problems import (
     WrongHost,
     kind_of,
 )
+from leasehold.web.examples import EXAMPLES
+from leasehold.web.models import Problem
 
 DEFAULT_LIMIT = 50
 HIGHEST_LIMIT = 1_000
@@ -137,6 +136,6 @@ def documented(kinds: Sequence[Kind]) -> dict[str, Any]:
     return answer
 
 
-def listed(items: Sequence[Shape]) -> Mapping[str, object]:
+def listed(items: Sequence[object]) -> Mapping[str, object]:
     """All that there are."""
     return {"items": items}

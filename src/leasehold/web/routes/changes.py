@@ -123,7 +123,8 @@ def recall(writes: Writes, user: Asker, body: Recall, _: Unasked) -> Response:
 def operate(writes: Writes, user: Asker, body: NewOperation, _: Unasked) -> Response:
     """Cancel or retry all tasks that match a filter now, however many: in batches, by the orchestrator.
 
-    They are counted first, up to 10,000. Nothing is written where none matches, or with `dry_run`.
+    They are counted first, up to 10,000. Nothing is written with `dry_run`, or where none matches and
+    `even_if_none` is not set.
     """
     found = change_all(
         writes.client,
@@ -132,6 +133,7 @@ def operate(writes: Writes, user: Asker, body: NewOperation, _: Unasked) -> Resp
         by=user.by,
         reason=body.reason,
         agreed=lambda _: not body.dry_run,
+        even_if_none=body.even_if_none,
     )
     operation = None if found.operation is None else shapes.operation(found.operation)
     shape = {"matching": found.matching, "more": found.more, "operation": operation}

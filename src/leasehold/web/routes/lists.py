@@ -11,11 +11,11 @@ from leasehold.core.cursors import Listing
 from leasehold.core.errors import BadCursor, NoSuchBatch, NoSuchOperation
 from leasehold.flow import shapes
 from leasehold.flow.lookup import batch_of, operation_of
+from leasehold.flow.problems import KINDS, NotFound
 from leasehold.flow.shapes import Shape
 from leasehold.ports import listings
 from leasehold.web.json import reply
 from leasehold.web.models import Batch, Batches, Failures, Operation, Operations, ProblemKind, Queues, Workers
-from leasehold.web.problems import KINDS, NotFound
 from leasehold.web.routes.asking import AskedList, Limited, OperationId, Unasked, listed, told
 from leasehold.web.source import Reads
 

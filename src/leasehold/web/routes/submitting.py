@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
 
 from leasehold.core.errors import KeyTaken
-from leasehold.core.units import MIB
+from leasehold.flow.ordering import LONGEST_WISH
 from leasehold.web.answers import Submitted
 from leasehold.web.bodies import NewTask
 from leasehold.web.examples import STREAM
@@ -21,7 +21,6 @@ from leasehold.web.user import Asker
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 LINES = "application/x-ndjson"
 STREAM_PATH = "/tasks/stream"
-LONGEST_LINE = MIB
 Idempotency = Annotated[
     str | None,
     Header(
@@ -91,5 +90,5 @@ async def stream(
     with the header `Idempotency-Key` (row 7 of it then has the key `KEY/7`), the whole may be sent again: what is there
     already is answered with `existed`.
     """
-    terms = Terms(writes, user.by, idempotency_key, asked.quiet, LONGEST_LINE)
+    terms = Terms(writes, user.by, idempotency_key, asked.quiet, LONGEST_WISH)
     return Answering(Intake(terms).answers(request.stream()), media_type=LINES)
