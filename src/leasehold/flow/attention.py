@@ -10,7 +10,6 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
-from time import monotonic
 from typing import NamedTuple
 
 from leasehold.core.transitions import DUE, IN_PROGRESS, QUEUED
@@ -40,9 +39,12 @@ class Sign(NamedTuple):
 
 
 class Attention:
-    """Remembers since when nothing has moved, as far as somebody looked. Thread-safe."""
+    """Remembers since when nothing has moved, as far as somebody looked. Thread-safe.
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    ``clock``: seconds that only rise.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = Lock()
         self._since: Mapping[tuple[str, int], float] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from time import monotonic
 from typing import Any, cast
 
 from fastapi import FastAPI
@@ -71,7 +72,7 @@ def create_app(
     app.state.source = source
     app.state.access = access or Access()
     app.state.tries = Tries()
-    app.state.attention = Attention()
+    app.state.attention = Attention(monotonic)
     app.state.live = live.Live(source.views, app.state.access)
     app.state.refusal_page = refusal_page
     app.state.navigation = navigation(ROUTERS)
