@@ -17,6 +17,7 @@ from leasehold.flow.client import Order
 from leasehold.ports.ledger import Accepted
 from leasehold.ports.views import Outcome
 from leasehold.remote import connect
+from leasehold.remote.bell import StillBell
 from leasehold.remote.client import RemoteClient
 from tests.remote.processes import JOBS, PATIENCE, Deployment
 from tests.servers.clusters import Clusters
@@ -101,6 +102,18 @@ def test_a_server_that_dies_under_a_wait_is_waited_for(deployment: Deployment, c
     assert client.result_text(found[0]) == '"it is open"'
 
 
+class Returning(StillBell):
+    """Lets a client try again when the server is there again, however long that takes."""
+
+    def __init__(self, is_back: Event) -> None:
+        super().__init__()
+        self._is_back = is_back
+
+    def wait(self, topic: str, timeout: int) -> bool:
+        del topic, timeout
+        return self._is_back.wait(PATIENCE)
+
+
 @pytest.mark.parametrize("keyed", [True, False], ids=["keys", "no keys"])
 def test_a_server_that_dies_under_a_stream_loses_no_row_and_stores_none_twice(
     deployment: Deployment, client: RemoteClient, *, keyed: bool
@@ -113,7 +126,9 @@ def test_a_server_that_dies_under_a_stream_loses_no_row_and_stores_none_twice(
             key = f"k{number}" if keyed else None
             yield number, Order("double", f'{{"number":{number}}}', Policy(60_000), key=key, batch="b")
 
-    back = Thread(target=deployment.come_back)
+    is_back = Event()
+    client._api._bell = Returning(is_back)
+    back = Thread(target=lambda: (deployment.come_back(), is_back.set()))
     answers = [answer for _, answer in client.submit_many(rows())]
     back.join(PATIENCE)
     assert all(isinstance(answer, Accepted) for answer in answers)
