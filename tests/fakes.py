@@ -113,11 +113,13 @@ class FakeViews:
         found = self.outcomes([id for id, view in self.rows.items() if view.task.batch == batch])
         return Page(found[int(cursor or 0) :][:limit], str(len(found)))
 
-    def runs(self, task_id: str) -> list[RunView]:
-        return [run for run in self.run_rows if run.task_id == task_id]
+    def runs(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[RunView]:
+        assert cursor is None
+        return [run for run in self.run_rows if run.task_id == task_id][:limit]
 
-    def audit(self, task_id: str) -> list[Audit]:
-        return self.trails.get(task_id, [])
+    def audit(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[Audit]:
+        assert cursor is None
+        return self.trails.get(task_id, [])[:limit]
 
     def counts(self, *, queue: str | None = None, batch: str | None = None) -> list[Count]:
         cells = [cell for cell in self.true_counts() if queue in (None, cell.queue) and batch in (None, cell.batch)]

@@ -18,10 +18,10 @@ BOOKS = ("chores", "inspection", "ledger", "metering", "pages", "queue", "recall
 TASKS = 100_000
 LARGE = {
     *("tasks", "bodies", "task_keys", "results", "runs", "run_outputs", "audit", "status_ids", "queue_messages"),
-    "forgotten",
+    *("forgotten", "argument_values"),
 }
 """Tables that grow with the tasks."""
-ENDS = {"last", "newest task", "newest number", "newest from", "last report", "hold"}
+ENDS = {"last", "newest task", "newest number", "newest from", "last report", "hold", "count older"}
 """They look at the last row of an index, for themselves or for a bound."""
 LOOKS_AT_ALL = {
     "true counts": "that is its purpose",
@@ -39,6 +39,7 @@ SORTS = {
     "bodies of": "the rows of one batch",
     "trails of": "the trails of one batch",
     "hold": "the rows of one batch",
+    "hold arguments": "the rows of one batch",
     "lines": "the trails of one chunk",
     "run times": "the runs of a thousand tasks",
 }
@@ -59,6 +60,7 @@ INSERT INTO runs (task, n, r, run_id, failure) SELECT number, 1, 1, '', error_gr
 INSERT INTO audit (task, seq, at, kind, before, after) SELECT number, 1, 1, '', '', '' FROM tasks;
 INSERT INTO status_ids (task, id, at) SELECT number, id, number FROM tasks;
 INSERT INTO queue_messages (queue, body, sent_at, visible_at, receives) SELECT queue, '', 1, number, 0 FROM tasks;
+INSERT INTO argument_values (task, argument, value) SELECT number, 1 + number % 2, 'queue' || number % 9 FROM tasks;
 INSERT INTO forgotten (task, id, state, ended_at) SELECT number + 100000, number::text, state, number FROM tasks;
 """
 
@@ -94,7 +96,11 @@ FULL: dict[str, object] = {
     "ending": "%99",
 }
 """Values that matter; else 1, or an array."""
-ONES = {"down state": "failed", "up state": "failed", "down name": "handler1", "up name": "handler1"}
+ONES = {
+    **dict.fromkeys(("down state", "up state"), "failed"),
+    **dict.fromkeys(("down name", "up name"), "handler1"),
+    **dict.fromkeys(("down argument", "up argument"), 1),
+}
 STATISTICS = {"none": ("", ""), "old": ("ANALYZE", ""), "new": ("", "ANALYZE")}
 """What is done before and after the tasks come."""
 
@@ -180,6 +186,7 @@ def is_range(step: Step) -> bool:
         ("pages", "down name", "tasks_by_name"),
         ("pages", "down group", "tasks_by_group"),
         ("pages", "down silence", "tasks_by_silence"),
+        ("pages", "down argument", "argument_values_by_value"),
         ("retention", "aged", "tasks_by_state"),
         ("retention", "hold", "tasks_id_key"),
         ("retention", "drop trails", "audit_pkey"),

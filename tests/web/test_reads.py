@@ -47,10 +47,28 @@ def test_what_a_task_left_behind_is_what_the_command_line_shows(api: Api, run: C
 
 def test_runs_and_events_are_those_of_the_task(api: Api, story: Story) -> None:
     whole = api.get(f"/tasks/{story.failed}")
-    assert api.get(f"/tasks/{story.failed}/runs") == {"items": whole["runs"]}
-    assert api.get(f"/tasks/{story.failed}/events") == {"items": whole["trail"]}
+    end = {"more": False, "cursor": None}
+    assert api.get(f"/tasks/{story.failed}/runs") == {"items": whole["runs"], **end}
+    assert api.get(f"/tasks/{story.failed}/events") == {"items": whole["trail"], **end}
     assert [line["kind"] for line in whole["trail"]] == ["submitted", "dispatched", "started", "failed"]
     assert whole["runs"][0]["log"] == "no samples\n"
+
+
+def test_runs_events_and_logs_of_a_task_go_on_where_their_cursor_says(api: Api, moves: Moves) -> None:
+    task_id, other = moves.out(2)
+    for r in range(1, 6):
+        moves.apply(task_id, moves.started(1, r))
+    for what in ("runs", "events", "logs"):
+        path = f"/tasks/{task_id}/{what}"
+        every, pages = api.get(path)["items"], [api.get(path, limit=2)]
+        while cursor := pages[-1]["cursor"]:
+            assert pages[-1]["more"] is True
+            pages.append(api.get(path, limit=2, cursor=cursor))
+        assert [item for page in pages for item in page["items"]] == every
+        assert len(pages) >= 3
+        cursor = str(pages[0]["cursor"])
+        assert api.refused(f"/tasks/{other}/{what}", cursor=cursor)["type"] == "/api/v1/problems/bad-cursor"
+    assert [log["run"] for log in api.get(f"/tasks/{task_id}/logs")["items"]] == [1, 2, 3, 4, 5]
 
 
 def test_a_result_is_whole_wherever_it_is_kept(api: Api, story: Story) -> None:

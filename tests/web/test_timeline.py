@@ -25,6 +25,12 @@ def bars(*runs: RunView) -> list[Bar]:
     return list(drawn.bars)
 
 
+def test_of_a_thousand_runs_the_last_are_drawn() -> None:
+    drawn = bars(*(run(nth, nth + 1) for nth in range(1_000)))
+    assert [bar.number for bar in drawn] == list(range(901, 1_001))
+    assert (drawn[0].left, drawn[-1].number) == (0.0, 1_000)
+
+
 def test_a_bar_is_as_long_as_its_run_and_stands_where_it_began() -> None:
     first, second = bars(run(1_000, 2_000), run(3_000, 5_000))
     assert (first.left, first.width, first.took) == (0.0, 25.0, 1_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import tzinfo
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ def task_of(views: Views, task_id: str) -> TaskView:
     view = views.task(task_id)
     if view is not None:
         return view
-    if views.audit(task_id):
+    if views.audit(task_id, 1):
         raise TaskForgotten(f"task {task_id} ended long ago and is not kept any more; its events still are")
     raise NoSuchTask(f"there is no task {task_id}. List them: leasehold tasks ls")
 
@@ -53,12 +54,11 @@ def story_of(views: Views, view: TaskView) -> Story:
     return Story(view, views.runs(view.task.id), views.audit(view.task.id))
 
 
-def trail_of(views: Views, task_id: str) -> list[Audit]:
-    """What happened to a task, oldest first; of a forgotten one too. Raises ``NoSuchTask``."""
-    try:
-        return views.audit(task_of(views, task_id).task.id)
-    except TaskForgotten:
-        return views.audit(task_id)
+def trail_of(views: Views, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[Audit]:
+    """What happened to a task, oldest first; of a forgotten one too. Raises ``NoSuchTask``, ``BadCursor``."""
+    with suppress(TaskForgotten):
+        task_of(views, task_id)
+    return views.audit(task_id, limit, cursor)
 
 
 def case_of(views: Views, view: TaskView, now: int, zone: tzinfo | None) -> Case:

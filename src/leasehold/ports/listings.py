@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from leasehold.core.cursors import Listing, Place
 from leasehold.core.filters import NO_GROUP
+from leasehold.core.model import Audit
 from leasehold.core.reports import Malformed
 from leasehold.ports.ledger import Operation
-from leasehold.ports.views import BatchView, FailureGroup, WorkerView
+from leasehold.ports.views import BatchView, FailureGroup, RunView, WorkerView
 
 
 def of_batch(view: BatchView) -> tuple[str]:
@@ -40,6 +43,36 @@ def behind(place: Place | None, tasks: int, name: str, group: str) -> bool:
 def of_damaged(one: tuple[int, Malformed]) -> tuple[str, str]:
     """Newest first. Where it is gone, so is all that is older."""
     return one[1].source, one[1].digest
+
+
+def numbered(one: tuple[int, RunView]) -> tuple[int, int, int, str]:
+    """By token; its number among the runs of its task only tells how to count on."""
+    number, run = one
+    return number, run.n, run.r, run.run_id
+
+
+def after_run(place: Place | None, runs: Sequence[RunView]) -> Sequence[RunView]:
+    """Runs from a token on, in order, without those up to a place: of equal tokens there may be several."""
+    if place is None:
+        return runs
+    _, n, r, run_id = place
+    behind = next((nth for nth, run in enumerate(runs, 1) if (run.n, run.r, run.run_id) == (n, r, run_id)), 0)
+    return runs[behind:] if behind else [run for run in runs if (run.n, run.r) != (n, r)]
+
+
+def of_line(line: Audit) -> tuple[int]:
+    """Oldest first; a line stays as it is."""
+    return (line.seq,)
+
+
+def runs_of(task_id: str) -> Listing[tuple[int, RunView]]:
+    """The runs of one task, each with its number among them."""
+    return Listing[tuple[int, RunView]](f"runs of {task_id}", (int, int, int, str), numbered)
+
+
+def events_of(task_id: str) -> Listing[Audit]:
+    """The trail of one task."""
+    return Listing[Audit](f"events of {task_id}", (int,), of_line)
 
 
 BATCHES = Listing[BatchView]("batches", (str,), of_batch)

@@ -216,12 +216,12 @@ class Views(Protocol):
         """
         ...
 
-    def runs(self, task_id: str) -> list[RunView]:
-        """All runs of a task, by token."""
+    def runs(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[RunView]:
+        """Runs of a task, by token; all of them without a limit."""
         ...
 
-    def audit(self, task_id: str) -> list[Audit]:
-        """The audit trail, oldest first; that of a forgotten task too, as long as it is kept."""
+    def audit(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[Audit]:
+        """The audit trail, oldest first; that of a forgotten task too, as long as it is kept. Whole without a limit."""
         ...
 
     def counts(self, *, queue: str | None = None, batch: str | None = None) -> list[Count]:

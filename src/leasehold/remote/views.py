@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -84,13 +85,13 @@ class RemoteViews:
         rows = self._items(shape, reading.outcome)
         return self._read(lambda shape: Page(rows, str(shape["cursor"])), shape)
 
-    def runs(self, task_id: str) -> list[RunView]:
-        """All runs of a task, by token."""
-        return self._of_task(task_id, "runs", partial(reading.run, task_id))
+    def runs(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[RunView]:
+        """Runs of a task, by token; all of them without a limit."""
+        return self._of_task(task_id, "runs", partial(reading.run, task_id), limit, cursor)
 
-    def audit(self, task_id: str) -> list[Audit]:
-        """The audit trail, oldest first."""
-        return self._of_task(task_id, "events", reading.line)
+    def audit(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[Audit]:
+        """The audit trail, oldest first; whole without a limit."""
+        return self._of_task(task_id, "events", reading.line, limit, cursor)
 
     def counts(self, *, queue: str | None = None, batch: str | None = None) -> list[Count]:
         """Counter cells that are not zero: of a batch, of a queue, or of the one in the other."""
@@ -181,12 +182,23 @@ class RemoteViews:
     def _items(self, shape: Shape, how: Callable[[Shape], T]) -> list[T]:
         return self._api.read(lambda: [how(each) for each in shape["items"]])
 
-    def _of_task(self, task_id: str, what: str, how: Callable[[Shape], T]) -> list[T]:
-        """What a task has of something; nothing where there is no such task."""
+    def _of_task(
+        self, task_id: str, what: str, how: Callable[[Shape], T], limit: int | None, cursor: str | None
+    ) -> list[T]:
+        """What a task has of something, page by page; nothing where there is no such task."""
+        found: list[T] = []
+        left = sys.maxsize if limit is None else limit
         try:
-            return self._items(self._api.get(f"/tasks/{part(task_id)}/{what}"), how)
+            while left > 0:
+                shape = self._api.get(f"/tasks/{part(task_id)}/{what}", limit=min(left, MOST), cursor=cursor)
+                rows = self._items(shape, how)
+                found, left = found + rows, left - len(rows)
+                cursor = self._read(lambda shape: shape["cursor"], shape)
+                if cursor is None:
+                    break
         except NoSuchTask:
             return []
+        return found
 
     def _listed(self, path: str, how: Callable[[Shape], T], limit: int, cursor: str | None) -> list[T]:
         """Up to so many rows, however many requests that takes."""

@@ -100,6 +100,25 @@ class ViewsSuite:
         assert moves.views.find_id("") == []
         assert moves.views.find_id("ffffffff") == []
 
+    def test_the_runs_and_the_trail_of_a_task_go_on_where_a_cursor_says(self, moves: Moves) -> None:
+        """Each once, of equal tokens too, and whatever comes meanwhile; a cursor of another task is refused."""
+        (task_id, other) = moves.out(2)
+        for r, run_id in ((1, "b"), (1, "a"), (2, "c"), (2, "d"), (2, "e"), (3, "f")):
+            moves.apply(task_id, Started(moves.run(1, r)._replace(run_id=run_id)))
+            moves.bench.let_pass(1)
+        every = moves.views.runs(task_id)
+        runs, events = listings.runs_of(task_id), listings.events_of(task_id)
+        for nth, run in enumerate(every, 1):
+            assert moves.views.runs(task_id, 2, runs.cursor((nth, run))) == every[nth : nth + 2]
+        trail = moves.views.audit(task_id)
+        for nth, line in enumerate(trail, 1):
+            assert moves.views.audit(task_id, 2, events.cursor(line)) == trail[nth : nth + 2]
+        foreign = listings.events_of(other).cursor(trail[0])
+        with pytest.raises(BadCursor, match=f"none of runs of {task_id}"):
+            moves.views.runs(task_id, 1, foreign)
+        with pytest.raises(BadCursor, match=f"none of events of {task_id}"):
+            moves.views.audit(task_id, 1, foreign)
+
     def test_runs_are_told_in_the_order_of_their_tokens(self, moves: Moves) -> None:
         """With what each of them said."""
         (task_id,) = moves.out()

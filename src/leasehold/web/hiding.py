@@ -113,9 +113,9 @@ class ShownViews:
         self._hiding.check(self._user, filter_)
         return self._views.bound(filter_)
 
-    def runs(self, task_id: str) -> list[RunView]:
-        """All runs of a task."""
-        return [self._hiding.run(self._user, view) for view in self._views.runs(task_id)]
+    def runs(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[RunView]:
+        """Runs of a task."""
+        return [self._hiding.run(self._user, view) for view in self._views.runs(task_id, limit, cursor)]
 
     def outcomes(self, task_ids: Sequence[str]) -> list[Outcome]:
         """Those of the tasks that have ended."""
@@ -126,9 +126,9 @@ class ShownViews:
         page = self._views.ended(batch, cursor, limit)
         return page._replace(rows=[self._hiding.outcome(self._user, one) for one in page.rows])
 
-    def audit(self, task_id: str) -> list[Audit]:
+    def audit(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[Audit]:
         """The audit trail."""
-        trail = self._views.audit(task_id)
+        trail = self._views.audit(task_id, limit, cursor)
         return [line._replace(detail=covered(line.detail)) for line in trail] if self._hides_errors else trail
 
     def failures(self, limit: int = 50, cursor: str | None = None) -> list[FailureGroup]:

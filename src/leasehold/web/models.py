@@ -273,21 +273,27 @@ class Count(Told):
 
 
 class Runs(Told):
-    """All runs of a task, in order."""
+    """Runs of a task, in order; ``more``: there are later ones."""
 
     items: list[Run]
+    more: bool
+    cursor: str | None
 
 
 class Logs(Told):
-    """What all runs of a task wrote."""
+    """What the runs of a task wrote; ``more``: there are later ones."""
 
     items: list[Log]
+    more: bool
+    cursor: str | None
 
 
 class Events(Told):
-    """What happened to a task, oldest first."""
+    """What happened to a task, oldest first; ``more``: there is more of it."""
 
     items: list[Event]
+    more: bool
+    cursor: str | None
 
 
 class Queues(Told):

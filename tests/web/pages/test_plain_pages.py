@@ -15,6 +15,7 @@ from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.model import Token
 from leasehold.flow.checkpoints import Checkpoints
 from leasehold.ports.access import Role
+from leasehold.testing.ledger_bench import Moves
 from leasehold.web.hiding import Hiding
 from leasehold.web.pages.words import SHOWN
 from leasehold.web.user import User, user_of
@@ -162,3 +163,15 @@ def test_a_checkpoint_is_shown_without_what_is_hidden(plainly: Site, client: Tes
 
 def test_no_address_of_a_page_stands_in_the_document_of_the_api(app: FastAPI) -> None:
     assert all(path.startswith("/api/v1/") or path == "/metrics" for path in app.openapi()["paths"])
+
+
+def test_the_page_of_a_task_with_hundreds_of_runs_shows_the_last(bench: Bench, client: TestClient) -> None:
+    moves = Moves(bench)
+    (task_id,) = moves.out()
+    for r in range(1, 251):
+        moves.apply(task_id, moves.started(1, r))
+    text = client.get(f"/tasks/{task_id}").text
+    assert text.count('<li id="bar-') == 100
+    assert text.count('<tr id="line-') == 200
+    assert "Before these there were 150 more." in text
+    assert f'href="/api/v1/tasks/{task_id}/runs"' in text

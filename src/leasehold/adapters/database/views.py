@@ -55,6 +55,9 @@ UNSHARED = 12
 """Characters at the end of an id that another one of ten million has with a chance of one in 28 million."""
 RECENT = 200_000
 """Ids among which an end is looked for first."""
+EVERY = 2**31 - 1
+AT_ONE_TOKEN = 16
+"""Runs that may have one token: a queue that delivers a message twice at once makes two."""
 NO_ERROR = "no error was reported: the machine went away each time"
 """What is said of failures that were concluded from silence; of these only the newest is dated."""
 LONGEST_PLACE = 18
@@ -190,18 +193,23 @@ class DatabaseViews:
 
     # ------------------------------------------------------------ one task's story
 
-    def runs(self, task_id: str) -> list[RunView]:
-        """All runs of a task, by token.
+    def runs(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[RunView]:
+        """Runs of a task, by token.
 
         Raises:
             LedgerDamaged: nobody can read one of them.
         """
-        return [run_view(task_id, row) for row in self._rows("runs", id=task_id)]
+        place = listings.runs_of(task_id).read(cursor)
+        _, n, r, _ = place or (0, 0, 0, "")
+        most = EVERY if limit is None else limit + AT_ONE_TOKEN
+        found = [run_view(task_id, row) for row in self._rows("runs", id=task_id, n=n, r=r, limit=most)]
+        return list(listings.after_run(place, found)[:limit])
 
-    def audit(self, task_id: str) -> list[Audit]:
+    def audit(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[Audit]:
         """The audit trail, oldest first; that of a forgotten task too, as long as it is kept."""
-        rows = self._rows("audit", id=task_id) or self._rows("audit of forgotten", id=task_id)
-        return [Audit(*row) for row in rows]
+        (after,) = listings.events_of(task_id).read(cursor) or (0,)
+        asked = {"id": task_id, "after": after, "limit": EVERY if limit is None else limit}
+        return [Audit(*row) for row in self._rows("audit", **asked) or self._rows("audit of forgotten", **asked)]
 
     # ------------------------------------------------------------ counts
 

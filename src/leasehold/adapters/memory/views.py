@@ -114,19 +114,22 @@ class MemoryViews:
 
     # ------------------------------------------------------------ one task's story
 
-    def runs(self, task_id: str) -> list[RunView]:
-        """All runs of a task, by token."""
+    def runs(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[RunView]:
+        """Runs of a task, by token."""
+        place = listings.runs_of(task_id).read(cursor)
         with self._book.lock:
             row = self._book.rows.get(task_id)
-            return [] if row is None else sorted(run_views(row), key=in_order)
+            found = [] if row is None else sorted(run_views(row), key=in_order)
+        since = (0, 0) if place is None else place[1:3]
+        return list(listings.after_run(place, [run for run in found if (run.n, run.r) >= since])[:limit])
 
-    def audit(self, task_id: str) -> list[Audit]:
+    def audit(self, task_id: str, limit: int | None = None, cursor: str | None = None) -> list[Audit]:
         """The audit trail, oldest first; that of a forgotten task too, as long as it is kept."""
+        (after,) = listings.events_of(task_id).read(cursor) or (0,)
         with self._book.lock:
-            row = self._book.rows.get(task_id)
-            if row is None and (gone := self._book.forgotten.get(task_id)) is not None:
-                return list(gone.trail)
-            return [] if row is None else list(row.audit)
+            row, gone = self._book.rows.get(task_id), self._book.forgotten.get(task_id)
+            trail = list(row.audit if row is not None else gone.trail if gone is not None else ())
+        return [line for line in trail if line.seq > int(after)][:limit]
 
     # ------------------------------------------------------------ counts
 

@@ -18,13 +18,15 @@ from leasehold.flow.lookup import story_of, task_of
 from leasehold.ports.views import RunView
 from leasehold.web.hiding import COVER
 from leasehold.web.pages.render import now, page
-from leasehold.web.pages.timeline import how, timeline
+from leasehold.web.pages.timeline import DRAWN, how, timeline
 from leasehold.web.pages.words import SHOWN
 from leasehold.web.source import Reads
 from leasehold.web.user import Asker
 
 router = APIRouter(include_in_schema=False)
 MARKS = re.compile("\ue000([0-9]{1,15})\ue001")
+LINES = 200
+"""Lines of the trail that are shown, the newest; the API has all."""
 LOGS = 20
 """Runs whose logs are shown; the API has all."""
 
@@ -58,13 +60,13 @@ def task(request: Request, reads: Reads, id: str) -> Response:
         task=view.task,
         why=told(case),
         timeline=timeline(runs, instant),
-        runs=list(enumerate(runs, 1)),
         how=how,
         logs=logs_of(runs),
-        more_logs=sum(1 for run in runs if run.log) > LOGS,
         arguments=value(view.arguments, view.arguments_ref),
         result=value(view.result, view.result_ref),
-        trail=list(reversed(trail)),
+        earlier_runs=max(0, len(runs) - DRAWN),
+        trail=list(reversed(trail[-LINES:])),
+        earlier_lines=max(0, len(trail) - LINES),
         traceback=next((run.failure.traceback for run in reversed(runs) if run.failure and run.failure.traceback), ""),
     )
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from leasehold.core.units import DAY, HOUR, MINUTE, SECOND, say_duration
 from leasehold.ports.views import RunView
 
+DRAWN = 100
+"""Runs of one task, the last ones: the API has all."""
 TICKS = 5
 """Marks on the axis, at most."""
 STEPS = (
@@ -48,8 +50,8 @@ class Timeline(NamedTuple):
 
 
 def timeline(runs: Sequence[RunView], now: int) -> Timeline | None:
-    """Draw them from the first start to the last end, or to now; ``None`` where none has begun."""
-    begun = [(number, run) for number, run in enumerate(runs, 1) if run.started_at is not None]
+    """Draw the last ones from the first start to the last end, or to now; ``None`` where none has begun."""
+    begun = [(number, run) for number, run in enumerate(runs, 1) if run.started_at is not None][-DRAWN:]
     if not begun:
         return None
     begins = min(run.started_at or 0 for _, run in begun)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from leasehold.core.errors import (
@@ -32,9 +32,12 @@ from leasehold.flow.problems import (
     WrongHost,
     kind_of,
 )
+from leasehold.flow.shapes import Shape
 from leasehold.web.examples import EXAMPLES
+from leasehold.web.json import reply
 from leasehold.web.models import Problem
 
+T = TypeVar("T")
 DEFAULT_LIMIT = 50
 HIGHEST_LIMIT = 1_000
 
@@ -55,6 +58,13 @@ class Limited(Nothing):
 
     limit: Limit = DEFAULT_LIMIT
     cursor: str | None = Field(default=None, description="That of the page before")
+
+
+class Long(Nothing):
+    """The parameters of a list of what happened to one task: all of it, but for very few tasks."""
+
+    limit: Limit = HIGHEST_LIMIT
+    cursor: str | None = Field(default=None, description="That of the page before, of the same task")
 
 
 class Filtered(Nothing):
@@ -82,6 +92,7 @@ class Paged(Filtered):
 
 Unasked = Annotated[Nothing, Query()]
 AskedList = Annotated[Limited, Query()]
+AskedLong = Annotated[Long, Query()]
 AskedFilter = Annotated[Filtered, Query()]
 AskedPage = Annotated[Paged, Query()]
 
@@ -134,6 +145,11 @@ def documented(kinds: Sequence[Kind]) -> dict[str, Any]:
     if any(kind.retry for kind in kinds):
         answer["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
     return answer
+
+
+def a_page(items: Sequence[T], cursor: str | None, shape: Callable[[T], Shape]) -> Response:
+    """A page, and where the next one begins."""
+    return reply({"items": [shape(one) for one in items], "more": cursor is not None, "cursor": cursor})
 
 
 def listed(items: Sequence[object]) -> Mapping[str, object]:

@@ -16,7 +16,7 @@ from leasehold.flow.shapes import Shape
 from leasehold.ports import listings
 from leasehold.web.json import reply
 from leasehold.web.models import Batch, Batches, Failures, Operation, Operations, ProblemKind, Queues, Workers
-from leasehold.web.routes.asking import AskedList, Limited, OperationId, Unasked, listed, told
+from leasehold.web.routes.asking import AskedList, Limited, OperationId, Unasked, a_page, listed, told
 from leasehold.web.source import Reads
 
 router = APIRouter()
@@ -28,8 +28,7 @@ def rows(
     listing: Listing[T], ask: Callable[[int, str | None], Sequence[T]], asked: Limited, shape: Callable[[T], Shape]
 ) -> Response:
     """A page, and where the next one begins: one more than is wanted is asked for."""
-    items, cursor = listing.cut(ask(asked.limit + 1, asked.cursor), asked.limit)
-    return reply({"items": [shape(one) for one in items], "more": cursor is not None, "cursor": cursor})
+    return a_page(*listing.cut(ask(asked.limit + 1, asked.cursor), asked.limit), shape)
 
 
 @router.get("/batches", tags=["batches"], responses=told(Batches, BadCursor))

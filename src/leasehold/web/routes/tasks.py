@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC
 from time import time
+from typing import TypeVar
 
 from fastapi import APIRouter, Response
 
-from leasehold.core.errors import NotEnded, StoreDamaged, StoreUnavailable, TaskForgotten
+from leasehold.core.errors import BadCursor, NotEnded, StoreDamaged, StoreUnavailable, TaskForgotten
 from leasehold.core.units import SECOND
 from leasehold.flow import shapes
 from leasehold.flow.explain import explain
 from leasehold.flow.large import log_of, result_of
 from leasehold.flow.lookup import case_of, story_of, task_of, trail_of
+from leasehold.flow.shapes import Shape
+from leasehold.ports import listings
+from leasehold.ports.views import RunView, Views
 from leasehold.web.json import reply
 from leasehold.web.models import Count, Events, Explanation, Logs, Outcome, Runs, TaskPage, WholeTask
 from leasehold.web.routes.asking import (
@@ -20,14 +25,19 @@ from leasehold.web.routes.asking import (
     OF_A_TASK,
     PAGING,
     AskedFilter,
+    AskedList,
+    AskedLong,
     AskedPage,
+    Limited,
+    Long,
     TaskId,
     Unasked,
-    listed,
+    a_page,
     told,
 )
 from leasehold.web.source import Reads
 
+T = TypeVar("T")
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 CEILING = 10_000
 """Where counting stops, here as everywhere."""
@@ -60,24 +70,36 @@ def task(reads: Reads, id: TaskId, _: Unasked) -> Response:
     return reply(shapes.whole_task(*story_of(reads.views, task_of(reads.views, id))))
 
 
-@router.get("/{id}/runs", responses=told(Runs, *OF_A_TASK, TaskForgotten))
-def runs(reads: Reads, id: TaskId, _: Unasked) -> Response:
-    """List all runs of a task, in order."""
-    found = reads.views.runs(task_of(reads.views, id).task.id)
-    return reply(listed([shapes.run(run) for run in found]))
+@router.get("/{id}/runs", responses=told(Runs, BadCursor, *OF_A_TASK, TaskForgotten))
+def runs(reads: Reads, id: TaskId, asked: AskedLong) -> Response:
+    """List the runs of a task, in order."""
+    return a_page(*runs_of(reads.views, id, asked), lambda one: shapes.run(one[1]))
 
 
-@router.get("/{id}/events", responses=told(Events, *OF_A_TASK))
-def events(reads: Reads, id: TaskId, _: Unasked) -> Response:
+@router.get("/{id}/events", responses=told(Events, BadCursor, *OF_A_TASK))
+def events(reads: Reads, id: TaskId, asked: AskedLong) -> Response:
     """Tell what happened to a task, oldest first; of one that is not kept any more too, as long as its trail is."""
-    return reply(listed([shapes.line(line) for line in trail_of(reads.views, id)]))
+    found = trail_of(reads.views, id, asked.limit + 1, asked.cursor)
+    return a_page(*listings.events_of(id).cut(found, asked.limit), shapes.line)
 
 
-@router.get("/{id}/logs", responses=told(Logs, *OF_A_TASK, TaskForgotten, StoreUnavailable, StoreDamaged))
-def logs(reads: Reads, id: TaskId, _: Unasked) -> Response:
+@router.get("/{id}/logs", responses=told(Logs, BadCursor, *OF_A_TASK, TaskForgotten, StoreUnavailable, StoreDamaged))
+def logs(reads: Reads, id: TaskId, asked: AskedList) -> Response:
     """Show what the runs of a task wrote: output, errors and logging."""
-    found = enumerate(reads.views.runs(task_of(reads.views, id).task.id), 1)
-    return reply(listed([{"run": number, **shapes.run(run), "log": log_of(reads.store, run)} for number, run in found]))
+
+    def shape(one: tuple[int, RunView]) -> Shape:
+        number, run = one
+        return {"run": number, **shapes.run(run), "log": log_of(reads.store, run)}
+
+    return a_page(*runs_of(reads.views, id, asked), shape)
+
+
+def runs_of(views: Views, id: str, asked: Limited | Long) -> tuple[Sequence[tuple[int, RunView]], str | None]:
+    """Runs with their numbers, and where the next page begins."""
+    listing = listings.runs_of(task_of(views, id).task.id)
+    (before, *_) = listing.read(asked.cursor) or (0,)
+    found = views.runs(id, asked.limit + 1, asked.cursor)
+    return listing.cut(list(enumerate(found, int(before) + 1)), asked.limit)
 
 
 @router.get(

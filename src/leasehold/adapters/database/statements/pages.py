@@ -131,8 +131,10 @@ def by_argument() -> Iterator[tuple[str, Executable]]:
     values = argument_values.c
     lead: Lead = {values.argument: bindparam("one", type_=BigInteger), values.value: OTHER}
     one = OneRange(lead, (values.task, instant("above"), instant("below")))
-    both = argument_values.join(tasks, tasks.c.number == values.task)
-    found = select(tasks.c.number, tasks.c.id).select_from(both).where(one, Beside(matches())).limit(LIMIT)
+    # row by row: where PostgreSQL knows little of a young index, it would rather join by looking at every task
+    its_id = select(tasks.c.id).where(tasks.c.number == values.task).correlate(argument_values)
+    matching = its_id.where(Beside(matches())).scalar_subquery().is_not(None)
+    found = select(values.task, its_id.scalar_subquery()).where(one, matching).limit(LIMIT)
     yield "down argument", found.order_by(InOrder(lead, values.task, "DESC"))
     yield "up argument", found.order_by(InOrder(lead, values.task, "ASC"))
 

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import BigInteger, Executable, Integer, Select, and_, bindparam, func, or_, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    Integer,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 
 from leasehold.adapters.database.elements import each, each_number, total
 from leasehold.adapters.database.rows import TASK_COLUMNS
@@ -34,6 +48,7 @@ TASK = [tasks.c[name] for name in TASK_COLUMNS]
 FAILED = "failed"
 
 LINE = [audit.c[name] for name in ("seq", "at", "kind", "before", "after", "n", "r", "run_id", "detail")]
+FROM_N, FROM_R = bindparam("n", type_=BigInteger), bindparam("r", type_=BigInteger)
 of_task = select(tasks.c.number).where(tasks.c.id == bindparam("id")).scalar_subquery()
 of_forgotten = select(forgotten.c.task).where(forgotten.c.id == bindparam("id")).scalar_subquery()
 current_run = and_(
@@ -84,6 +99,12 @@ RUN = [
     run_outputs.c.log_ref,
     func.coalesce(run_outputs.c.log_bytes, 0),
 ]
+
+
+def trail_of(task: ScalarSelect[int]) -> Select[Any]:
+    """A trail, from behind a line on."""
+    after = bindparam("after", type_=BigInteger)
+    return select(*LINE).where(audit.c.task == task, audit.c.seq > after).order_by(audit.c.seq).limit(LIMIT)
 
 
 def cells(*conditions: str) -> Select[str, str, str, str, str, int]:
@@ -153,10 +174,11 @@ STATEMENTS: Mapping[str, Executable] = {
     .order_by(runs.c.task, runs.c.n, runs.c.r),
     "runs": select(*RUN)
     .select_from(runs.outerjoin(run_outputs, same_run))
-    .where(runs.c.task == of_task)
-    .order_by(runs.c.n, runs.c.r, runs.c.started_at, runs.c.run_id),
-    "audit": select(*LINE).where(audit.c.task == of_task).order_by(audit.c.seq),
-    "audit of forgotten": select(*LINE).where(audit.c.task == of_forgotten).order_by(audit.c.seq),
+    .where(runs.c.task == of_task, tuple_(runs.c.n, runs.c.r) >= tuple_(FROM_N, FROM_R))
+    .order_by(runs.c.n, runs.c.r, runs.c.started_at, runs.c.run_id)
+    .limit(LIMIT),
+    "audit": trail_of(of_task),
+    "audit of forgotten": trail_of(of_forgotten),
     "counts": cells(),
     "counts of queue": cells("queue"),
     "counts of batch": cells("batch"),
