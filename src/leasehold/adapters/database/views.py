@@ -9,7 +9,7 @@ from typing import Any
 
 from leasehold.adapters.database.connection import Database, Row, Sql, Transaction
 from leasehold.adapters.database.damage import unreadable
-from leasehold.adapters.database.filtering import LAST, Plan, beginning_with, plan
+from leasehold.adapters.database.filtering import LAST, beginning_with, plan
 from leasehold.adapters.database.inspection import inspect
 from leasehold.adapters.database.metering import metered, run_time
 from leasehold.adapters.database.oddities import RUN_COLUMNS, odd_run, odd_task, said
@@ -56,8 +56,7 @@ UNSHARED = 12
 RECENT = 200_000
 """Ids among which an end is looked for first."""
 EVERY = 2**31 - 1
-AT_ONE_TOKEN = 16
-"""Runs that may have one token: a queue that delivers a message twice at once makes two."""
+AT_ONE_TOKEN = 16  # runs: a queue that delivers a message twice at once makes two
 NO_ERROR = "no error was reported: the machine went away each time"
 """What is said of failures that were concluded from silence; of these only the newest is dated."""
 LONGEST_PLACE = 18
@@ -141,7 +140,7 @@ class DatabaseViews:
         asked = parse(filter_)
         with self.database.read() as tx:
             if is_counted(asked):
-                ((total,),) = tx.rows(self._sql[counted_by(asked)], self._plan(tx, asked).asked)
+                ((total,),) = tx.rows(self._sql[counted_by(asked)], plan(tx, self._sql, asked).asked)
                 return min(total, ceiling)
             return self._search(tx, asked).at_most(tx, self._sql, ceiling)
 
@@ -156,9 +155,6 @@ class DatabaseViews:
     def _search(self, tx: Transaction, asked: Filter) -> Search:
         finding.check_shown(asked.args, self._redaction)
         return search(tx, self._sql, asked, finding.LOOKED_AT)
-
-    def _plan(self, tx: Transaction, asked: Filter) -> Plan:
-        return plan(tx, self._sql, asked)
 
     # ------------------------------------------------------------ outcomes
 
@@ -240,7 +236,7 @@ class DatabaseViews:
         self, tx: Transaction, name: str, group: str, known: Mapping[str, Row], tasks: int
     ) -> FailureGroup:
         asked = Filter(states=(Status.FAILED.value,), name=Choice((name,)), group=Choice((group or NO_GROUP,)))
-        newest = self._plan(tx, asked).newest(tx, self._sql, 1)
+        newest = plan(tx, self._sql, asked).newest(tx, self._sql, 1)
         kind, message, frame, first_at, last_at = known.get(group) or self._silent(tx, newest)
         return FailureGroup(
             id=group or NO_GROUP,
