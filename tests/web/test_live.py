@@ -111,13 +111,16 @@ def test_the_version_changes_with_any_count_and_only_then() -> None:
     asyncio.run(story())
 
 
-def test_streams_end_when_the_server_stops() -> None:
+def test_streams_end_when_the_server_stops_with_how_things_stand_then() -> None:
     async def story() -> None:
-        live = live_on([QUEUE])
-        stream = live.stream(ADA)
-        await next_of(stream)
+        counters = Counters([QUEUE])
+        live = Live(cast("Views", counters), Access(), every=0.001)
+        streams = [live.stream(ADA), live.stream(ADA)]
+        await asyncio.gather(*map(next_of, streams))
+        counters.answers = [[QUEUE._replace(counts={"completed": 4})]]
         live.stopping = lambda: True
-        assert [tick async for tick in stream] in ([], [live._tick])
+        for stream in [*streams, live.stream(ADA)]:
+            assert b'"completed":4' in [tick async for tick in stream][-1]
         await ended(live)
 
     asyncio.run(asyncio.wait_for(story(), PATIENCE))

@@ -179,6 +179,11 @@ ROUTES = {
     "/operations/op-1": models.Operation,
     "/problems/bad-filter": models.ProblemKind,
 }
+ASKED = {
+    "/outcomes": (models.Ended, {"batch": "november"}),
+    "/counts": (models.Cells, {"batch": "november"}),
+    "/ids": (models.Ids, {"part": "01"}),
+}
 CHANGES = {each for each in vars(answers).values() if isinstance(each, type) and each.__module__ == answers.__name__}
 
 
@@ -186,10 +191,14 @@ def test_an_answer_has_the_fields_that_the_document_tells(api: Api, story: Story
     for route, model in ROUTES.items():
         for id in (story.done, story.failed, story.cancelled, story.large):
             fits(model, api.get(route.format(id=id)))
+    for route, (model, query) in ASKED.items():
+        fits(model, api.get(route, **query))
+    fits(models.Outcomes, api.post("/outcomes", {"ids": [story.done, story.failed]}))
 
 
 def test_an_example_has_the_fields_that_the_document_tells() -> None:
-    assert set(EXAMPLES) == {*ROUTES.values(), *CHANGES - {answers.Left}}
+    asked = {model for model, _ in ASKED.values()}
+    assert set(EXAMPLES) == {*ROUTES.values(), *asked, *CHANGES - {answers.Left}, models.Outcomes}
     for model, example in EXAMPLES.items():
         fits(model, example)
 

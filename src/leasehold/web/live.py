@@ -52,6 +52,8 @@ class Live:
         self._known: Callable[[User], bool] = anybody
         self._told = asyncio.Event()
         self._tick = b""
+        self._over = False
+        """Whether that is the last one."""
         self._reading: asyncio.Task[None] | None = None
         self.watching = 0
         """Streams that are open."""
@@ -61,31 +63,39 @@ class Live:
         """Whether the server is about to stop, so that streams must end."""
 
     async def stream(self, user: User) -> AsyncGenerator[bytes]:
-        """Yield ticks, the newest known at once, until the reader goes, is not known any more, or the server stops."""
+        """Yield ticks, the newest known at once, until the reader goes, is not known any more, or the server stops.
+
+        A server that stops tells once more how things stand: a page that followed a batch to its end shows the end.
+        """
         self.watching += 1
         try:
             if self._tick:
                 yield self._tick
-            while not self.stopping():
+            while not self._over:
                 if self._reading is None:
                     self._reading = asyncio.create_task(self._read())
                 await self._told.wait()
                 if not self._known(user):
                     yield OVER
                     return
-                if self._tick:
+                if self._tick and not self._over:
                     yield self._tick
+            yield self._tick
         finally:
             self.watching -= 1
 
     async def _read(self) -> None:
         try:
-            while self.watching and not self.stopping():
-                self._tick = await run_in_threadpool(self._now)
+            while self.watching:
+                last = self.stopping()
+                self._tick, self._over = await run_in_threadpool(self._now), last
                 self._tell()
+                if last:
+                    return
                 await asyncio.sleep(self._every)
+            self._tick = b""
         finally:
-            self._reading, self._tick = None, b""
+            self._reading = None
             self._tell()
 
     def _tell(self) -> None:
