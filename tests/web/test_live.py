@@ -117,7 +117,7 @@ def test_streams_end_when_the_server_stops_with_how_things_stand_then() -> None:
         live = Live(cast("Views", counters), Access(), every=0.001)
         streams = [live.stream(ADA), live.stream(ADA)]
         await asyncio.gather(*map(next_of, streams))
-        counters.answers = [[QUEUE._replace(counts={"completed": 4})]]
+        counters.answers[:] = [[QUEUE._replace(counts={"completed": 4})]]
         live.stopping = lambda: True
         for stream in [*streams, live.stream(ADA)]:
             assert b'"completed":4' in [tick async for tick in stream][-1]

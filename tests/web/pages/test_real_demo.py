@@ -23,10 +23,10 @@ pytest.importorskip("pocketsphinx", reason="no wheel for this machine")
 LONG = 4 * PATIENCE
 """ms: a bound for what the demo takes its time for."""
 REASON = "the file was copied again"
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.prove]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.prove)])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a ledger that is not there yet, or is empty."""
     if request.param == "sqlite":
