@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.core.addresses import without_secrets
+from leasehold.core.addresses import not_by_api, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,9 @@ from leasehold.core.addresses import without_secrets
 )
 def test_an_address_is_shown_without_its_secrets(url: str, shown: str) -> None:
     assert without_secrets(url) == shown
+
+
+def test_who_needs_the_database_is_told_so_without_a_secret() -> None:
+    told = str(not_by_api("https://ann:hunter2@leasehold.example.org"))
+    assert "https://ann@leasehold.example.org" in told
+    assert "hunter2" not in told

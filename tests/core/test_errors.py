@@ -19,3 +19,8 @@ def test_a_recoverable_error_may_say_when_to_try_again() -> None:
 def test_a_stale_edit_tells_what_happened_meanwhile() -> None:
     assert errors.StaleEdit("it has changed", [{"kind": "retried"}]).changes == [{"kind": "retried"}]
     assert errors.StaleEdit("it has changed").changes == ()
+
+
+def test_a_taken_key_names_its_task_where_it_is_known() -> None:
+    assert errors.KeyTaken("taken", "t1").task_id == "t1"
+    assert errors.KeyTaken("taken").task_id is None
