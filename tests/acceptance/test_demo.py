@@ -194,7 +194,8 @@ def test_what_is_no_audio_fails_with_a_sentence_and_the_exit_code_says_so(demo: 
         (["--input", "leasehold.toml"], 2, "{}/leasehold.toml is a file; name the folder that holds your WAV files"),
         (["--ledger", "/proc/demo.db"], 3, ...),
         (["--ledger", "leasehold.toml"], 3, ...),
-        (["--ledger", "postgresql://host/name"], 2, ...),
+        (["--ledger", "postgresql://127.0.0.1:1/name"], 3, ...),
+        (["--ledger", "https://leasehold.example.org"], 2, ...),
     ],
 )
 def test_a_mistake_gets_one_sentence(demo: Demo, arguments: list[str], code: int, sentence: object) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from leasehold.assemble import Parts
+from leasehold.core.addresses import not_by_api
 from leasehold.core.errors import LedgerUnavailable, UsageError
 from leasehold.demo.handlers import QUEUE, app
 from leasehold.embedded import EmbeddedSystem
@@ -79,6 +80,8 @@ class Stage:
 def staged(ledger: str | None) -> Generator[Stage]:
     """Set the stage on that ledger, or on a new one in a temporary folder, and behind the demo's App."""
     settings = settings_of(ledger or temporary())
+    if settings.api is not None:  # its orchestrator and its nodes run here, on the database
+        raise not_by_api(settings.ledger)
     if settings.ledger_path is not None:
         make_folder(settings.ledger_path.parent)
     stage = Stage(settings)
