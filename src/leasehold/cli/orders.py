@@ -12,6 +12,7 @@ from leasehold.core.errors import BadArguments, TooLarge
 from leasehold.core.model import Policy, Status
 from leasehold.core.units import say_bytes
 from leasehold.flow.client import Order, Refused, Submission
+from leasehold.flow.ordering import of_handler
 from leasehold.flow.registry import Handler
 from leasehold.ports.ledger import Accepted, Existing, KeyConflict
 
@@ -65,16 +66,14 @@ class Intake:
         if row.wrong is not None:
             raise BadArguments(row.wrong)
         terms = self.terms
-        handler = terms.handler
         given = {name: value for name, value in row.values.items() if name not in terms.ignored}
-        arguments = handler.bind((), {**terms.common, **given})
-        if len(arguments) > terms.limit:
+        order = of_handler(terms.handler, {**terms.common, **given})
+        if len(order.arguments) > terms.limit:
             raise TooLarge(
-                f"its arguments take {say_bytes(len(arguments))}, over the limit of {say_bytes(terms.limit)}"
+                f"its arguments take {say_bytes(len(order.arguments))}, over the limit of {say_bytes(terms.limit)}"
             )
-        key = digest(arguments) if terms.key is None else named_key(row, terms.key)
-        order = Order(handler.name, arguments, terms.policy, handler.queue, handler.priority, find=handler.find)
-        return order._replace(key=key, batch=terms.batch)
+        key = digest(order.arguments) if terms.key is None else named_key(row, terms.key)
+        return order._replace(policy=terms.policy, key=key, batch=terms.batch)
 
     def reject(self, row: int, reason: str) -> None:
         """Note a row that is no task."""
