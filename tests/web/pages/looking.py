@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import axe_playwright_python
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.web.pages.conftest import PATIENCE, Watch
 
@@ -52,7 +52,7 @@ def look_at(url: str, chromium: Browser, watch: Watch, path: str, looks: Sequenc
         page = watch.on(context.new_page())
         weights = weighed(page)
         page.goto(path)
-        page.wait_for_function("document.querySelector('[data-live] .dot.live')")
+        expect(page.locator("[data-live] .dot.live")).to_be_visible()
         assert page.title().endswith(" · Leasehold")
         assert page.locator("h1").count() == 1
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} is wider than {width}"

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.model import Status
@@ -155,6 +155,17 @@ def test_the_button_stops_refreshing_until_it_is_pressed_again(site: Site, page:
     expect(page.locator("[data-count=completed]")).to_have_text("16")
 
 
+def test_a_page_says_that_it_is_followed_when_it_is(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/live", lambda route: held.append(route))  # noqa: PLW0108 - it marks what it is given
+    with page.expect_request("**/live"):
+        page.goto("/")
+    expect(page.locator("[data-live] .dot")).to_be_visible()
+    expect(page.locator(".dot.live")).to_have_count(0)
+    held[0].continue_()
+    expect(page.locator(".dot.live")).to_be_visible()
+
+
 def test_a_hidden_tab_follows_nothing_until_it_is_seen_again(site: Site, page: Page) -> None:
     page.goto("/")
     expect(page.locator(".dot.live")).to_be_visible()
@@ -190,7 +201,7 @@ def test_nothing_of_a_hostile_task_runs(site: Site, page: Page) -> None:
     id = site.stage.hostile()
     for path in [*(path for path, _ in site.app.state.navigation), f"/tasks/{id}", f"/tasks/{id}/edit"]:
         page.goto(path)
-        page.wait_for_function("document.querySelector('[data-live] .dot.live')")
+        expect(page.locator(".dot.live")).to_be_visible()
         assert page.evaluate("window.hacked") is None, path
         assert page.locator("main").is_visible(), path
     page.goto(f"/tasks/{id}")

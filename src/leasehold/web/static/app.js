@@ -68,7 +68,7 @@
   const dot = button && button.querySelector(".dot");
   const banner = document.getElementById("banner");
   const numbers = new Intl.NumberFormat("en");
-  let source = null, version = null, seen = null, refreshed = 0, due = false, again = null;
+  let source = null, told = false, version = null, seen = null, refreshed = 0, due = false, again = null;
   let stopped = sessionStorage.getItem("live") === "off";
 
   const typing = () => document.querySelector("[data-refresh] input[type=text]:focus, [data-refresh] textarea:focus") ||
@@ -80,7 +80,7 @@
     const words = button.dataset.lost ? "Not connected" : stopped ? "Paused" : picked() ? "Paused: rows are selected" : "Live";
     button.querySelector("[data-word]").textContent = words;
     button.setAttribute("aria-pressed", String(!stopped));
-    dot.className = `dot ${button.dataset.lost ? "lost" : words === "Live" ? "live" : ""}`;
+    dot.className = `dot ${button.dataset.lost ? "lost" : words === "Live" && told ? "live" : ""}`;
   }
   function tell(words) {
     if (!banner) return;
@@ -102,6 +102,7 @@
   }
   function ticked(event) {
     const tick = JSON.parse(event.data);
+    told = true;
     show(Boolean(tick.away));
     tell(tick.away || "");
     if (tick.away) { seen = null; return; }
@@ -135,6 +136,7 @@
   function close() {
     if (source) source.close();
     source = null;
+    told = false;
   }
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
   window.addEventListener("pagehide", close);
