@@ -235,7 +235,9 @@ def test_a_task_is_cancelled_and_retried_by_id(run: Command) -> None:
 def test_tasks_are_changed_by_filter_as_an_operation(run: Command) -> None:
     run(*SUBMIT, "source=a", "--batch", "one two")
     looked = run("tasks", "cancel", "--filter", 'batch:"one two"', "--dry-run", "--json").json
-    assert looked == {"dry_run": True, "matching": 1, "operation": None}
+    assert looked == {"dry_run": True, "matching": 1, "concerned": 1, "more": False, "operation": None}
+    retried = run("tasks", "retry", "--filter", 'batch:"one two"', "--dry-run").out
+    assert retried.endswith("1 task matches now, 0 of them would change. Nothing was done.\n")
     asked = run("tasks", "cancel", "--filter", 'batch:"one two"', "--yes", "--json").json
     operation = asked["operation"]["id"]
     assert run("operations", "ls", "--json").lines[0]["id"] == operation

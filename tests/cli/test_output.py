@@ -48,7 +48,13 @@ def test_what_users_write_cannot_move_the_cursor() -> None:
 
 @pytest.mark.parametrize(
     ("count", "ceiling", "said"),
-    [(1, None, "1 task"), (0, None, "0 tasks"), (1_234, None, "1,234 tasks"), (10_000, 10_000, "10,000+ tasks")],
+    [
+        (1, None, "1 task"),
+        (0, None, "0 tasks"),
+        (1_234, None, "1,234 tasks"),
+        (10_000, 10_000, "10,000 tasks"),
+        (10_001, 10_000, "10,000+ tasks"),
+    ],
 )
 def test_counts_agree_with_their_noun(count: int, ceiling: int | None, said: str) -> None:
     assert plural(count, "task", ceiling) == said

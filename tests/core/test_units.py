@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leasehold.core.suggest import did_you_mean
-from leasehold.core.units import GIB, KIB, MIB, brief, byte_count, milliseconds, say_bytes, say_duration
+from leasehold.core.units import GIB, KIB, MIB, brief, byte_count, milliseconds, say_bytes, say_count, say_duration
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,7 @@ def test_what_is_said_can_be_read_again_within_two_units(ms: int) -> None:
 )
 def test_a_mistyped_word_gets_a_hint_where_one_word_comes_close(word: str, hint: str) -> None:
     assert did_you_mean(word, ["ledger", "worker_slots", "worker_queues_of_all_kinds"]) == hint
+
+
+def test_counts_say_where_counting_stopped() -> None:
+    assert (say_count(1_234), say_count(0, 10), say_count(10, 10), say_count(11, 10)) == ("1,234", "0", "10", "10+")

@@ -53,7 +53,12 @@ def test_a_machine_is_recalled_and_whoever_did_it_is_noted(api: Api, story: Stor
 
 def test_all_that_match_are_counted_first_and_then_an_operation(api: Api, story: Story) -> None:
     asked = {"kind": "retry", "filter": "status:failed,cancelled", "reason": "mended"}
-    assert api.post("/operations", {**asked, "dry_run": True}) == {"matching": 2, "more": False, "operation": None}
+    assert api.post("/operations", {**asked, "dry_run": True}) == {
+        "matching": 2,
+        "concerned": 2,
+        "more": False,
+        "operation": None,
+    }
     said = api.post("/operations", asked, status=202)
     assert (said["matching"], said["more"]) == (2, False)
     operation = said["operation"]
@@ -66,9 +71,25 @@ def test_all_that_match_are_counted_first_and_then_an_operation(api: Api, story:
     assert api.get(f"/operations/{operation['id']}")["stopped_by"] == BY
 
 
+def test_of_those_that_match_it_is_told_how_many_would_change(api: Api, story: Story) -> None:
+    def asked(kind: str, words: str) -> tuple[int, int]:
+        said = api.post("/operations", {"kind": kind, "filter": words, "dry_run": True})
+        return said["matching"], said["concerned"]
+
+    assert asked("cancel", "batch:november") == (5, 1)
+    assert asked("retry", "batch:november") == (5, 2)
+    assert asked("cancel", "status:completed") == (2, 0)
+    assert asked("retry", "status:failed,completed") == (3, 1)
+
+
 def test_nothing_that_matches_is_no_operation(api: Api, story: Story) -> None:
     asked = {"kind": "cancel", "filter": "batch:none"}
-    assert api.post("/operations", asked) == {"matching": 0, "more": False, "operation": None}
+    assert api.post("/operations", asked) == {
+        "matching": 0,
+        "concerned": 0,
+        "more": False,
+        "operation": None,
+    }
     assert len(api.get("/operations")["items"]) == 1  # that of the story
     assert api.not_changed("/operations", {"kind": "cancel", "filter": "stauts:x"})["type"] == TYPE + "bad-filter"
     assert api.not_changed("/operations/nope/cancel")["type"] == TYPE + "no-such-operation"

@@ -249,6 +249,15 @@ def test_a_group_of_failures_is_retried_as_one_operation(pages: Pages, story: St
     assert newest.filter == f"status:failed group:{group.id} name:transcribe"
 
 
+def test_all_that_match_are_told_apart_from_those_that_would_change(pages: Pages, story: Story) -> None:
+    text = pages.get("/tasks/all?kind=cancel&filter=batch:november")
+    assert "5 tasks fit <code>batch:november</code>; <strong>1</strong> of them can be cancelled." in text
+    assert ">Cancel 1 task</button>" in text
+    text = pages.get("/tasks/all?kind=retry&filter=status:completed")
+    assert "<strong>none</strong> of them can be tried again." in text
+    assert 'name="reason"' not in text
+
+
 def test_the_first_page_says_what_needs_attention(pages: Pages, moves: Moves) -> None:
     moves.given(3)
     assert "What needs attention" not in pages.get("/")

@@ -11,8 +11,9 @@ from leasehold.cli.find import find_ids, with_ids
 from leasehold.cli.options import confirm, whoever, with_dry_run, with_json, with_ledger, with_reason, with_yes
 from leasehold.cli.output import emit, plural
 from leasehold.cli.tools import Tools, pass_tools
+from leasehold.core.units import say_count
 from leasehold.flow import shapes
-from leasehold.flow.changes import CEILING, Changed, change, change_all
+from leasehold.flow.changes import CEILING, Changed, Reach, change, change_all
 
 if TYPE_CHECKING:
     from leasehold.assemble import Parts
@@ -115,23 +116,27 @@ def by_filter(system: Parts, wish: Wish, filter_: str) -> None:
     """All that match, in batches, by the orchestrator."""
     what = {"cancel": "Cancel", "retry": "Retry"}[wish.kind]
 
-    def agreed(count: int) -> bool:
+    def agreed(reach: Reach) -> bool:
         if not wish.dry_run:
-            confirm(f"{what} all that match {filter_!r} ({plural(count, 'task', CEILING)} now)?", yes=wish.yes)
+            confirm(f"{what} all that match {filter_!r} ({told_of(reach)})?", yes=wish.yes)
         return not wish.dry_run
 
     found = change_all(system.client, wish.kind, filter_, by=whoever(), reason=wish.reason, agreed=agreed)
-    count, operation = found.matching, found.operation
+    operation, shape = found.operation, {"dry_run": wish.dry_run, **shapes.reach(found.reach)}
     if operation is None:
-        counted = plural(count, "task", CEILING)
-        told = f"{counted} {'matches' if count == 1 else 'match'} {filter_!r}; nothing was done."
-        announce(wish, {"dry_run": wish.dry_run, "matching": count, "operation": None}, told)
+        announce(wish, shape | {"operation": None}, f"{filter_!r}: {told_of(found.reach)}. Nothing was done.")
         return
     told = (
         f"Operation {operation.id} will {wish.kind} them, as soon as an orchestrator runs. "
         "Follow it: leasehold operations ls"
     )
-    announce(wish, {"dry_run": False, "matching": count, "operation": shapes.operation(operation)}, told)
+    announce(wish, shape | {"operation": shapes.operation(operation)}, told)
+
+
+def told_of(reach: Reach) -> str:
+    """``26 tasks match now, 4 of them would change``."""
+    match = f"{plural(reach.matching, 'task', CEILING)} {'matches' if reach.matching == 1 else 'match'} now"
+    return f"{match}, {say_count(reach.concerned, CEILING)} of them would change"
 
 
 def announce(wish: Wish, shape: object, sentence: str) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import click
 
+from leasehold.core.units import say_count
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -156,5 +158,4 @@ def status_style(status: str) -> str:
 
 def plural(count: int, noun: str, ceiling: int | None = None) -> str:
     """``1 task``, ``1,234 tasks``, ``10,000+ tasks``."""
-    more = "+" if ceiling is not None and count >= ceiling else ""
-    return f"{count:,}{more} {noun}{'' if count == 1 else 's'}"
+    return f"{say_count(count, ceiling)} {noun}{'' if count == 1 else 's'}"

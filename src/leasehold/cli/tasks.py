@@ -77,7 +77,7 @@ def ls(tools: Tools, filters: tuple[str, ...], limit: int, ledger: str | None, *
             return
         found = list(paged(views, filter_, limit))
         show_table(found, columns(tools.now()), "No task fits." if filter_ else "There are no tasks yet.")
-        if len(found) == limit and (all_ := views.count(filter_, CEILING)) > limit:
+        if len(found) == limit and (all_ := views.count(filter_, CEILING + 1)) > limit:
             note(f"{limit:,} of {plural(all_, 'task', CEILING)}; --limit shows more.")
 
 

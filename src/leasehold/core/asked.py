@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leasehold.core.events import Cancelled, Dispatched, Due, ParentEnded, Retried, Submitted
-from leasehold.core.model import VOID_SLACK, Decision, Ignored, Status, Why
+from leasehold.core.model import RETRIABLE, VOID_SLACK, Decision, Ignored, Status, Why
 from leasehold.core.step import Step, resume
 
 
@@ -61,7 +61,7 @@ def on_cancelled(step: Step, event: Cancelled) -> Decision | Ignored:
 def on_retried(step: Step, event: Retried) -> Decision | Ignored:
     """Fresh budgets. An open dispatch is adopted rather than sent again, so that two runners never arise."""
     task = step.task
-    if task.status not in (Status.FAILED, Status.CANCELLED):
+    if task.status not in RETRIABLE:
         return step.ignored(f"it is {task.status}; only a failed or cancelled task can be retried")
     status, why = resume(task, step.now)
     detail = f"retried by {event.by}" + (f": {event.reason}" if event.reason else "")

@@ -25,6 +25,8 @@ class Status(StrEnum):
 
 
 TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+RETRIABLE = frozenset({Status.FAILED, Status.CANCELLED})
+"""Where people may say that a task is to be tried again."""
 
 
 class Why(StrEnum):

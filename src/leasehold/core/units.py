@@ -90,6 +90,11 @@ def _two(ms: int, large: int, large_name: str, small: int, small_name: str) -> s
     return " ".join(parts)
 
 
+def say_count(number: int, ceiling: int | None = None) -> str:
+    """``1,234``; ``10,000+`` where counting stopped beyond ``ceiling``."""
+    return f"{ceiling:,}+" if ceiling is not None and number > ceiling else f"{number:,}"
+
+
 def say_bytes(size: int) -> str:
     """``512 B``, ``48 KiB``, ``1.5 MiB``: in powers of 1,024, one decimal below 10."""
     for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from leasehold.core.model import RETRIABLE, TERMINAL, Status
 from leasehold.flow.client import Changed, Client
 from leasehold.flow.lookup import check_whole
 from leasehold.ports.ledger import Operation
+from leasehold.ports.views import Views
 
 CEILING = 10_000
 """Where counting stops."""
+LEFT: Mapping[str, Collection[Status]] = {"cancel": TERMINAL, "retry": frozenset(Status) - RETRIABLE}
+"""Where each change leaves a task as it is."""
+
+
+class Reach(NamedTuple):
+    """How many tasks match a filter now, and how many of them a change would be one for; each up to ``CEILING`` + 1."""
+
+    matching: int
+    concerned: int
 
 
 class Bulk(NamedTuple):
-    """An operation over all that match, and how many those are now (or ``more``); none where nobody agreed."""
+    """An operation over all that match, and how many those were when it was asked for; none where nobody agreed."""
 
-    matching: int
-    more: bool
+    reach: Reach
     operation: Operation | None
+
+
+def reach(views: Views, kind: str, filter_: str) -> Reach:
+    """Whom a change of all that match would meet. Raises ``BadFilter`` as ``check_whole``."""
+    check_whole(views, filter_)
+    left = f"{filter_} -status:{','.join(sorted(LEFT[kind]))}"
+    return Reach(views.count(filter_, CEILING + 1), views.count(left, CEILING + 1))
 
 
 def verbs(client: Client) -> Mapping[str, Callable[..., Changed]]:
@@ -38,16 +55,14 @@ def change_all(
     *,
     by: str,
     reason: str = "",
-    agreed: Callable[[int], bool],
+    agreed: Callable[[Reach], bool],
     even_if_none: bool = False,
 ) -> Bulk:
     """Do it to all that match, by the orchestrator, once ``agreed`` says yes to how many those are.
 
     Raises ``BadFilter`` as ``check_whole``, before anybody is asked.
     """
-    check_whole(client.views, filter_)
-    found = client.views.count(filter_, CEILING + 1)
-    matching, more = min(found, CEILING), found > CEILING
-    if not (matching or even_if_none) or not agreed(matching):
-        return Bulk(matching, more, None)
-    return Bulk(matching, more, client.operate(kind, filter_, by=by, reason=reason))
+    found = reach(client.views, kind, filter_)
+    if not (found.matching or even_if_none) or not agreed(found):
+        return Bulk(found, None)
+    return Bulk(found, client.operate(kind, filter_, by=by, reason=reason))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from leasehold.core.model import Audit, Failure
 from leasehold.core.reports import Malformed
 from leasehold.flow.auditing.verdict import Overlap, Span, StatusLevel, Verdict
+from leasehold.flow.changes import CEILING, Reach
 from leasehold.flow.explain import Explanation
 from leasehold.ports.access import Token
 from leasehold.ports.ledger import Operation
@@ -30,7 +31,7 @@ from leasehold.ports.views import (
 )
 
 if TYPE_CHECKING:
-    from leasehold.flow.changes import Changed
+    from leasehold.flow.client import Changed
 
 Shape = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -231,6 +232,15 @@ def operation(one: Operation) -> Shape:
         "state": one.finished or GOING_ON,
         "finished_at": instant(one.finished_at),
         "stopped_by": one.stopped_by,
+    }
+
+
+def reach(found: Reach) -> Shape:
+    """How many tasks match, up to ``CEILING``; ``concerned``: those that would change; ``more``: counting stopped."""
+    return {
+        "matching": min(found.matching, CEILING),
+        "concerned": min(found.concerned, CEILING),
+        "more": found.matching > CEILING,
     }
 
 

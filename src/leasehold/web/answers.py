@@ -48,6 +48,7 @@ class Bulk(BaseModel):
     """An operation, and how many tasks match now; ``more``: counting stopped there."""
 
     matching: int
+    concerned: int = Field(description="Of those, how many would change now: a task that has ended is not cancelled")
     more: bool
     operation: Operation | None = Field(description="Null where nothing matches, and with dry_run")
 

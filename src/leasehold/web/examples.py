@@ -229,7 +229,7 @@ EXAMPLES: Mapping[type[BaseModel], Example] = {
     Changed: CHANGED,
     Switched: {"queue": "media", "paused": True},
     Recalled: {"recalled": [WORKER], "tasks": 8},
-    Bulk: {"matching": 400, "more": False, "operation": {**OPERATION, **BEGUN}},
+    Bulk: {"matching": 400, "concerned": 400, "more": False, "operation": {**OPERATION, **BEGUN}},
     Stopped: {"id": OPERATION["id"], "cancelled": True},
     Workers: {"items": [HOLDER], "more": False, "cursor": None},
     Operations: {"items": [OPERATION], "more": False, "cursor": None},

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from leasehold.flow.changes import CEILING, Changed, change, change_all
-from leasehold.flow.lookup import check_whole, task_of
+from leasehold.core.units import say_count
+from leasehold.flow.changes import CEILING, Changed, change, change_all, reach
+from leasehold.flow.lookup import task_of
 from leasehold.flow.problems import BadRequest
 from leasehold.web.forms import Fields, SentForm
 from leasehold.web.pages.render import page
 from leasehold.web.pages.tasks import list_address
-from leasehold.web.pages.words import counted
 from leasehold.web.source import Reads, Writes, Writing
 from leasehold.web.user import Asker, User
 
@@ -31,6 +31,7 @@ class Words(NamedTuple):
     """How an action is told."""
 
     title: str
+    past: str
     done: str
     concerns: str
 
@@ -38,11 +39,13 @@ class Words(NamedTuple):
 ACTIONS: Mapping[str, Words] = {
     "retry": Words(
         "Retry",
+        "tried again",
         "will be tried again",
         "Those that failed or were cancelled are tried again, with fresh budgets; all others stay as they are.",
     ),
     "cancel": Words(
         "Cancel",
+        "cancelled",
         "cancelled",
         "Those that have not ended are cancelled in the ledger at once. A run that is going on is told at its next "
         "checkpoint or progress call, and ends with its lease at the latest.",
@@ -114,16 +117,17 @@ def acted(request: Request, kind: str, found: Changed, back: str, status: int = 
 @router.get("/tasks/all")
 def ask(request: Request, reads: Reads, kind: str, filter: str = "") -> Response:  # noqa: A002 - as the API
     """Say how many match, and ask."""
-    check_whole(reads.views, filter)
-    found = reads.views.count(filter, CEILING + 1)
+    words = action(kind)
+    found = reach(reads.views, kind, filter)
     return page(
         request,
         "all.html",
         kind=kind,
-        words=action(kind),
+        words=words,
         filter=filter,
         found=found,
-        counted=counted(found, CEILING),
+        matching=say_count(found.matching, CEILING),
+        concerned=say_count(found.concerned, CEILING),
         back=list_address(filter),
     )
 

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from leasehold.core.errors import BadCursor, BadFilter
+from leasehold.core.units import say_count
 from leasehold.ports.views import Page, TaskView, Views
 from leasehold.web.counting import by_state
 from leasehold.web.pages.render import page
-from leasehold.web.pages.words import counted
 from leasehold.web.source import Reads
 
 LIMIT = 50
@@ -59,7 +59,7 @@ def tasks(request: Request, reads: Reads, filter: str = "", cursor: str | None =
         unreadable=listed.found.unreadable,
         bound=listed.found.bound,
         count=listed.fitting,
-        counted=counted(listed.fitting, CEILING if filter.strip() else None),
+        counted=say_count(listed.fitting, CEILING if filter.strip() else None),
         wrong=listed.wrong,
         any=bool(filter.strip() or listed.fitting),
         first=list_address(filter) if cursor else None,

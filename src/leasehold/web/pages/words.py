@@ -8,7 +8,7 @@ from itertools import starmap
 from typing import Any
 
 from leasehold.core.filters import term
-from leasehold.core.units import DAY, SECOND, say_bytes, say_duration
+from leasehold.core.units import DAY, SECOND, say_bytes, say_count, say_duration
 from leasehold.flow.explain import say_age
 
 SHOWN = 8_192
@@ -33,11 +33,6 @@ def utc(ms: int) -> str:
 def utc_clock(ms: int, now: int) -> str:
     """``14:03:07``, with the date when it is not within half a day; the script says it in the viewer's zone."""
     return f"{at(ms):%H:%M:%S}" if abs(ms - now) < DAY // 2 else f"{at(ms):%Y-%m-%d %H:%M:%S}"
-
-
-def counted(number: int, ceiling: int | None = None) -> str:
-    """``1,234``; ``10,000+`` where counting stopped at ``ceiling``."""
-    return f"{ceiling:,}+" if ceiling is not None and number > ceiling else f"{number:,}"
 
 
 def tasks(number: int) -> str:
@@ -74,7 +69,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "age": say_age,
     "duration": say_duration,
     "bytes": say_bytes,
-    "counted": counted,
+    "counted": say_count,
     "tasks": tasks,
     "percent": percent,
     "beginning": beginning,

@@ -136,7 +136,7 @@ def operate(writes: Writes, user: Asker, body: NewOperation, _: Unasked) -> Resp
         even_if_none=body.even_if_none,
     )
     operation = None if found.operation is None else shapes.operation(found.operation)
-    shape = {"matching": found.matching, "more": found.more, "operation": operation}
+    shape = {**shapes.reach(found.reach), "operation": operation}
     return reply(shape, 200 if operation is None else ACCEPTED)
 
 
