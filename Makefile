@@ -26,7 +26,7 @@ demo: setup-run ## run the main job: a real batch with failures and a lost worke
 	@$(BIN)leasehold demo $(ARGS)
 
 test: setup-dev ## run the tests; core/ must be covered to the last branch
-	$(if $(ARGS),,@scripts/cover-core)
+	$(if $(ARGS),,@WORKERS=$(WORKERS) scripts/cover-core)
 	$(PY) -m pytest -n $(WORKERS) $(if $(ARGS),$(ARGS),--ignore=tests/core)
 
 check: setup-dev ## lint, format, types, import contracts, migrations
