@@ -6,7 +6,8 @@
 .PHONY: help demo test check format prove soak mutations bench lock clean setup-run setup-dev audit
 
 VENV ?= .venv
-WORKERS ?= 2
+# Three side by side on two cores: tests wait for processes, servers and browsers half of their time.
+WORKERS ?= 3
 ifdef PY
 export PYTHONPATH := src
 setup-run setup-dev: ;
@@ -26,8 +27,8 @@ demo: setup-run ## run the main job: a real batch with failures and a lost worke
 	@$(BIN)leasehold demo $(ARGS)
 
 test: setup-dev ## run the tests; core/ must be covered to the last branch
-	$(if $(ARGS),,@WORKERS=$(WORKERS) scripts/cover-core)
-	$(PY) -m pytest -n $(WORKERS) $(if $(ARGS),$(ARGS),--ignore=tests/core)
+	$(if $(ARGS),,@scripts/cover-core)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(if $(ARGS),$(ARGS),--ignore=tests/core)
 
 check: setup-dev ## lint, format, types, import contracts, migrations
 	$(PY) -m ruff check .
