@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from leasehold.core.errors import BadFilter
-from leasehold.flow.exporting import COLUMNS, PAGE, as_csv, harmless, head, pages
+from leasehold.flow.exporting import COLUMNS, PAGE, PIECE, as_csv, as_lines, harmless, head, pages, pieces
 from tests.flow.orchestra import Orchestra
 
 
@@ -40,6 +41,21 @@ def test_a_walk_holds_one_page_at_a_time_and_each_task_once(orchestra: Orchestra
         ids |= {view.task.id for view in views}
     assert sizes == [PAGE, 3]
     assert len(ids) == PAGE + 3
+
+
+def test_a_large_value_is_written_before_the_next_is_read_and_small_ones_together() -> None:
+    read: list[int] = []
+
+    def rows(size: int) -> Iterator[Mapping[str, object]]:
+        for number in range(4):
+            read.append(number)
+            yield {"result": "x" * size}
+
+    large = pieces(as_lines, rows(PIECE))
+    for nth in range(1, 5):
+        assert next(large).count("\n") == 1
+        assert read == [*range(nth)]
+    assert [piece.count("\n") for piece in pieces(as_lines, rows(1))] == [4]
 
 
 def test_a_filter_that_does_not_parse_is_refused_before_anything_is_written(orchestra: Orchestra) -> None:

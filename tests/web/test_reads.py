@@ -6,11 +6,17 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from pydantic import BaseModel
 
+from leasehold.adapters.memory.store import MemoryStore
+from leasehold.core.references import log_reference
+from leasehold.core.reports import Payload
+from leasehold.ports.ledger import Change
 from leasehold.testing.ledger_bench import Moves
 from leasehold.web import answers, models
 from leasehold.web.examples import EXAMPLES
+from leasehold.web.routes import tasks
 from tests.web.conftest import Api, Bench, Command, Story, forget
 
 
@@ -69,6 +75,29 @@ def test_runs_events_and_logs_of_a_task_go_on_where_their_cursor_says(api: Api, 
         cursor = str(pages[0]["cursor"])
         assert api.refused(f"/tasks/{other}/{what}", cursor=cursor)["type"] == "/api/v1/problems/bad-cursor"
     assert [log["run"] for log in api.get(f"/tasks/{task_id}/logs")["items"]] == [1, 2, 3, 4, 5]
+
+
+def test_a_page_of_long_logs_ends_early_and_goes_on(
+    api: Api, moves: Moves, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = b"x" * 100
+    monkeypatch.setattr(tasks, "LONGEST", 2 * len(log))
+    (task_id,) = moves.out()
+    for r in range(1, 6):
+        ref = log_reference(task_id, f"run-1.{r}", log)
+        store.create(ref, log)
+        payload = Payload(log_ref=ref, log_bytes=len(log))
+        moves.apply(task_id, moves.started(1, r))
+        failed = moves.failed(1, r, for_good=False)._replace(deleted=False)
+        moves.ledger.apply([Change(task_id, failed, payload=payload)])
+    found: list[list[int]] = []
+    cursor: dict[str, str] = {}
+    while not found or cursor:
+        page = api.get(f"/tasks/{task_id}/logs", **cursor)
+        found.append([item["run"] for item in page["items"] if item["log"] == log.decode()])
+        assert page["more"] is (page["cursor"] is not None)
+        cursor = {"cursor": page["cursor"]} if page["cursor"] else {}
+    assert found == [[1, 2], [3, 4], [5]]
 
 
 def test_a_result_is_whole_wherever_it_is_kept(api: Api, story: Story) -> None:

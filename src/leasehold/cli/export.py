@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from leasehold.cli.output import note
-from leasehold.flow.exporting import as_csv, as_lines, exported, head, pages
+from leasehold.flow.exporting import as_csv, as_lines, exported, head, pages, pieces
 
 if TYPE_CHECKING:
     from leasehold.assemble import Parts
@@ -19,7 +19,7 @@ with_output = click.option("--output", "-o", type=click.Path(dir_okay=False), he
 
 
 def export_to(output: str | None, format_: str, system: Parts, filter_: str) -> int:
-    """Write all tasks that fit, page by page; how many. A file that cannot be finished is left as it was."""
+    """Write all tasks that fit, one by one; how many. A file that cannot be finished is left as it was."""
     if (bound := system.views.bound(filter_)) is not None:
         note(f"This {bound}.")
     found = pages(system.views, filter_, lambda sentence: note(f"Left out: {sentence}."))
@@ -28,7 +28,7 @@ def export_to(output: str | None, format_: str, system: Parts, filter_: str) -> 
     with click.open_file(output or "-", "w", encoding="utf-8", atomic=output is not None) as file:
         file.write(head() if format_ == "csv" else "")
         for views in found:
-            file.write(write([exported(view, lambda: system.store, system.redaction) for view in views]))
+            file.writelines(pieces(write, (exported(view, lambda: system.store, system.redaction) for view in views)))
             count += len(views)
     return count
 

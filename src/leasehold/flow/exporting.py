@@ -21,10 +21,15 @@ PAGE = 500
 """Tasks that are read at once."""
 COLUMNS = ("id", "handler", "key", "status", "ended_at", "attempts", "losses", "reason", "arguments", "result")
 """Of the CSV; JSON lines have all that is known of a task in a list."""
+PIECE = 65_536
+"""Characters of small rows that are written at once."""
 PACKED = ("arguments", "result")
 """Columns that hold JSON."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take a cell for something to compute."""
+
+Row = Mapping[str, object]
+Write = Callable[[Iterable[Row]], str]
 
 
 def pages(views: Views, filter_: str, told: Callable[[str], None] = lambda _: None) -> Iterator[Sequence[TaskView]]:
@@ -56,12 +61,25 @@ def exported(view: TaskView, store: Callable[[], Store], redaction: Redaction) -
     }
 
 
-def as_lines(rows: Iterable[Mapping[str, object]]) -> str:
+def pieces(write: Write, rows: Iterable[Row]) -> Iterator[str]:
+    """Rows as text, each written before the next one is made: of large values one is held at a time."""
+    held: list[str] = []
+    size = 0
+    for text in map(write, ([row] for row in rows)):
+        held.append(text)
+        size += len(text)
+        if size >= PIECE:
+            yield "".join(held)
+            held, size = [], 0
+    yield "".join(held)
+
+
+def as_lines(rows: Iterable[Row]) -> str:
     """JSON lines."""
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
 
 
-def as_csv(rows: Iterable[Mapping[str, object]]) -> str:
+def as_csv(rows: Iterable[Row]) -> str:
     """Rows of CSV, arguments and result as JSON text; cells that a spreadsheet would compute are made text."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -1,8 +1,8 @@
-"""``/api/v1/tasks/export``: all tasks that fit as a file, streamed: the server holds one page of it."""
+"""``/api/v1/tasks/export``: all tasks that fit as a file, streamed: of large values the server holds one at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, NamedTuple
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from leasehold.flow import shapes
-from leasehold.flow.exporting import as_csv, as_lines, head, pages
+from leasehold.flow.exporting import Write, as_csv, as_lines, head, pages, pieces
 from leasehold.flow.large import whole
 from leasehold.ports.views import TaskView
 from leasehold.web.examples import EXAMPLES
@@ -43,7 +43,7 @@ class Form(NamedTuple):
 
     media_type: str
     head: str
-    write: Callable[[Iterable[Mapping[str, object]]], str]
+    write: Write
 
 
 FORMS: Mapping[Format, Form] = {
@@ -81,10 +81,10 @@ def export(reads: Reads, asked: AskedExport) -> Response:
 
 
 def written(source: Source, form: Form, found: Iterator[Sequence[TaskView]]) -> Iterator[bytes]:
-    """Page by page. A name may hold half a surrogate pair, which no UTF-8 can say."""
+    """Task by task. A name may hold half a surrogate pair, which no UTF-8 can say."""
     yield form.head.encode()
-    for views in found:
-        yield form.write([row_of(source, view) for view in views]).encode("utf-8", "replace")
+    for piece in pieces(form.write, (row_of(source, view) for views in found for view in views)):
+        yield piece.encode("utf-8", "replace")
 
 
 def row_of(source: Source, view: TaskView) -> shapes.Shape:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC
 from time import time
 from typing import TypeVar
 
 from fastapi import APIRouter, Response
 
+from leasehold.core.cursors import Listing
 from leasehold.core.errors import BadCursor, NotEnded, StoreDamaged, StoreUnavailable, TaskForgotten
-from leasehold.core.units import SECOND
+from leasehold.core.units import MIB, SECOND
 from leasehold.flow import shapes
 from leasehold.flow.explain import explain
-from leasehold.flow.large import log_of, result_of
+from leasehold.flow.large import Opening, log_of, result_of
 from leasehold.flow.lookup import case_of, story_of, task_of, trail_of
 from leasehold.flow.shapes import Shape
 from leasehold.ports import listings
@@ -41,6 +42,8 @@ T = TypeVar("T")
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 CEILING = 10_000
 """Where counting stops, here as everywhere."""
+LONGEST = 8 * MIB
+"""Characters of logs with which a page of them ends: it is held in memory, and each of a thousand may be large."""
 
 
 @router.get("", responses=told(TaskPage, *PAGING))
@@ -73,7 +76,8 @@ def task(reads: Reads, id: TaskId, _: Unasked) -> Response:
 @router.get("/{id}/runs", responses=told(Runs, BadCursor, *OF_A_TASK, TaskForgotten))
 def runs(reads: Reads, id: TaskId, asked: AskedLong) -> Response:
     """List the runs of a task, in order."""
-    return a_page(*runs_of(reads.views, id, asked), lambda one: shapes.run(one[1]))
+    listing, found = runs_of(reads.views, id, asked)
+    return a_page(*listing.cut(found, asked.limit), lambda one: shapes.run(one[1]))
 
 
 @router.get("/{id}/events", responses=told(Events, BadCursor, *OF_A_TASK))
@@ -85,21 +89,42 @@ def events(reads: Reads, id: TaskId, asked: AskedLong) -> Response:
 
 @router.get("/{id}/logs", responses=told(Logs, BadCursor, *OF_A_TASK, TaskForgotten, StoreUnavailable, StoreDamaged))
 def logs(reads: Reads, id: TaskId, asked: AskedList) -> Response:
-    """Show what the runs of a task wrote: output, errors and logging."""
+    """Show what the runs of a task wrote: output, errors and logging.
 
-    def shape(one: tuple[int, RunView]) -> Shape:
-        number, run = one
-        return {"run": number, **shapes.run(run), "log": log_of(reads.store, run)}
+    Where logs are long, a page ends before `limit`: with the log that makes it 8 MiB or more. `cursor` asks for the
+    others.
+    """
+    listing, found = runs_of(reads.views, id, asked)
+    texts = logs_of(reads.store, [run for _, run in found[: asked.limit]])
+    shown, cursor = listing.cut(found, len(texts))
 
-    return a_page(*runs_of(reads.views, id, asked), shape)
+    def shape(one: tuple[tuple[int, RunView], str]) -> Shape:
+        (number, run), text = one
+        return {"run": number, **shapes.run(run), "log": text}
+
+    return a_page(list(zip(shown, texts, strict=True)), cursor, shape)
 
 
-def runs_of(views: Views, id: str, asked: Limited | Long) -> tuple[Sequence[tuple[int, RunView]], str | None]:
-    """Runs with their numbers, and where the next page begins."""
+def logs_of(store: Opening, runs: Iterable[RunView]) -> Sequence[str]:
+    """What they wrote, run by run, up to the one with which it is long enough."""
+    texts: list[str] = []
+    size = 0
+    for run in runs:
+        texts.append(log_of(store, run))
+        size += len(texts[-1])
+        if size >= LONGEST:
+            break
+    return texts
+
+
+def runs_of(
+    views: Views, id: str, asked: Limited | Long
+) -> tuple[Listing[tuple[int, RunView]], Sequence[tuple[int, RunView]]]:
+    """Runs with their numbers, one more than asked for, and the list that they are cut from."""
     listing = listings.runs_of(task_of(views, id).task.id)
     (before, *_) = listing.read(asked.cursor) or (0,)
     found = views.runs(id, asked.limit + 1, asked.cursor)
-    return listing.cut(list(enumerate(found, int(before) + 1)), asked.limit)
+    return listing, list(enumerate(found, int(before) + 1))
 
 
 @router.get(
