@@ -49,7 +49,21 @@ def test_a_name_that_two_have_is_not_enough(run: Command) -> None:
     said = run("tokens", "revoke", "ada")
     assert (said.code, said.out) == (2, "")
     assert "2 tokens have this name" in said.err
+    assert all(each["id"] in said.err for each in run("tokens", "ls", "--json").lines)
     assert "no token has this name" in run("tokens", "revoke", "eve").err
+
+
+def test_a_name_that_is_a_part_of_the_id_of_another_revokes_neither(run: Command) -> None:
+    bob = run("tokens", "make", "bob", "--json").json["id"]
+    for part in (bob[:6], bob[-6:]):
+        named = run("tokens", "make", part, "--json").json["id"]
+        said = run("tokens", "revoke", part)
+        assert (said.code, said.out) == (2, "")
+        assert f"{bob} (bob)" in said.err
+        assert f"{named} ({part})" in said.err
+    assert {each["standing"] for each in run("tokens", "ls", "--json").lines} == {"good"}
+    run("tokens", "make", bob)
+    assert run("tokens", "revoke", bob).out == "The token of bob is revoked.\n"
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 101])

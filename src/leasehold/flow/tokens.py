@@ -16,6 +16,9 @@ PREFIX = "lh_"
 SECRET_BYTES = 32
 """Of chance in each token: nobody guesses it, so a plain hash is all that has to be kept."""
 
+SAID = 5
+"""Tokens that a refusal names."""
+
 
 class Made(NamedTuple):
     """A new token. ``text`` is shown once, and is nowhere afterwards."""
@@ -48,11 +51,23 @@ def digest(text: str) -> str:
 
 
 def token_of(tokens: Tokens, part: str) -> Token:
-    """The token whose id begins or ends so, or the one that is called so and is not revoked. Raises ``UsageError``."""
+    """The only token whose id begins or ends so, or that is called so and is not revoked. Raises ``UsageError``.
+
+    A whole id means its token, whatever others are called.
+    """
     known = tokens.all()
-    found = [token for token in known if part and (token.id.startswith(part) or token.id.endswith(part))]
-    found = found or [token for token in known if token.name == part and token.revoked_at is None]
-    if len(found) != 1:
-        how_many = "no token has" if not found else f"{len(found)} tokens have"
-        raise UsageError(f"{how_many} this name, or an id that begins or ends so: {part!r}. See: leasehold tokens ls")
+    found = [token for token in known if token.id == part] or [token for token in known if meant(token, part)]
+    if not found:
+        raise UsageError(f"no token has this name, or an id that begins or ends so: {part!r}. See: leasehold tokens ls")
+    if len(found) > 1:
+        them = ", ".join(f"{token.id} ({token.name})" for token in found[:SAID])
+        them += " and more" if len(found) > SAID else ""
+        words = f"{len(found)} tokens have this name, or an id that begins or ends so: {part!r}. Give one's whole id: "
+        raise UsageError(words + them)
     return found[0]
+
+
+def meant(token: Token, part: str) -> bool:
+    """Whether this may be the one: names look like parts of ids, so neither wins over the other."""
+    named = token.name == part and token.revoked_at is None
+    return named or (bool(part) and (token.id.startswith(part) or token.id.endswith(part)))
