@@ -81,6 +81,12 @@ def test_the_rate_is_that_of_the_last_minute() -> None:
     assert speed.look(90_000, 210) == 3
 
 
+def test_where_more_is_retried_than_ends_the_rate_is_nothing() -> None:
+    speed = Speed()
+    speed.look(0, 500)
+    assert speed.look(1_000, 20) == 0
+
+
 def test_where_nobody_watches_a_line_is_printed_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     now = 0
     lines = Lines(lambda: now)

@@ -94,6 +94,13 @@ def test_programs_get_a_line_per_look_until_it_is_interrupted(
     assert found[0]["failures"][0]["group"] == "ab12"
 
 
+@pytest.mark.parametrize("every", ["0s", "99ms"])
+def test_a_ledger_is_not_asked_without_a_pause(run: Command, every: str) -> None:
+    said = run("top", "--json", "--every", every)
+    assert (said.code, said.out) == (2, "")
+    assert f"'{every}' is too short; it takes at least 100 ms" in said.err
+
+
 @pytest.mark.usefixtures("run")
 def test_a_ledger_that_goes_away_ends_what_a_program_reads(
     views: FakeViews, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -112,7 +119,7 @@ def test_on_a_terminal_it_draws_until_ctrl_c_and_a_lost_ledger_is_told_above_wha
     environ = {**os.environ, "PYTHONPATH": str(Path(leasehold.__file__).parents[1]), "TERM": "xterm"}
     subprocess.run([sys.executable, "-c", submit], cwd=tmp_path, env=environ, check=True)
     near, far = pty.openpty()
-    command = [sys.executable, "-m", "leasehold", "top", "--every", "50ms"]
+    command = [sys.executable, "-m", "leasehold", "top", "--every", "100ms"]
     with subprocess.Popen(command, cwd=tmp_path, env=environ, stdin=far, stdout=far, stderr=far) as process:
         os.close(far)
         seen = shown(near, "pending: 1 due")

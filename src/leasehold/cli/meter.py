@@ -38,12 +38,12 @@ class Speed:
         self._looks: deque[tuple[int, int]] = deque()
 
     def look(self, now: int, ended: int) -> float:
-        """Note a look; tasks per second since the oldest one that counts."""
+        """Note a look; tasks per second since the oldest one that counts. 0 where more were retried than ended."""
         self._looks.append((now, ended))
         while self._looks[0][0] < now - BACK and len(self._looks) > 1:
             self._looks.popleft()
         since, before = self._looks[0]
-        return (ended - before) * SECOND / (now - since) if now > since else 0.0
+        return max(0, ended - before) * SECOND / (now - since) if now > since else 0.0
 
 
 def line(counts: Counts, per_second: float) -> str:

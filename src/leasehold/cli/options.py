@@ -8,7 +8,7 @@ from getpass import getuser
 
 import click
 
-from leasehold.core.units import byte_count, milliseconds
+from leasehold.core.units import byte_count, milliseconds, say_duration
 
 with_ledger = click.option(
     "--ledger", metavar="FILE|URL", help="The ledger. Default: LEASEHOLD_LEDGER, or leasehold.db in this folder."
@@ -29,18 +29,24 @@ with_reason = click.option("--reason", default="", help="Why; kept in the audit 
 
 
 class Duration(click.ParamType[int]):
-    """``30m``, ``90s``, ``1h30m``; whole ms."""
+    """``30m``, ``90s``, ``1h30m``; whole ms, and no less than ``least``."""
 
     name = "duration"
+
+    def __init__(self, least: int = 0) -> None:
+        self._least = least
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read it, or say how to write it."""
         if isinstance(value, int):
             return value
         try:
-            return milliseconds(value)
+            found = milliseconds(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if found < self._least:
+            self.fail(f"{value!r} is too short; it takes at least {say_duration(self._least)}", param, ctx)
+        return found
 
 
 class Size(click.ParamType[int]):

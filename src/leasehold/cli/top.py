@@ -13,7 +13,7 @@ import click
 from leasehold.cli import batch, failures, queue, workers
 from leasehold.cli.commands import Command
 from leasehold.cli.meter import Speed
-from leasehold.cli.options import DURATION, with_json, with_ledger
+from leasehold.cli.options import Duration, with_json, with_ledger
 from leasehold.cli.output import STYLES, Column, clean, console, drawn, emit_lines
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.errors import Unavailable
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 FEW = 5
 """Rows of each list but that of queues; the commands named in their titles list all."""
+LEAST = 100
+"""ms between two looks: a ledger is not asked without a pause."""
 
 
 class Look(NamedTuple):
@@ -67,7 +69,7 @@ def looked(views: Views, at: int, speed: Speed) -> Look:
 
 
 @click.command(cls=Command)
-@click.option("--every", type=DURATION, default="1s", show_default=True, help="Time between two looks.")
+@click.option("--every", type=Duration(LEAST), default="1s", show_default=True, help="Time between two looks.")
 @click.option("--once", is_flag=True, help="Look once; so it is too where the output is no terminal.")
 @with_ledger
 @with_json
