@@ -15,8 +15,10 @@ from leasehold.core.metering import Action, Count, Tally
 from leasehold.flow.auditing.queues import Look
 from leasehold.flow.looking import EVERY, Looking
 from leasehold.flow.progress import FEWEST
+from leasehold.ports import listings
 from leasehold.ports.ledger import Operation
 from leasehold.ports.queue import Depth
+from leasehold.ports.views import BatchView, FailureGroup, WorkerView
 from leasehold.testing.clock import ManualClock
 from leasehold.testing.ledger_bench import BROKEN, LedgerBench, Moves
 from leasehold.web.application import create_app
@@ -52,6 +54,24 @@ def pages(app: FastAPI) -> Pages:
     return Pages(app)
 
 
+PAST = {
+    "/failures": listings.FAILURES.cursor(FailureGroup("", "", "", "", "", 0, 0, 0, "")),
+    "/batches": listings.BATCHES.cursor(BatchView("0", 0, {})),
+    "/workers": listings.WORKERS.cursor(WorkerView("zzz", 0, 0, 0)),
+    "/operations": listings.OPERATIONS.cursor(Operation("0", "", "", "", "", "", 0)),
+}
+
+
+@pytest.mark.parametrize("path", PAST)
+def test_a_page_behind_a_cursor_does_not_say_that_there_is_nothing(pages: Pages, story: Story, path: str) -> None:
+    assert EMPTY[path] not in pages.get(path)
+    past = pages.get(f"{path}?cursor={PAST[path]}")
+    assert "The list ends before this place now." in past
+    for text in (past, pages.get(f"{path}?cursor=MTIgYWJj", status=400)):
+        assert EMPTY[path] not in text
+        assert f'<a href="{path}">Newest</a>' in text
+
+
 @pytest.mark.parametrize("path", EMPTY)
 def test_where_nothing_is_a_page_says_what_would_be_there(plain: Api, path: str) -> None:
     answer = plain.client.get(path)
@@ -85,7 +105,27 @@ def test_failures_of_no_error_are_found_handler_by_handler(pages: Pages, moves: 
     for name in ("transcribe", "convert"):
         words = f"status:failed group:none name:{name}"
         assert quote(words) in text
+        assert f'<tr id="group-none-{name}">' in text, "known by what it is: a row's number is another's in a moment"
         assert pages.client.get("/api/v1/tasks/count", params={"filter": words}).json()["count"] == 1
+
+
+def test_the_first_page_finds_failures_of_no_error_handler_by_handler(pages: Pages, moves: Moves) -> None:
+    for name in ("transcribe", "convert"):
+        (lost,) = moves.out(name=name)
+        for r in (1, 2):
+            moves.apply(lost, moves.started(1, r))
+            moves.bench.let_pass(60_000)
+            moves.apply(lost, Lapsed())
+    text = pages.get("/")
+    for name in ("transcribe", "convert"):
+        assert f'<a href="/tasks?filter={quote(f"status:failed group:none name:{name}")}">1</a>' in text
+
+
+def test_how_many_have_failed_is_told_where_it_is_refreshed(pages: Pages, moves: Moves) -> None:
+    (failed,) = moves.out()
+    moves.apply(failed, moves.failed())
+    _, live = pages.get("/failures").split("data-refresh")
+    assert "1 task of 1 cause." in live
 
 
 def test_a_batch_is_told_with_how_far_and_how_fast_it_is(pages: Pages, story: Story) -> None:
@@ -139,13 +179,20 @@ def test_queues_are_told_with_what_waits_since_when_and_what_went_through(pages:
     assert 'class="state paused"' in text
     assert re.search(r'In flight</td><td class="number" data-label="Tasks">3<', text)
     assert "The longest wait began" in text
-    assert "7 tasks ended, 90 messages sent, at most 90 in an hour" in text
+    assert "7 tasks ended, at most 7 in an hour; 90 messages sent, at most 90 in an hour" in text
     assert text.count("<svg") == 1
     waited = Count(0, "tasks:default", Action.WAITED, Tally(messages=60))
     moves.ledger.note_requests([waited, Count(0, "status", Action.WAITED, Tally(3))])
     text = pages.get("/queues")
     assert "at most 20 tasks on average of an hour" in text
     assert text.count("<svg") == 2
+
+
+def test_where_nobody_ever_waited_nothing_is_said_to_have(pages: Pages, moves: Moves) -> None:
+    moves.out()
+    ended = Count(0, "tasks:default", Action.ENDED, Tally(messages=7))
+    moves.ledger.note_requests([ended, Count(0, "status", Action.WAITED, Tally(3))])
+    assert "on average of each hour: at most 0." in pages.get("/queues")
 
 
 def test_queues_are_told_with_what_they_say_themselves(bench: Bench, store: MemoryStore, moves: Moves) -> None:
@@ -238,7 +285,7 @@ def test_what_a_worker_holds_is_recalled_after_a_question(pages: Pages, story: S
 
 
 def test_a_group_of_failures_is_retried_as_one_operation(pages: Pages, story: Story, moves: Moves) -> None:
-    (address,) = re.findall(r'<a class="button" href="([^"]+)"', pages.get("/failures"))
+    (address,) = re.findall(r'<a class="button"[^>]* href="([^"]+)"', pages.get("/failures"))
     asked = pages.get(address.replace("&amp;", "&"))
     fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', asked))
     answer = pages.client.post("/tasks/all", data={**fields, "reason": "mended"}, follow_redirects=False)

@@ -17,7 +17,7 @@ from leasehold.flow.checkpoints import Checkpoints
 from leasehold.ports.access import Role
 from leasehold.testing.ledger_bench import Moves
 from leasehold.web.hiding import Hiding
-from leasehold.web.pages.words import SHOWN
+from leasehold.web.pages.words import SHOWN, percent
 from leasehold.web.user import User, user_of
 from tests.web.conftest import HERE, Bench, forget
 from tests.web.pages.conftest import Site, made
@@ -159,6 +159,11 @@ def test_a_checkpoint_is_shown_without_what_is_hidden(plainly: Site, client: Tes
     plainly.app.state.source = plainly.app.state.source._replace(hiding=Hiding(from_viewers=["results"]))
     plainly.app.dependency_overrides[user_of] = lambda: User("eve", Role.VIEWER, "127.0.0.1")
     assert "12.5" not in client.get(f"/tasks/{id}/checkpoint").text
+
+
+def test_a_share_is_rounded_down_but_not_by_what_a_float_cannot_say() -> None:
+    assert [percent(part / 100) for part in range(101)] == [f"{part} %" for part in range(101)]
+    assert percent(0.9999999999) == "99 %"
 
 
 def test_no_address_of_a_page_stands_in_the_document_of_the_api(app: FastAPI) -> None:

@@ -39,3 +39,26 @@ def test_a_worker_that_is_gone_is_recalled_after_a_question(site: Site, page: Pa
     page.get_by_role("button", name="It is gone: recall 2 tasks").click()
     page.wait_for_url("**/workers")
     assert [gone.name for gone in site.stage.moves.ledger.gone()] == ["i-0a1b2c3d/boot-1"]
+
+
+def test_a_button_that_is_pointed_at_does_not_become_another(site: Site, page: Page) -> None:
+    page.goto(f"/tasks/{site.staged.running}")
+    cancel = page.get_by_role("button", name="Cancel")
+    cancel.focus()
+    place = cancel.bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    site.stage.fail(site.staged.running)
+    retry = page.get_by_role("button", name="Retry")
+    expect(retry).to_be_visible()
+    expect(retry).not_to_be_focused()
+    expect(page.locator("button:hover")).to_have_count(0)
+
+
+def test_a_switch_that_is_about_to_be_pressed_does_not_become_its_opposite(site: Site, page: Page) -> None:
+    page.goto("/queues")
+    page.get_by_role("button", name="Pause queue media").focus()
+    site.stage.moves.ledger.pause("media", paused=True, by="ada")
+    resume = page.get_by_role("button", name="Resume queue media")
+    expect(resume).to_be_visible()
+    expect(resume).not_to_be_focused()

@@ -25,10 +25,10 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Bars to scale. ``top`` is what the full height stands for."""
+    """Bars to scale. ``most`` is what the highest of them stands for; the full height may stand for more."""
 
     bars: Sequence[Bar]
-    top: int
+    most: int
     marks: Sequence[tuple[float, int]]
     line: str = ""
     width: int = WIDTH
@@ -41,6 +41,8 @@ class Charts(NamedTuple):
 
     ended: int
     sent: int
+    most_sent: int
+    """In one hour."""
     passed: Chart
     """Bars are tasks that ended, the line is messages sent."""
     waited: Chart | None
@@ -60,13 +62,14 @@ def charts(hours: Sequence[Hour]) -> Charts:
     return Charts(
         sum(hour.ended for hour in hours),
         sum(hour.sent for hour in hours),
+        max(hour.sent for hour in hours),
         bars(hours, [hour.ended for hour in hours], top)._replace(line=line),
         bars(hours, waits, max(1, *looked)) if looked else None,
     )
 
 
 def bars(hours: Sequence[Hour], amounts: Sequence[int | None], top: int) -> Chart:
-    """A bar for each hour of which an amount is known."""
+    """A bar for each hour of which an amount is known; ``top`` is what the full height stands for."""
     step = WIDTH / len(hours)
     drawn: list[Bar] = []
     for place, (hour, amount) in enumerate(zip(hours, amounts, strict=True)):
@@ -74,4 +77,4 @@ def bars(hours: Sequence[Hour], amounts: Sequence[int | None], top: int) -> Char
             height = round(amount / top * HEIGHT, 1)
             drawn.append(Bar(round(place * step, 1), HEIGHT - height, round(step - GAP, 1), height, hour))
     marks = [(round(place * step, 1), hour.at) for place, hour in enumerate(hours) if place % EVERY == 0]
-    return Chart(drawn, top, marks)
+    return Chart(drawn, max((amount for amount in amounts if amount is not None), default=0), marks)

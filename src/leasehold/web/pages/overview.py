@@ -11,6 +11,7 @@ from leasehold.core.model import Status, Why
 from leasehold.core.transitions import PENDING, state_name
 from leasehold.flow.attention import Attention
 from leasehold.web.counting import by_state
+from leasehold.web.pages.failures import filter_of
 from leasehold.web.pages.render import page
 from leasehold.web.source import Reads
 
@@ -53,7 +54,7 @@ def overview(request: Request, reads: Reads) -> Response:
         notices=attention.notices(queues, views.pulse()),
         numbers=numbers(counts),
         waiting=waiting(counts),
-        failures=views.failures(FEW),
+        failures=[(group, filter_of(group)) for group in views.failures(FEW)],
         batches=views.batches(FEW),
         workers=workers[:FEW],
         more_workers=len(workers) > FEW,

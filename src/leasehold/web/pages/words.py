@@ -41,8 +41,8 @@ def tasks(number: int) -> str:
 
 
 def percent(fraction: float) -> str:
-    """``42 %``; never 100 % before the end."""
-    return "100 %" if fraction >= 1 else f"{int(fraction * 100)} %"
+    """``42 %``; never 100 % before the end. Rounded first, for 0.29 * 100 is a little less than 29."""
+    return "100 %" if fraction >= 1 else f"{min(99, int(round(fraction * 100, 6)))} %"
 
 
 def filtered(states: Mapping[str, Any]) -> str:
