@@ -16,12 +16,14 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, 
 
 from leasehold.adapters.memory.store import MemoryStore
 from leasehold.core.errors import LeaseholdError
+from leasehold.core.model import Token
+from leasehold.flow.checkpoints import Checkpoints
 from leasehold.ports.views import Views
 from leasehold.web.application import create_app
 from leasehold.web.guard import Access
 from leasehold.web.source import Source
 from tests.web.conftest import Bench, writing
-from tests.web.pages.stage import Stage, Staged
+from tests.web.pages.stage import STATE, Stage, Staged
 from tests.web.serving import on_a_port
 
 PATIENCE = 30_000
@@ -57,6 +59,7 @@ def made(bench: Bench, store: MemoryStore, access: Access | None = None) -> Site
     """The application over a staged ledger."""
     stage = Stage(bench)
     staged = stage.built()
+    assert Checkpoints(store, limit=len(STATE)).save(staged.running, Token(1, 1), "run-1.1", STATE) is None
     cut = Cut(bench.views)
     app = create_app(Source(cast("Views", cut), lambda: store, writing(bench, store)), access=access)
     return Site("", app, stage, staged, cut)

@@ -1,4 +1,7 @@
-"""A batch as the demo leaves it, at every moment at once: done, failed of one cause and of another, lost, running."""
+"""A batch as the demo leaves it, at every moment at once: done, failed of one cause and of another, lost, running.
+
+Behind it lies a day of traffic, and an orchestrator has done what the clock asked for.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from time import time
 from typing import NamedTuple
 
 from leasehold.core.events import Cancelled, Lapsed, Progressed, Started
+from leasehold.core.metering import STATUS, Action, Count, Tally
 from leasehold.core.model import Failure, FailureKind, Run
 from leasehold.core.reports import Payload
-from leasehold.ports.ledger import Change, NewTask, Operation
+from leasehold.core.units import HOUR
+from leasehold.ports.ledger import Change, Need, NewTask, Operation
 from leasehold.testing.ledger_bench import LEASE, Moves
 from tests.web.conftest import Bench
 
@@ -21,11 +26,19 @@ EVIL = (
 DAMAGED = Failure(
     FailureKind.EXCEPTION,
     "Unrecoverable",
-    "lecture-07.wav is not readable audio: its header promises 31.5 s of sound, but the file ends after 12.0 s",
+    "is not readable audio: its header promises 31.5 s of sound, but the file ends after 12.0 s",
     "media.py:readable",
     'Traceback (most recent call last):\n  File "media.py", line 61, in readable\n    raise Unrecoverable(str(e))\n',
 )
 MEMORY = Failure(FailureKind.MEMORY, "MemoryExceeded", "the process was killed at 2.1 GiB", signal=9)
+ENDED = (0, 0, 0, 0, 0, 0, 14, 96, 131, 127, 118, 84, 92, 129, 133, 121, 117, 61, 24, 9, 0, 0, 0, 22)
+"""Tasks of queue media that ended, hour by hour up to this one."""
+WAITED = (0, 0, 0, 0, 0, 0, 240, 610, 1_130, 1_020, 905, 830, 744, 622, 489, 371, 250, 92, 18, 3, 0, 0, 0, 4)
+"""How many waited there, on average."""
+LOOKS = 60
+"""An hour, of an orchestrator."""
+STATE = '{"second": 372.5, "segments": 8, "speakers": ["A", "B"], "text": "s3://talks/partial/lecture-24.json"}'
+"""The newest checkpoint of the task that runs."""
 
 
 class Staged(NamedTuple):
@@ -47,20 +60,32 @@ class Stage:
         self.bench = bench
         self.moves = Moves(bench)
         self._count = 0
+        self._files: dict[str, str] = {}
+        self._runs: dict[str, Run] = {}
 
     def tasks(self, number: int, *, name: str = "transcribe", queue: str = "media", batch: str = BATCH) -> list[str]:
         """Tasks of the batch, each of a file of its own; queued."""
+        ids = self.submitted(number, name=name, queue=queue, batch=batch)
+        self.moves.dispatch(queue)
+        return ids
+
+    def submitted(
+        self, number: int, *, name: str = "transcribe", queue: str = "media", batch: str = BATCH
+    ) -> list[str]:
+        """The same, due."""
         new = [self.new(name, queue, batch) for _ in range(number)]
         self.moves.submit(*new)
-        self.moves.dispatch(queue)
         return [each.task.id for each in new]
 
     def new(self, name: str, queue: str, batch: str) -> NewTask:
         """One that is yet to be submitted."""
         self._count += 1
-        source = f"s3://talks/lecture-{self._count:02}.wav"
+        file = f"lecture-{self._count:02}.wav"
+        source = f"s3://talks/{file}"
         arguments = json.dumps({"source": source, "language": "en", "options": {"model": "large"}})
-        return self.moves.new(name=name, queue=queue, batch=batch, key=source, arguments=arguments)
+        new = self.moves.new(name=name, queue=queue, batch=batch, key=source, arguments=arguments)
+        self._files[new.task.id] = file
+        return new
 
     def run(self, n: int = 1, r: int = 1, worker: str = "i-0a1b2c3d/boot-1") -> Run:
         """A run that begins now."""
@@ -70,18 +95,21 @@ class Stage:
         """Begin a run of it."""
         run = self.run(n, r, worker)
         self.moves.apply(id, Started(run))
+        self._runs[id] = run
         return run
 
-    def complete(self, id: str, n: int = 1, r: int = 1) -> None:
-        """End a run of it well."""
+    def complete(self, id: str) -> None:
+        """End its run well."""
         text = json.dumps({"text": "morning glory arrives at sunrise, send the tugboat", "seconds": 31.5})
         payload = Payload(result=text, log="loaded the model\n31.5 s of sound\nwritten\n", log_bytes=41)
-        self.moves.ledger.apply([Change(id, self.moves.completed(n, r), payload=payload)])
+        self.moves.ledger.apply([Change(id, self.moves.completed()._replace(run=self._runs[id]), payload=payload)])
 
-    def fail(self, id: str, failure: Failure = DAMAGED) -> None:
-        """End its first run badly, for good."""
+    def fail(self, id: str, failure: Failure | None = None) -> None:
+        """End its run badly, for good; unless it is said otherwise, of its file."""
+        failure = failure or DAMAGED._replace(message=f"{self._files[id]} {DAMAGED.message}")
         payload = Payload(log="loaded the model\nreading the header\n", log_bytes=36)
-        self.moves.ledger.apply([Change(id, self.moves.failed(failure=failure), payload=payload)])
+        failed = self.moves.failed(failure=failure)._replace(run=self._runs[id])
+        self.moves.ledger.apply([Change(id, failed, payload=payload)])
 
     def built(self) -> Staged:
         """All of it."""
@@ -94,28 +122,45 @@ class Stage:
         for id in done:
             self.complete(id)
         for number, id in enumerate(failed):
-            self.fail(id, MEMORY if number > 4 else DAMAGED)
+            self.fail(id, MEMORY if number > 4 else None)
         self.bench.let_pass(LEASE)
         self.moves.apply(lost, Lapsed())
         self.start(lost, 1, 2, "i-0e5f6a7b/boot-1")
         self.bench.let_pass(30_000)
-        self.complete(lost, 1, 2)
+        self.complete(lost)
         self.moves.apply(cancelled, Cancelled("ada from 127.0.0.1", "the file was withdrawn"))
         return self.still_alive(Staged(done[0], failed[0], lost, "", "", cancelled))
 
     def still_alive(self, staged: Staged) -> Staged:
         """Those that have not ended, and what people asked for; then it is now."""
-        operation = Operation("op-1", "retry", "status:failed batch:october", "op-1", "ada", "the disk was full", 0)
-        now = self.moves.ledger.now()
-        self.moves.ledger.start_operation(operation._replace(created_at=now))
-        running, queued = self.tasks(3), self.tasks(4, name="render", queue="frames", batch="trailer")
-        self.moves.submit(*(self.new("render", "frames", "trailer") for _ in range(5)))
+        running, frames = self.submitted(3), self.submitted(9, name="render", queue="frames", batch="trailer")
         self.bench.clock.jump(int(time() * 1_000) - self.bench.clock.now() - 25_000)
+        now = self.moves.ledger.now()
+        self.moves.ledger.start_operation(
+            Operation("op-1", "retry", "status:failed batch:october", "op-1", "ada", "the disk was full", now)
+        )
+        for task_id, event in (owed for need in Need for owed in self.moves.ledger.alarms(need, 10)):
+            self.moves.apply(task_id, event)
+        self.moves.dispatch("media")
+        self.moves.dispatch("frames", 4)
         for number, id in enumerate(running):
             run = self.start(id, worker=f"i-0a1b2c3d/boot-{number % 2 + 1}")
-            self.moves.apply(id, Progressed(run, 0.25 + number / 4, "segment 12 of 31"))
+            self.moves.apply(id, Progressed(run, 0.25 + number / 4, f"segment {8 + 8 * number} of 32"))
         self.bench.let_pass(25_000)
-        return staged._replace(running=running[0], queued=queued[0])
+        self.counted()
+        return staged._replace(running=running[0], queued=frames[0])
+
+    def counted(self) -> None:
+        """A day of traffic, as an orchestrator notes it."""
+        for back, (ended, waited) in enumerate(zip(reversed(ENDED), reversed(WAITED), strict=True)):
+            noted = {
+                ("tasks:media", Action.ENDED): Tally(messages=ended),
+                ("tasks:media", Action.SEND): Tally(ended, ended, messages=ended + ended // 8),  # some went out twice
+                ("tasks:media", Action.WAITED): Tally(messages=waited * LOOKS),
+                (STATUS, Action.WAITED): Tally(requests=LOOKS),
+            }
+            counts = [Count(back * HOUR, queue, action, tally) for (queue, action), tally in noted.items()]
+            self.moves.ledger.note_requests(counts)
 
     def hostile(self) -> str:
         """A failed task of which everything that a user may choose is hostile."""

@@ -52,6 +52,14 @@ def test_every_number_of_the_overview_is_what_its_link_finds(plainly: Site, clie
         assert plainly.cut.count(words, 10_000) == int(number.replace(",", "")), words
 
 
+def test_what_is_staged_is_a_healthy_house_that_has_seen_a_day(plainly: Site, client: TestClient) -> None:
+    assert "What needs attention" not in client.get("/").text
+    queues = client.get("/queues").text
+    assert queues.count("<svg") == 2
+    assert "at most 133 in an hour" in queues
+    assert "372.5" in client.get(f"/tasks/{plainly.staged.running}/checkpoint").text
+
+
 def test_a_filter_that_does_not_parse_is_said_beside_the_box_with_what_was_meant(client: TestClient) -> None:
     answer = client.get("/tasks", params={"filter": 'stats:failed <b>"'})
     assert answer.status_code == 400
