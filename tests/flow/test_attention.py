@@ -85,7 +85,15 @@ def test_what_waits_for_its_time_stands_not_still(watch: Watch) -> None:
 
 
 def test_leases_that_nobody_ends_are_told_after_a_while(watch: Watch) -> None:
-    over = QUIET._replace(overrun=2)
+    over = QUIET._replace(overrun=2, owed=2, owed_since=NOW)
     assert watch.words(over) == []
     watch.seconds = STILL
     assert watch.words(over) == ["2 tasks are in progress though the lease is over: nobody takes them back."]
+
+
+def test_leases_that_ended_a_moment_ago_are_not_told_however_long_nobody_has_looked(watch: Watch) -> None:
+    """Every look may meet one that is about to be taken back."""
+    for look in range(3):
+        watch.seconds = 300.0 * look
+        now = NOW + look * 5 * MINUTE
+        assert watch.words(QUIET._replace(now=now, overrun=1, owed=1, owed_since=now - 500)) == []

@@ -87,9 +87,9 @@ def standing_still(queues: Sequence[QueueView], pulse: Pulse) -> Iterator[Sign]:
         elif due:
             words = f"Queue {view.name}: {many(due)} due, and none is sent. Is an orchestrator at work?"
             yield Sign(Notice(words, "leasehold orchestrator"), at)
-    if pulse.overrun:
+    if pulse.overrun and pulse.owed_since is not None:
         words = f"{many(pulse.overrun)} in progress though the lease is over: nobody takes them back."
-        yield Sign(Notice(words, "leasehold orchestrator"), ("", 0))
+        yield Sign(Notice(words, "leasehold orchestrator"), ("", pulse.owed_since))
 
 
 def many(tasks: int) -> str:
