@@ -57,6 +57,14 @@ def test_what_an_index_keeps_is_short_and_every_database_can_store_it(text: str)
     assert kept(found) == found or len(found) > PLAIN
 
 
+@pytest.mark.parametrize("text", ["\U0001fa77", "ä", "a\x7f", "a\n", "\xa0", "x" * 65])
+def test_an_index_keeps_plain_what_every_version_of_python_can_print(text: str) -> None:
+    """The first of these only since 3.12: an index written by one version is asked by another."""
+    assert kept(text).startswith("sha256:")
+    assert kept("".join(map(chr, range(32, 96)))) == "".join(map(chr, range(32, 96)))
+    assert kept(text[:64].encode("ascii", "replace").decode().strip()).isprintable()
+
+
 def test_what_cannot_be_read_fits_nothing() -> None:
     asked = [("a", Choice((), ("x",)))]
     assert fitting('{"a": "y"}', asked)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import cast
 
@@ -20,6 +21,8 @@ LOOKED_AT = 10_000
 
 PLAIN = 64
 """Characters up to which an index keeps a text as it is; of a longer one it keeps a hash, which is longer than this."""
+_PLAIN = re.compile(rf"[ -~]{{0,{PLAIN}}}")
+"""Signs of ASCII: what else can be printed depends on the version of Python, and an index outlives that."""
 
 Asked = Sequence[tuple[str, Choice]]
 """Names of arguments, and what they are to be."""
@@ -65,7 +68,7 @@ def chosen(choice: Choice, text: str | None) -> bool:
 
 def kept(text: str) -> str:
     """What an index keeps of a text: the same for the same text, and only for that."""
-    if len(text) <= PLAIN and text.isprintable():
+    if _PLAIN.fullmatch(text):
         return text
     return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
