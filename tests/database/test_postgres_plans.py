@@ -99,7 +99,7 @@ FULL: dict[str, object] = {
 ONES = {
     **dict.fromkeys(("down state", "up state"), "failed"),
     **dict.fromkeys(("down name", "up name"), "handler1"),
-    **dict.fromkeys(("down argument", "up argument"), 1),
+    **dict.fromkeys(("down argument", "up argument", "values up to"), 1),
 }
 STATISTICS = {"none": ("", ""), "old": ("ANALYZE", ""), "new": ("", "ANALYZE")}
 """What is done before and after the tasks come."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from threading import Event
+from unittest.mock import patch
 
 import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.adapters.database import indexing, submitting
+from leasehold.adapters.database import indexing, searching, submitting
 from leasehold.adapters.database.connection import Row, Sql, Transaction
+from leasehold.adapters.database.postgres_transaction import PostgresTransaction
 from leasehold.adapters.database.retention import DatabaseRetention
+from leasehold.core.events import Cancelled
 from leasehold.core.filters import Choice, parse, term
 from leasehold.core.finding import fitting
 from leasehold.ports.ledger import NewTask
@@ -66,12 +70,15 @@ def moves(bench: SqliteBench) -> Moves:
     return moves
 
 
-@given(WORDS)
-def test_what_is_found_is_what_one_finds_by_looking_at_each(moves: Moves, words: list[str]) -> None:
+@given(WORDS, st.sampled_from([None, False]))
+def test_what_is_found_is_what_one_finds_by_looking_at_each(moves: Moves, words: list[str], few: bool | None) -> None:
+    """Whether or not the index is left for the rest of a filter, where that has fewer tasks."""
     filter_ = " ".join(words)
     asked = parse(filter_)
     every = moves.views.tasks(" ".join(word for word in words if "args." not in word), limit=1_000).rows
-    assert find_all(moves, filter_) == [view.task.id for view in every if fitting(view.arguments, asked.args)]
+    expected = [view.task.id for view in every if fitting(view.arguments, asked.args)]
+    with nullcontext() if few is None else patch.object(searching, "fewer", lambda *_: few):
+        assert find_all(moves, filter_) == expected
 
 
 def find_all(moves: Moves, filter_: str) -> list[str]:
@@ -98,8 +105,15 @@ def test_the_values_of_an_index_are_those_that_fit(arguments: Mapping[str, objec
 
 def statements_of(bench: SqliteBench, monkeypatch: pytest.MonkeyPatch, new: NewTask) -> int:
     """How many statements a submit runs."""
+    return len(statements(monkeypatch, lambda: bench.ledger.submit([new])))
+
+
+def statements(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[[], object], kind: type[Transaction] = Transaction
+) -> list[str]:
+    """The statements that are run in transactions of a kind."""
     counted: list[str] = []
-    rows, run_many = Transaction.rows, Transaction.run_many
+    rows, run_many = kind.rows, kind.run_many
 
     def counting_rows(tx: Transaction, sql: Sql, given: Mapping[str, object] | None = None) -> list[Row]:
         counted.append(sql.text)
@@ -110,10 +124,47 @@ def statements_of(bench: SqliteBench, monkeypatch: pytest.MonkeyPatch, new: NewT
         return run_many(tx, sql, many)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Transaction, "rows", counting_rows)
-        patched.setattr(Transaction, "run_many", counting_run_many)
-        bench.ledger.submit([new])
-    return len(counted)
+        patched.setattr(kind, "rows", counting_rows)
+        patched.setattr(kind, "run_many", counting_run_many)
+        work()
+    return counted
+
+
+def check_an_index_is_left(either: SqliteBench | PostgresBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One value may be that of all tasks: whatever else is asked for would be looked for among all of these."""
+    moves = Moves(either)
+    acme = [moves.new(arguments='{"tenant": "acme"}', find=("tenant",)) for _ in range(20)]
+    small = [moves.new(arguments=f'{{"tenant": "{one}"}}', batch="small") for one in ("acme", "b", "acme")]
+    late = [moves.new(arguments='{"tenant": "acme"}') for _ in range(20)]
+    moves.submit(*acme, *small, *late)
+    fill(moves)
+    first, _, third = (each.task.id for each in small)
+    moves.apply(third, Cancelled("ada"))
+    book = either.database.sql("pages")
+    walk, read = book["down argument"].text, book["arguments of"].text
+    kind = Transaction if isinstance(either, SqliteBench) else PostgresTransaction
+
+    def ran(filter_: str, *ids: str) -> tuple[bool, bool]:
+        texts = statements(monkeypatch, lambda: find(moves, filter_), kind)
+        assert find(moves, filter_) == list(ids)
+        assert moves.views.bound(filter_) is None
+        return walk in texts, read in texts
+
+    assert ran("batch:small args.tenant:acme", third, first) == (False, True)
+    assert ran("status:cancelled args.tenant:acme", third) == (False, True)
+    assert ran("-status:pending args.tenant:acme,b", third) == (False, True)
+    assert ran("status:failed args.tenant:acme") == (False, False)
+    assert ran("args.tenant:b", small[1].task.id) == (True, False)
+    assert ran("batch:small args.tenant:b", small[1].task.id) == (True, False)
+    monkeypatch.setattr("leasehold.core.finding.LOOKED_AT", 2)
+    assert ran("batch:small args.tenant:acme", third, first) == (True, False)
+    assert ran("status:cancelled args.tenant:acme", third) == (False, True)
+
+
+def test_an_index_is_left_where_the_rest_of_a_filter_has_fewer_tasks(
+    sqlite_bench: SqliteBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_an_index_is_left(sqlite_bench, monkeypatch)
 
 
 def test_submits_pay_for_an_index_only_where_there_is_one(
@@ -170,6 +221,10 @@ def postgres(postgres_url: str) -> Iterator[PostgresBench]:
     bench = PostgresBench(postgres_url)
     yield bench
     bench.close()
+
+
+def test_an_index_is_left_on_postgresql_too(postgres: PostgresBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_an_index_is_left(postgres, monkeypatch)
 
 
 def test_a_submit_that_began_before_a_declaration_is_indexed_after_its_end(postgres: PostgresBench) -> None:

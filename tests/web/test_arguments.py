@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from leasehold.core.errors import BadFilter
+from leasehold.core.filters import term
+from leasehold.flow.lookup import check_whole
 from leasehold.testing.arguments_suite import fill, given
 from leasehold.testing.ledger_bench import Moves
 from tests.web.conftest import Api, Command
@@ -71,6 +74,16 @@ def test_nothing_is_changed_by_a_filter_that_means_some_of_those_that_match(api:
     answer = api.client.post("/tasks/all", data={"kind": "cancel", "filter": "args.episode:1"})
     assert answer.status_code == 400
     assert api.get("/operations")["items"] == []
+
+
+@pytest.mark.parametrize("odd", ["\0", "\udcff"])
+def test_nothing_is_changed_by_a_filter_that_no_operation_could_keep(moves: Moves, odd: str) -> None:
+    """PostgreSQL would keep another sign in its place, and other tasks would be changed."""
+    (task_id,) = given(moves, (), {"episode": odd})
+    (found,) = moves.views.tasks(term("args.episode", odd)).rows
+    assert found.task.id == task_id
+    with pytest.raises(BadFilter, match="a bulk change cannot keep "):
+        check_whole(moves.views, term("args.episode", odd))
 
 
 def test_all_that_match_are_changed_where_all_are_known(api: Api, moves: Moves) -> None:

@@ -46,14 +46,23 @@ LONGEST_NAME = 100
 MOST_NAMES = 10
 """Arguments of which one filter may speak: each is looked up in each task."""
 
+MOST_IDS = 1_000
+"""Tasks that a filter may name by how their ids begin, and groups that it may exclude so."""
+
+MOST_GROUPS = 100
+"""Groups that a filter may ask for: each is a range of an index to walk for each page."""
+
 KEYS = ("status", "why", "name", "queue", "batch", "key", "group", "id", "age", f"{ARGUMENT}NAME")
 CHOICES = {"status": tuple(map(str, Status)), "why": tuple(map(str, Why))}
 LISTS = ("name", "queue", "batch", "key", "group", "id")
+BEGINNINGS = ("group", "id")
+"""Keys whose values are how something begins."""
 
 _VALUE = r'"(?:[^"]|"")*"|[^\s",]+'
 _PLAIN = re.compile(r"[\w./:-]+")
 _WORD = re.compile(rf"\s*(?P<minus>-?)(?P<key>\w[\w.-]*):(?P<values>(?:{_VALUE})(?:,(?:{_VALUE}))*)(?=\s|$)")
 _ONE = re.compile(_VALUE)
+_ODD = re.compile(r"[\x00\ud800-\udfff]")
 _CURSOR = re.compile(r"(\d{1,19}) ([0-9a-f]{8})")
 
 
@@ -84,7 +93,7 @@ class Filter(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """The same for filters that mean the same."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+        return hashlib.sha256(ascii(self).encode()).hexdigest()[:8]
 
     def cursor(self, position: int) -> str:
         """A place in the answer to this filter, as text that means nothing to anybody else."""
@@ -172,9 +181,24 @@ def check(key: str, values: Iterable[str]) -> None:
     elif key not in KEYS:
         raise BadFilter(f"there is no filter {key!r}.{did_you_mean(key, KEYS)} Filters: {', '.join(KEYS)}")
     for value in values:
-        if key in CHOICES and value not in CHOICES[key]:
-            known = CHOICES[key]
-            raise BadFilter(f"{key}:{value}: no task has that.{did_you_mean(value, known)} Known: {', '.join(known)}")
+        check_value(key, value)
+
+
+def check_value(key: str, value: str) -> None:
+    """Raise ``BadFilter`` for what a key cannot be. An argument may be any text."""
+    if not key.startswith(ARGUMENT) and (odd := odd_sign(value)):
+        raise BadFilter(f"{key}:{value!a} holds {odd!a}, which no {key} of a task has. Leave that sign out")
+    if key in CHOICES and value not in CHOICES[key]:
+        known = CHOICES[key]
+        raise BadFilter(f"{key}:{value}: no task has that.{did_you_mean(value, known)} Known: {', '.join(known)}")
+    if key in BEGINNINGS and not value:
+        raise BadFilter(f'{key}:"" begins all of them. Write how the {key} begins, or leave the word out')
+
+
+def odd_sign(text: str) -> str | None:
+    """The first sign that not every ledger can store: NUL, or half a surrogate pair."""
+    found = _ODD.search(text)
+    return found and found[0]
 
 
 def check_name(name: str) -> None:
@@ -185,6 +209,16 @@ def check_name(name: str) -> None:
         )
     if len(name) > LONGEST_NAME:
         raise BadFilter(f"{ARGUMENT}{name[:20]}...: a name of {len(name)} characters is over {LONGEST_NAME}")
+
+
+def check_groups(beginnings: Iterable[str], groups: int, most: int) -> None:
+    """Raise ``BadFilter`` where there are more groups that begin so than a filter may mean."""
+    if groups > most:
+        said = ",".join(beginnings)
+        raise BadFilter(
+            f"group:{said[:LONGEST_NAME]} begins the ids of over {most:,} groups of failures. Write more of the id, or "
+            "filter by name: or batch: instead"
+        )
 
 
 def args_of(terms: Sequence[Term]) -> tuple[tuple[str, Choice], ...]:

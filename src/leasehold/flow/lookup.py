@@ -15,6 +15,7 @@ from leasehold.core.errors import (
     NoSuchWorker,
     TaskForgotten,
 )
+from leasehold.core.filters import odd_sign
 from leasehold.core.model import Audit
 from leasehold.core.suggest import did_you_mean
 from leasehold.flow.explain import Case
@@ -105,8 +106,10 @@ def workers_of(views: Views, name: str) -> list[WorkerView]:
 def check_whole(views: Views, filter_: str) -> None:
     """Raise ``BadFilter`` for a filter of arguments that is looked for among the newest tasks only.
 
-    What changes all that match must not mean some of them.
+    What changes all that match must not mean some of them; nor others, once the filter has been stored.
     """
+    if odd := odd_sign(filter_):
+        raise BadFilter(f"a bulk change cannot keep {odd!a}, which {filter_!a} holds. Change these tasks by their ids")
     bound = views.bound(filter_)
     if bound is not None:
         raise BadFilter(f"{filter_!r} would not mean all that match: it {bound}")

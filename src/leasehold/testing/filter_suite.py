@@ -9,6 +9,7 @@ import pytest
 from leasehold.core.errors import BadFilter
 from leasehold.core.events import Cancelled, Lapsed
 from leasehold.core.filters import term
+from leasehold.ports.ledger import Change
 from leasehold.ports.views import Page, TaskView
 from leasehold.testing.ledger_bench import BROKEN, LEASE, LedgerBench, Moves
 
@@ -132,6 +133,36 @@ class FilterSuite:
         assert find(moves, f"group:{group[:6]} status:failed") == [a]
         assert find(moves, f"-group:{group}") == [c]
         assert find(moves, "group:none") == []
+
+    def test_beginnings_of_too_many_groups_are_refused(self, moves: Moves) -> None:
+        """Rather than answered in part: what is excluded would be shown, and what is asked for be missing."""
+        ids = moves.out(1_001)
+        failures = [BROKEN._replace(frame=f"media.py:{'x' * nth}") for nth in range(1_001)]
+        changes = [Change(task_id, moves.failed(failure=each)) for task_id, each in zip(ids, failures, strict=True)]
+        moves.ledger.apply(changes[:100])
+        every = ",".join("0123456789abcdef")
+        assert moves.views.count(f"group:{every} status:failed") == 100
+        assert len(moves.views.tasks(f"group:{every} status:failed", limit=200).rows) == 100
+        assert pages(moves, f"group:{every}", 60) == [ids[99:39:-1], ids[39::-1]]
+        moves.ledger.apply(changes[100:1_000])
+        assert find(moves, f"-group:{every}") == ids[1_000:]
+        moves.ledger.apply(changes[1_000:])
+        for filter_, most in ((f"group:{every}", 100), (f"-group:{every} status:failed", "1,000")):
+            for ask in (moves.views.tasks, moves.views.count):
+                with pytest.raises(BadFilter, match=f"group:{every} begins the ids of over {most} groups of failures"):
+                    ask(filter_)
+
+    def test_tasks_without_a_batch_are_found(self, moves: Moves) -> None:
+        """Beside others, and in every state."""
+        loners = moves.out(3)
+        batched = moves.out(3, batch="november")
+        moves.apply(loners[0], moves.failed())
+        assert find(moves, 'batch:""') == loners[::-1]
+        assert find(moves, 'batch:"",november') == [*batched[::-1], *loners[::-1]]
+        assert find(moves, '-batch:""') == batched[::-1]
+        assert find(moves, 'batch:"" status:failed') == loners[:1]
+        assert find(moves, 'batch:"" status:pending name:transcribe') == loners[:0:-1]
+        assert find(moves, 'batch:"" age:<1h') == loners[::-1]
 
     def test_ages_are_compared(self, moves: Moves) -> None:
         """To the millisecond, on the ledger's clock."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 from leasehold.adapters.database.connection import Sql, Transaction
 from leasehold.core.errors import BadFilter
-from leasehold.core.filters import NO_GROUP, STATES, Choice, Filter
+from leasehold.core.filters import MOST_GROUPS, MOST_IDS, NO_GROUP, STATES, Choice, Filter, check_groups
 
 FIRST, LAST = 0, 2**62
 """No task has such a number."""
@@ -17,8 +15,6 @@ DISORDER = 10_000
 """ms by which a task may have a lower number than one that was submitted before it (``submitting.LATE``)."""
 PROBES = 16
 """Tasks looked at together to find the first one of an age: ten million take six looks."""
-MOST = 1_000
-"""Tasks that a filter may name by their ids, and groups that it may name by their beginnings."""
 IN_TROUBLE = frozenset({"failed", "cancelled", "pending/scheduled", "pending/lapsed", "pending/blocked"})
 """States that a batch has an index for (``schema.IN_TROUBLE``)."""
 
@@ -54,15 +50,23 @@ class Plan(NamedTuple):
 
     def newest(self, tx: Transaction, sql: Mapping[str, Sql], limit: int, below: int = LAST) -> list[Found]:
         """Up to ``limit`` matching tasks, newest first."""
-        bounds = self.bounds.within(Bounds(below=below))
-        walked = [self._walked(tx, sql, f"down {walk.name}", walk, bounds, limit) for walk in self.walks]
-        return list(islice(heapq.merge(*walked, reverse=True), limit))
+        bounds, found = self.bounds.within(Bounds(below=below)), list[Found]()
+        for walk in self.walks:
+            walked = self._walked(tx, sql, f"down {walk.name}", walk, bounds, limit)
+            found = sorted([*found, *walked], reverse=True)[:limit]
+            if len(found) == limit:  # what is older than these is asked of no further range
+                bounds = bounds.within(Bounds(above=found[-1][0]))
+        return found
 
     def oldest(self, tx: Transaction, sql: Mapping[str, Sql], limit: int, bounds: Bounds) -> list[Found]:
         """Up to ``limit`` matching tasks within ``bounds``, oldest first."""
-        bounds = self.bounds.within(bounds)
-        walked = [self._walked(tx, sql, f"up {walk.name}", walk, bounds, limit) for walk in self.walks]
-        return list(islice(heapq.merge(*walked), limit))
+        bounds, found = self.bounds.within(bounds), list[Found]()
+        for walk in self.walks:
+            walked = self._walked(tx, sql, f"up {walk.name}", walk, bounds, limit)
+            found = sorted([*found, *walked])[:limit]
+            if len(found) == limit:
+                bounds = bounds.within(Bounds(below=found[-1][0]))
+        return found
 
     def at_most(self, tx: Transaction, sql: Mapping[str, Sql], ceiling: int) -> int:
         """How many match, stopping at ``ceiling``."""
@@ -78,15 +82,13 @@ class Plan(NamedTuple):
         return [(number, task_id) for number, task_id in tx.rows(sql[name], {**self.asked, **place})]
 
 
-def plan(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, walks: Sequence[Walk] = ()) -> Plan:
-    """Choose the ranges to walk, unless they are given. Raises ``BadFilter`` for an id that begins too many ids.
+def plan(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter) -> Plan:
+    """Choose the ranges to walk. Raises ``BadFilter`` for the beginning of too many tasks' or groups' ids.
 
     What it asks of arguments is for ``searching`` to see to.
     """
-    groups = filter_.group._replace(
-        wanted=groups_of(tx, sql, filter_.group.wanted), unwanted=groups_of(tx, sql, filter_.group.unwanted)
-    )
-    filter_ = filter_._replace(group=groups)
+    wanted = groups_of(tx, sql, filter_.group.wanted, MOST_GROUPS)
+    filter_ = filter_._replace(group=Choice(wanted, groups_of(tx, sql, filter_.group.unwanted, MOST_IDS)))
     numbers = named(tx, sql, filter_)
     unwanted = numbers_of(tx, sql, filter_.id.unwanted)
     asked = {
@@ -94,8 +96,8 @@ def plan(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, walks: Sequen
         "numbers": tx.array([str(number) for number in numbers or ()]),
         "not_numbers": tx.array([str(number) for number in unwanted]) if unwanted else None,
     }
-    chosen = walks or ([Walk("numbers")] if numbers is not None else walks_of(tx, sql, filter_, asked))
-    return Plan(chosen, asked, bounds_of(tx, sql, filter_))
+    walks = [Walk("numbers")] if numbers is not None else walks_of(tx, sql, filter_, asked)
+    return Plan(walks, asked, bounds_of(tx, sql, filter_))
 
 
 def asked_of(tx: Transaction, filter_: Filter) -> dict[str, object]:
@@ -126,7 +128,7 @@ def walks_of(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, asked: Ma
     """The ranges in which all matching tasks are, of the index that has the fewest to look at."""
     states, batches = filter_.states, filter_.batch.wanted
     if filter_.group.wanted and "" not in filter_.group.wanted:
-        return [Walk("group", group, state) for group in filter_.group.wanted for state in states]
+        return [Walk("group", group, state) for group, state in tx.rows(sql["groups in states"], asked)]
     if filter_.group.wanted == ("",) and states == ("failed",):
         return [Walk("silence", name) for (name,) in tx.rows(sql["names"], asked)]
     if batches and IN_TROUBLE.issuperset(states):
@@ -146,7 +148,7 @@ def smallest(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, asked: Ma
     """The index whose ranges hold the fewest tasks, by the counters."""
     possible = {
         "state": filter_.states != STATES,
-        "batch": bool(filter_.batch.wanted),
+        "batch": bool(filter_.batch.wanted) and "" not in filter_.batch.wanted,  # no index has tasks without one
         "name": bool(filter_.name.wanted or filter_.queue.wanted),
     }
     if sum(possible.values()) > 1:
@@ -172,19 +174,20 @@ def numbers_of(tx: Transaction, sql: Mapping[str, Sql], ids: Sequence[str]) -> s
     """The tasks whose ids begin so."""
     numbers: set[int] = set()
     for beginning in ids:
-        found = tx.rows(sql["ids like"], {**beginning_with(beginning), "limit": MOST + 1})
-        if len(found) > MOST:
-            raise BadFilter(f"id:{beginning} begins the ids of over {MOST:,} tasks. Write more of the id")
+        found = tx.rows(sql["ids like"], {**beginning_with(beginning), "limit": MOST_IDS + 1})
+        if len(found) > MOST_IDS:
+            raise BadFilter(f"id:{beginning} begins the ids of over {MOST_IDS:,} tasks. Write more of the id")
         numbers.update(row[0] for row in found)
     return numbers
 
 
-def groups_of(tx: Transaction, sql: Mapping[str, Sql], beginnings: Sequence[str]) -> tuple[str, ...]:
+def groups_of(tx: Transaction, sql: Mapping[str, Sql], beginnings: Sequence[str], most: int) -> tuple[str, ...]:
     """The groups whose ids begin so; '' for no group. One that does not exist stays as it is."""
     groups: set[str] = set()
     for beginning in beginnings:
-        found = [row[0] for row in tx.rows(sql["groups like"], {**beginning_with(beginning), "limit": MOST})]
+        found = [row[0] for row in tx.rows(sql["groups like"], {**beginning_with(beginning), "limit": most + 1})]
         groups.update([""] if beginning == NO_GROUP else found or [beginning])
+        check_groups(beginnings, len(groups), most)
     return tuple(sorted(groups))
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from leasehold.adapters.database.connection import Sql, Transaction
 from leasehold.adapters.database.filtering import LAST, Bounds, Found, Plan, Walk, plan
 from leasehold.adapters.database.indexing import Indexed, indexed
+from leasehold.core import finding
 from leasehold.core.filters import Choice, Filter, fits
 from leasehold.core.finding import Asked, fitting, kept
 from leasehold.ports.views import Bound
@@ -91,13 +92,15 @@ def search(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, most: int |
     if not filter_.args:
         return Search([Part(plan(tx, sql, filter_), ())], None)
     by_index, others = split(tx, sql, filter_)
-    parts = [of_index(tx, sql, filter_, by_index)] if by_index else []
-    if not by_index:
-        rest = filter_
-    elif others:
-        rest = filter_._replace(name=Choice(tuple(others)))
-    else:
+    rest = plan(tx, sql, filter_._replace(args=()))
+    walks = walks_of(filter_, by_index)
+    if by_index and fewer(tx, sql, filter_, rest, walks):
+        return Search([Part(rest, filter_.args)], None)
+    parts = [of_index(filter_, rest, walks)] if by_index else []
+    if by_index and not others:
         return Search(parts, None)
+    if by_index:
+        rest = plan(tx, sql, filter_._replace(args=(), name=Choice(tuple(others))))
     looked, cut = looked_through(tx, sql, rest, most)
     bound = Bound(cut, others if by_index else (), filter_.args[0][0]) if cut else None
     return Search([*parts, Part(looked, filter_.args)], bound)
@@ -117,25 +120,46 @@ def split(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter) -> tuple[lis
     return [whole[name] for name in handlers if name in whole], [name for name in handlers if name not in whole]
 
 
-def of_index(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, by_index: Sequence[Indexed]) -> Part:
-    """The ranges of the index of arguments. One argument that is asked for alone needs no second look."""
+def walks_of(filter_: Filter, by_index: Sequence[Indexed]) -> list[Walk]:
+    """The ranges of the index of arguments."""
     wanted = {name: choice.wanted for name, choice in filter_.args}
-    walks = [
+    return [
         Walk("argument", each.number, kept(value))
         for each in by_index
         for value in dict.fromkeys(wanted[each.argument])
     ]
+
+
+def of_index(filter_: Filter, rest: Plan, walks: Sequence[Walk]) -> Part:
+    """What the index of arguments has. One argument that is asked for alone needs no second look."""
     alone = len(filter_.args) == 1 and not filter_.args[0][1].unwanted
-    found = plan(tx, sql, filter_._replace(args=()), walks)
-    return Part(found, () if alone else filter_.args)
+    return Part(rest._replace(walks=walks), () if alone else filter_.args)
 
 
-def looked_through(tx: Transaction, sql: Mapping[str, Sql], rest: Filter, most: int | None) -> tuple[Plan, int]:
+def fewer(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, rest: Plan, walks: Sequence[Walk]) -> bool:
+    """Whether the tasks that fit the rest of a filter are few, and not more than the index has of these values.
+
+    The counters know it, all but the ages: by these each range is cut anyhow.
+    """
+    of = "counted in batches" if filter_.batch.wanted else "counted"
+    ((fitting_rest,),) = tx.rows(sql[of], rest.asked)
+    if fitting_rest > finding.LOOKED_AT:
+        return False
+    left = fitting_rest
+    for walk in walks:
+        place = {"one": walk.one, "other": walk.other, "limit": left, **rest.bounds._asdict()}
+        ((there,),) = tx.rows(sql["values up to"], place)
+        left -= there
+        if left <= 0:
+            return True
+    return False
+
+
+def looked_through(tx: Transaction, sql: Mapping[str, Sql], rest: Plan, most: int | None) -> tuple[Plan, int]:
     """The tasks whose arguments are looked through; how many, if those are not all that fit the rest, else 0."""
-    found = plan(tx, sql, rest._replace(args=()))
     if most is None:
-        return found, 0
-    newest = found.newest(tx, sql, most + 1)
+        return rest, 0
+    newest = rest.newest(tx, sql, most + 1)
     if len(newest) <= most:
-        return found, 0
-    return found._replace(bounds=found.bounds.within(Bounds(above=newest[most - 1][0] - 1))), most
+        return rest, 0
+    return rest._replace(bounds=rest.bounds.within(Bounds(above=newest[most - 1][0] - 1))), most

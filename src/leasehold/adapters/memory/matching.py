@@ -8,20 +8,20 @@ from typing import NamedTuple
 from leasehold.adapters.memory.book import Book, Row
 from leasehold.core import finding
 from leasehold.core.errors import BadFilter
-from leasehold.core.filters import NO_GROUP, Choice, Filter, fits
+from leasehold.core.filters import MOST_GROUPS, MOST_IDS, NO_GROUP, Choice, Filter, check_groups, fits
 from leasehold.core.redaction import Redaction
 from leasehold.core.transitions import state_name
 from leasehold.ports.views import Bound
 
-MOST = 1_000
-"""Tasks that a filter may name by the beginning of their ids."""
-
 
 def matcher(book: Book, asked: Filter, now: int) -> Callable[[Row], bool]:
-    """Whether a task matches. Raises ``BadFilter`` for an id that begins too many tasks' ids."""
+    """Whether a task matches. Raises ``BadFilter`` for ids of tasks or groups that begin too many."""
     for beginning in (*asked.id.wanted, *asked.id.unwanted):
-        if sum(task_id.startswith(beginning) for task_id in book.rows) > MOST:
-            raise BadFilter(f"id:{beginning} begins the ids of over {MOST:,} tasks. Write more of the id")
+        if sum(task_id.startswith(beginning) for task_id in book.rows) > MOST_IDS:
+            raise BadFilter(f"id:{beginning} begins the ids of over {MOST_IDS:,} tasks. Write more of the id")
+    groups = {row.task.error_group or "" for row in book.rows.values()} if asked.group != Choice() else set[str]()
+    for beginnings, most in ((asked.group.wanted, MOST_GROUPS), (asked.group.unwanted, MOST_IDS)):
+        check_groups(beginnings, sum(starts(group, beginnings) for group in groups), most)
 
     def matches(row: Row) -> bool:
         task = row.task
@@ -30,7 +30,7 @@ def matcher(book: Book, asked: Filter, now: int) -> Callable[[Row], bool]:
             state_name(task.status, task.why) in asked.states
             and fits(asked.name, task.name)
             and fits(asked.queue, task.queue)
-            and chosen(asked.batch, task.batch)
+            and fits(asked.batch, task.batch or "")
             and chosen(asked.key, row.key)
             and begins(asked.id, task.id)
             and grouped(asked.group, task.error_group)

@@ -126,17 +126,23 @@ def both_ways(name: str, lead: Lead, *where: ColumnElement[bool]) -> Iterator[tu
     yield f"up {name}", found.order_by(InOrder(lead, tasks.c.number, "ASC"))
 
 
+values = argument_values.c
+OF_VALUE: Lead = {values.argument: bindparam("one", type_=BigInteger), values.value: OTHER}
+
+
+def of_value() -> OneRange:
+    """What the index of arguments has of one value of one of them."""
+    return OneRange(OF_VALUE, (values.task, instant("above"), instant("below")))
+
+
 def by_argument() -> Iterator[tuple[str, Executable]]:
-    """Both directions of what the index of arguments has of one value of one of them."""
-    values = argument_values.c
-    lead: Lead = {values.argument: bindparam("one", type_=BigInteger), values.value: OTHER}
-    one = OneRange(lead, (values.task, instant("above"), instant("below")))
+    """Both directions of it."""
     # row by row: where PostgreSQL knows little of a young index, it would rather join by looking at every task
     its_id = select(tasks.c.id).where(tasks.c.number == values.task).correlate(argument_values)
     matching = its_id.where(Beside(matches())).scalar_subquery().is_not(None)
-    found = select(values.task, its_id.scalar_subquery()).where(one, matching).limit(LIMIT)
-    yield "down argument", found.order_by(InOrder(lead, values.task, "DESC"))
-    yield "up argument", found.order_by(InOrder(lead, values.task, "ASC"))
+    found = select(values.task, its_id.scalar_subquery()).where(of_value(), matching).limit(LIMIT)
+    yield "down argument", found.order_by(InOrder(OF_VALUE, values.task, "DESC"))
+    yield "up argument", found.order_by(InOrder(OF_VALUE, values.task, "ASC"))
 
 
 def either(names: Sequence[str], kept: Table) -> Subquery:
@@ -198,6 +204,10 @@ STATEMENTS: Mapping[str, Executable] = {
     "lanes": select(sums.c.name, sums.c.queue)
     .where(*in_lanes, func.substr(sums.c.state, 1, 1) != HAPPENED, sums.c.name != "")
     .distinct(),
+    "groups in states": select(sums.c.error_group, sums.c.state)
+    .where(one_of(sums.c.state, "states"), one_of(sums.c.error_group, "groups"), sums.c.error_group != "")
+    .where(func.substr(sums.c.state, 1, 1) != HAPPENED)
+    .distinct(),
     "names": select(sums.c.name)
     .where(one_of(sums.c.name, "names"), sums.c.state == "failed", sums.c.error_group == "")
     .distinct(),
@@ -210,6 +220,9 @@ STATEMENTS: Mapping[str, Executable] = {
     .where(error_groups.c.id >= bindparam("low"), error_groups.c.id < bindparam("high"))
     .limit(LIMIT),
     "at or after": select(at_or_after(tasks.c.number), at_or_after(tasks.c.created_at)).select_from(places),
+    "values up to": select(func.count()).select_from(
+        select(argument_values.c.task).where(of_value()).limit(LIMIT).subquery()
+    ),
     "indexed arguments": select(
         indexed_arguments.c.number,
         indexed_arguments.c.name,
