@@ -7,12 +7,32 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from leasehold.core.printable import printable
+from leasehold.core.wire.strict import cleaned
+
 IDS = ("task", "run", "worker")
 """What a line may be about: named so in ``extra``."""
 
 
+class PrettyLines(logging.Formatter):
+    """One line for people. What a record has more, a traceback or a message of a user's, follows indented.
+
+    So whatever stands in a message, no line of it looks like a record, and none moves the cursor.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and what follows it."""
+        return printable(super().format(record)).replace("\n", "\n    ")
+
+
 class JsonLines(logging.Formatter):
-    """One JSON object a line: ``time`` (UTC), ``level``, ``logger``, ``message``, and the ids that it is about."""
+    """One JSON object a line: ``time`` (UTC), ``level``, ``logger``, ``message``, and the ids that it is about.
+
+    Half a character, which JSON can spell and most readers of it refuse, is replaced.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -25,14 +45,19 @@ class JsonLines(logging.Formatter):
         said |= {name: value for name in IDS if (value := getattr(record, name, None)) is not None}
         if record.exc_info:
             said["error"] = self.formatException(record.exc_info)
-        return json.dumps(said, default=str)
+        return json.dumps({name: cleaned(str(value)) for name, value in said.items()})
 
 
 def set_up_logging(level: str, form: str = "pretty") -> None:
-    """Send everything of Leasehold at ``level`` and above to standard error, ``pretty`` or as ``json``."""
+    """Send everything of Leasehold at ``level`` and above to standard error, ``pretty`` or as ``json``.
+
+    Warnings of the libraries that it uses go there too, in the same form, unless this process logs them otherwise.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    pretty = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    handler.setFormatter(JsonLines() if form == "json" else pretty)
+    handler.setFormatter(JsonLines() if form == "json" else PrettyLines())
+    everybody = logging.getLogger()
+    if not everybody.handlers:
+        everybody.addHandler(handler)
     log = logging.getLogger("leasehold")
     log.handlers[:] = [handler]
     log.setLevel(level.upper())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from leasehold.cli.meter import Lines, Speed, line
-from leasehold.cli.output import LEAST, Column, clean, plural, printable, widths
+from leasehold.cli.output import LEAST, Column, clean, plural, widths
+from leasehold.core.printable import printable
 from leasehold.flow.progress import eta, say_rate
 
 Row = tuple[str, ...]

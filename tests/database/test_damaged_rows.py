@@ -31,6 +31,7 @@ from leasehold.flow.recorder import Recorder
 from leasehold.flow.retention import Pruner, Terms
 from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.sweeper import Sweeper
+from leasehold.logs import JsonLines
 from leasehold.ports.ledger import Change, Existing, Need, Unreadable
 from leasehold.ports.reports import Grant, StaleRun, Start
 from leasehold.testing.ledger_bench import LEASE, VALIDITY, Moves
@@ -148,6 +149,8 @@ def test_the_dispatcher_passes_over_what_it_cannot_read_and_sends_the_rest(
     assert (house.state(last), queue.depth().visible) == ("pending/queued", 1)
     unread = [] if damage.startswith("state") else [first, second, third]  # who has no state stands in no line
     assert [line.split()[4] for line in told(caplog)] == unread
+    lines = [json.loads(JsonLines().format(each)) for each in caplog.records if each.name == "leasehold.ledger"]
+    assert [line["task"] for line in lines] == unread
     assert all("`leasehold audit`" in line for line in told(caplog))
 
 

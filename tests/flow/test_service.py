@@ -11,7 +11,7 @@ from threading import Event, Lock, Thread, current_thread, main_thread
 
 import pytest
 
-from leasehold.core.errors import LedgerUnavailable, QueueUnavailable
+from leasehold.core.errors import LedgerDamaged, LedgerUnavailable, QueueUnavailable
 from leasehold.flow import service
 from leasehold.flow.service import FIRST_PAUSE, LONGEST_PAUSE, Loop, Service, Stop
 
@@ -238,6 +238,17 @@ def test_a_defect_stops_every_loop_and_is_raised_to_whoever_waits() -> None:
         served(Loop("sweeper", broken, rest), Loop("recorder", lambda: 0, resting), stop=stop)
     assert ended.is_set()
     assert stop.reason == "sweeper failed: KeyError('a defect')"
+
+
+@pytest.mark.parametrize(("error", "stack"), [(KeyError("a defect"), True), (LedgerDamaged("told in words"), False)])
+def test_the_log_says_where_a_defect_was(error: Exception, caplog: pytest.LogCaptureFixture, *, stack: bool) -> None:
+    """A process that serves for weeks cannot be run again with LEASEHOLD_DEBUG to see it once more."""
+    stop = Stop()
+    with pytest.raises(type(error)):
+        served(Loop("sweeper", failing(1, error, stop), rest), stop=stop)
+    (record,) = caplog.records
+    assert record.getMessage() == f"sweeper cannot go on: {error!r}"
+    assert (record.exc_info is not None and record.exc_info[1] is error) is stack
 
 
 def test_of_several_defects_the_first_is_raised() -> None:

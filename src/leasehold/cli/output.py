@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import click
 
+from leasehold.core.printable import printable
 from leasehold.core.units import say_count
 
 if TYPE_CHECKING:
@@ -137,13 +138,6 @@ def widths(columns: Sequence[Column[T]], cells: Sequence[Sequence[str]], room: i
 def clean(text: str) -> str:
     """One line that cannot move the cursor."""
     return printable(" ".join(text.split()))
-
-
-def printable(text: str) -> str:
-    """What users put into names and messages is shown, never obeyed: no control characters but line ends."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def short(task_id: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from leasehold.cli.output import Column, clean, console, printable, show_table, status_style
+from leasehold.cli.output import Column, clean, console, show_table, status_style
 from leasehold.cli.tools import Tools
 from leasehold.core.model import Audit, Failure
+from leasehold.core.printable import printable
 from leasehold.core.transitions import state_name
 from leasehold.core.units import say_bytes, say_duration
 from leasehold.flow.explain import say_instant

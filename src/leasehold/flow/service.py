@@ -9,7 +9,7 @@ from random import Random
 from threading import Lock, RLock, Thread
 from typing import NamedTuple
 
-from leasehold.core.errors import Unavailable
+from leasehold.core.errors import LeaseholdError, Unavailable
 from leasehold.flow.watchdog import LOOK, Beat, Watchdog
 
 log = logging.getLogger("leasehold.service")
@@ -129,8 +129,9 @@ class Service:
     def _run(self, loop: Loop, beat: Beat) -> None:
         try:
             self._turn(loop, beat)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it must end the process, not only its thread
-            log.critical("%s cannot go on: %r", loop.name, error)
+        except BaseException as error:  # whatever it is, it must end the process, not only its thread
+            defect = None if isinstance(error, LeaseholdError) else error  # what has words needs no stack
+            log.critical("%s cannot go on: %r", loop.name, error, exc_info=defect)
             self._error = self._error or error  # what fails after it may well fail because of it
             self._stop.ask(f"{loop.name} failed: {error!r}")
         finally:

@@ -52,4 +52,5 @@ class Damage:
         """Log it, once."""
         if task_id not in self._told and len(self._told) < TOLD:
             self._told.add(task_id)
-            log.error("%s. Until it is mended it is left alone", unreadable(task_id, told))
+            text = unreadable(task_id, told)
+            log.error("%s. Until it is mended it is left alone", text, extra={"task": task_id})
