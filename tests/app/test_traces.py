@@ -38,7 +38,7 @@ async def see_together() -> list:
 
 @app.task(lease="1m")
 def fail() -> None:
-    raise Unrecoverable("<b>on purpose</b>")
+    raise Unrecoverable("<b>on purpose</b> \\udcff")
 
 if __name__ == "__main__":
     failing = fail.submit()
@@ -133,7 +133,7 @@ def test_one_trace_holds_submit_dispatch_run_and_record(tmp_path: Path, topology
         assert ran.end_time_unix_nano - ran.start_time_unix_nano < 60 * 10**9
     (failed,) = (span for span in collected.spans if span.name == "run fail")
     assert failed.status.code == Status.StatusCode.STATUS_CODE_ERROR
-    assert failed.status.message == "Unrecoverable: <b>on purpose</b>"
+    assert failed.status.message == "Unrecoverable: <b>on purpose</b> \ufffd"
 
 
 def test_what_the_sampler_does_not_want_is_told_nowhere(tmp_path: Path) -> None:

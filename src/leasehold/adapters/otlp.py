@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from leasehold.adapters.tracing import submit_span
 from leasehold.core.tracing import SpanContext, parse_traceparent, run_context
+from leasehold.core.wire.strict import cleaned
 from leasehold.ports.tracing import Span
 
 KINDS = {
@@ -66,22 +67,25 @@ class OtlpTracing:
         return parent is not None and parent.sampled
 
     def tell(self, span: Span) -> None:
-        """Hand it over; the processor sends it later, and drops what it has no room for."""
+        """Hand it over; the processor sends it later, and drops what it has no room for.
+
+        Half a character, of a file's name in an error, would cost all spans that are sent with it: it is replaced.
+        """
         parent = parse_traceparent(span.trace)
         if parent is None:
             return
         if span.own is not None:
             self._ids.expect(run_context(parent, span.own).span_id)
         made = self._tracer.start_span(
-            span.name,
+            cleaned(span.name),
             _holding(parent if span.under is None else run_context(parent, span.under)),
             KINDS[span.kind],
-            dict(span.attributes),
+            {name: cleaned(value) if isinstance(value, str) else value for name, value in span.attributes.items()},
             start_time=span.began * NANOSECONDS,
         )
         self._ids.expect(None)  # a sampler that did not want it has asked for no id
         if span.error is not None:
-            made.set_status(trace.StatusCode.ERROR, span.error)
+            made.set_status(trace.StatusCode.ERROR, cleaned(span.error))
         made.end(span.ended * NANOSECONDS)
 
     def close(self) -> None:
