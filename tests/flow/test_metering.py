@@ -129,6 +129,7 @@ def test_counts_wait_where_they_would_cost_another_message(orchestra: Orchestra)
 
 
 def test_a_worker_that_ends_tells_the_rest_in_one_message(fleet: Fleet) -> None:
+    fleet.orchestra.submit()
     fleet.theirs.count(TASKS, Action.RECEIVE)
     fleet.outbox.close()
     fleet.outbox.close()
@@ -169,6 +170,7 @@ def test_an_hour_that_is_told_late_is_counted_as_the_hour_that_it_was(orchestra:
     meter = Meter(orchestra.clock)
     accounts = Accounts(meter, orchestra.ledger)
     begun = orchestra.ledger.now()
+    orchestra.submit()  # a queue that never held a task is counted with all such
     meter.count(TASKS, Action.RECEIVE)
     orchestra.clock.advance(5 * HOUR)
     meter.count(TASKS, Action.RECEIVE)

@@ -201,9 +201,11 @@ class LedgerChoresSuite:
         moves.ledger.note_requests(
             [Count(0, name, Action.SEND, Tally(1, 1)) for name in ("tasks:default", "dead", "tasks:nobody", "x")]
         )
+        before = moves.views.requests(0, moves.ledger.now() + HOUR)
         moves.ledger.fold_requests(0)
         found = moves.views.requests(0, moves.ledger.now() + HOUR)
         assert {each.queue: each.tally.requests for each in found} == {"tasks:default": 1, "dead": 1, "unknown": 2}
+        assert before == found, "whoever looked before the fold would count them twice"
 
     # -- bulk operations -----------------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ def fold(tx: Transaction, sql: Mapping[str, Sql], before: int) -> int:
     """Add up what was noted, in one order, so that two who do it at once cannot lock each other out; forget the old."""
     rows = tx.rows(sql["request deltas"], {"limit": AT_ONCE})
     if rows:
-        known = {STATUS, DEAD, EVENTS, *(f"{TASKS}{name}" for (name,) in tx.rows(sql["known queues"]))}
+        known = known_queues(tx, sql)
         cells = added_up(
             (hour, queue if queue in known else UNKNOWN, action, Tally(*tally))
             for _, hour, queue, action, *tally in rows
@@ -56,10 +56,20 @@ def added_up(counted: Iterable[tuple[int, str, str, Tally]]) -> Cells:
     return cells
 
 
-def metered(row: Row) -> Metered:
-    """From a row of the view."""
-    hour, queue, action, *tally = row
-    return Metered(hour, queue, Action(action), Tally(*tally))
+def known_queues(tx: Transaction, sql: Mapping[str, Sql]) -> frozenset[str]:
+    """Those to which requests are counted by name."""
+    return frozenset({STATUS, DEAD, EVENTS, *(f"{TASKS}{name}" for (name,) in tx.rows(sql["known queues"]))})
+
+
+def metered(tx: Transaction, sql: Mapping[str, Sql], since: int, until: int) -> list[Metered]:
+    """By queue and action, from the first hour on in which something was counted; the same before folding and after."""
+    known = known_queues(tx, sql)
+    found: dict[tuple[str, str], Metered] = {}
+    for hour, queue, action, *tally in tx.rows(sql["requests"], {"since": since, "until": until}):
+        name = queue if queue in known else UNKNOWN
+        old = found.get((name, action), Metered(hour, name, Action(action), Tally()))
+        found[name, action] = old._replace(hour=min(hour, old.hour), tally=old.tally.plus(Tally(*tally)))
+    return [found[cell] for cell in sorted(found)]
 
 
 def run_time(row: Row) -> RunTime:

@@ -298,7 +298,8 @@ class DatabaseViews:
 
     def requests(self, since: int, until: int) -> list[Metered]:
         """Requests to queues in the hours that began in [since, until)."""
-        return [metered(row) for row in self._rows("requests", since=since, until=until)]
+        with self.database.read() as tx:
+            return metered(tx, self._sql, since, until)
 
     def run_times(self, name: str, queue: str, below: int, limit: int) -> list[RunTime]:
         """All runs of the ``limit`` newest tasks of a handler in a queue with a number below this one."""

@@ -30,7 +30,7 @@ def note(book: Book, counts: Sequence[Count], times: Sequence[Happened], now: in
 
 def fold(book: Book, before: int) -> int:
     """Put queues that nobody knows together, and forget the old; how many notes there were."""
-    known = {STATUS, DEAD, EVENTS, *(f"{TASKS}{name}" for name in book.paused)}
+    known = known_queues(book)
     for (hour, queue, action), tally in sorted(book.requests.items()):
         if hour < before or queue not in known | {UNKNOWN}:
             del book.requests[hour, queue, action]
@@ -41,11 +41,18 @@ def fold(book: Book, before: int) -> int:
     return noted
 
 
+def known_queues(book: Book) -> frozenset[str]:
+    """Those to which requests are counted by name."""
+    return frozenset({STATUS, DEAD, EVENTS, *(f"{TASKS}{name}" for name in book.paused)})
+
+
 def metered(book: Book, since: int, until: int) -> list[Metered]:
-    """By queue and action, from the first hour on in which something was counted."""
+    """By queue and action, from the first hour on in which something was counted; the same before folding and after."""
+    known = known_queues(book)
     found: dict[tuple[str, str], Metered] = {}
-    for (hour, queue, action), tally in sorted(book.requests.items()):
+    for (hour, name, action), tally in sorted(book.requests.items()):
         if since <= hour < until:
+            queue = name if name in known else UNKNOWN
             old = found.get((queue, action), Metered(hour, queue, action, Tally()))
             found[queue, action] = old._replace(tally=old.tally.plus(tally))
     return [found[cell] for cell in sorted(found)]
