@@ -6,7 +6,6 @@ import pytest
 
 from leasehold.cli.meter import Lines, Speed, line
 from leasehold.cli.output import LEAST, Column, clean, plural, widths
-from leasehold.core.printable import printable
 from leasehold.flow.progress import eta, say_rate
 
 Row = tuple[str, ...]
@@ -44,7 +43,6 @@ def test_wide_characters_take_two_places() -> None:
 
 def test_what_users_write_cannot_move_the_cursor() -> None:
     assert clean("a\tb\nc\x1b[2J\x07") == "a b c\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}"
-    assert printable("Traceback:\n  x\r") == "Traceback:\n  x\N{REPLACEMENT CHARACTER}"
 
 
 @pytest.mark.parametrize(

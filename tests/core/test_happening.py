@@ -15,9 +15,10 @@ from leasehold.core.happening import (
     histogram,
     lasted,
     timed,
+    waits_since,
 )
 from leasehold.core.machine import decide
-from leasehold.core.model import Audit, Decision, Task
+from leasehold.core.model import Audit, Decision, Status, Task, Why
 from leasehold.core.transitions import ALLOWED
 from tests.core.stories import NOW, RUN, a_queued_task, a_run, a_running_task, completed, failed
 
@@ -89,3 +90,19 @@ def test_a_run_that_ends_no_task_tells_of_no_wait() -> None:
 def test_a_run_that_began_before_its_task_was_due_again_tells_of_no_wait() -> None:
     late = a_running_task()._replace(due_at=NOW + 1)
     assert told(late, completed()) == [("ran completed", 5_000)]
+
+
+@pytest.mark.parametrize(
+    ("why", "n", "since"),
+    [
+        (Why.SCHEDULED, 0, NOW - 9_000),
+        (Why.DUE, 0, NOW - 5_000),
+        (Why.QUEUED, 1, NOW - 5_000),
+        (Why.DUE, 1, NOW - 9_000),
+        (Why.QUEUED, 2, NOW - 9_000),
+        (Why.LAPSED, 1, NOW - 9_000),
+    ],
+)
+def test_a_delay_is_no_wait_while_the_task_goes_out_for_the_first_time(why: Why, n: int, since: int) -> None:
+    task = a_queued_task()._replace(status=Status.PENDING, why=why, n=n, created_at=NOW - 9_000, due_at=NOW - 5_000)
+    assert waits_since(task) == since

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from leasehold.core.model import TERMINAL, Audit, Decision
+from leasehold.core.model import TERMINAL, Audit, Decision, Task, Why
 from leasehold.core.transitions import ALLOWED
 
 STARTED, EXPIRED, RETRIED = "started", "expired", "retried"
@@ -79,6 +79,15 @@ def timed(decided: Decision) -> list[tuple[str, int]]:
             if any(ends(line.before, line.after) for line in decided.audit) and fact.started_at >= decided.task.due_at:
                 found.append((WAITED, fact.started_at - decided.task.due_at))
     return found
+
+
+def waits_since(task: Task) -> int:
+    """From when on a pending task counts as waiting: the submit, or the end of its delay while it goes out at first.
+
+    A task that goes out again and again, or is tried again later, does not look young: it counts from its submit.
+    """
+    at_first = (task.why is Why.DUE and task.n == 0) or (task.why is Why.QUEUED and task.n == 1)
+    return task.due_at if at_first else task.created_at
 
 
 class Histogram(NamedTuple):

@@ -63,9 +63,7 @@ FAMILIES: Sequence[Family] = (
     Family("leasehold_window", "gauge", "How many messages might wait on the queue, on average of the last looks", Q),
     Family("leasehold_backlog_per_slot", "gauge", "Tasks that wait to run for each one that runs; scale on it", Q),
     Family("leasehold_queue_paused", "gauge", "1 while nothing of the queue is dispatched", Q),
-    Family(
-        "leasehold_oldest_waiting_seconds", "gauge", "Longest wait since the submit, by reason to wait", (*Q, "why")
-    ),
+    Family("leasehold_oldest_waiting_seconds", "gauge", "Longest wait so far, by reason to wait", (*Q, "why")),
     Family("leasehold_tasks_ended_total", "counter", "Outcomes of tasks", (*Q, "status")),
     Family("leasehold_tasks_retried_total", "counter", "Tasks that people or programs took up again", Q),
     Family("leasehold_runs_started_total", "counter", "Runs that began", Q),

@@ -15,7 +15,7 @@ OLDEST = 1_000
 
 
 class Waiting(NamedTuple):
-    """Since when a task of a queue waits for this reason, counted from its submit.
+    """Since when a task of a queue waits for this reason, counted as ``core.happening.waits_since`` has it.
 
     Of the tasks among the ``OLDEST``, and of those that are next to be dispatched, the oldest: no queue's oldest is
     younger than that.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.core.events import Cancelled, Expired, Lapsed, Retried
+from leasehold.core.events import Cancelled, Due, Expired, Lapsed, Retried
 from leasehold.core.happening import Happened, by_queue, histogram
 from leasehold.core.model import Why
 from leasehold.core.reports import Malformed
@@ -85,6 +85,23 @@ class PulseSuite:
             Waiting("default", Why.QUEUED, begun + 10),
             Waiting("default", Why.SCHEDULED, begun + 10),
         }
+
+    def test_a_delay_is_no_wait_until_the_task_goes_out_again(self, moves: Moves) -> None:
+        """Or a queue of tasks that are submitted a day ahead would always look stuck."""
+        begun = moves.ledger.now()
+        new = moves.new(delay=1_000)
+        task_id = new.task.id
+        moves.submit(new)
+        assert list(moves.views.pulse().waiting) == [Waiting("default", Why.SCHEDULED, begun)]
+        moves.bench.let_pass(1_500)
+        moves.apply(task_id, Due())
+        assert list(moves.views.pulse().waiting) == [Waiting("default", Why.DUE, begun + 1_000)]
+        moves.dispatch()
+        assert list(moves.views.pulse().waiting) == [Waiting("default", Why.QUEUED, begun + 1_000)]
+        moves.apply(task_id, Expired(1, 1))
+        assert list(moves.views.pulse().waiting) == [Waiting("default", Why.DUE, begun)]
+        moves.dispatch()
+        assert list(moves.views.pulse().waiting) == [Waiting("default", Why.QUEUED, begun)]
 
     def test_what_the_clock_owes_is_counted_until_it_is_done(self, moves: Moves) -> None:
         """Leases that are over, dispatches that are void, delays that have passed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from leasehold.adapters.database.connection import Row, Sql, Transaction
+from leasehold.adapters.database.connection import Database, Row, Sql, Transaction
 from leasehold.adapters.database.rows import failure_of
 from leasehold.adapters.database.tally import HAPPENED
 from leasehold.adapters.database.tally import Tally as Deltas
@@ -61,11 +61,12 @@ def known_queues(tx: Transaction, sql: Mapping[str, Sql]) -> frozenset[str]:
     return frozenset({STATUS, DEAD, EVENTS, *(f"{TASKS}{name}" for (name,) in tx.rows(sql["known queues"]))})
 
 
-def metered(tx: Transaction, sql: Mapping[str, Sql], since: int, until: int) -> list[Metered]:
+def metered(database: Database, sql: Mapping[str, Sql], since: int, until: int) -> list[Metered]:
     """By queue and action, from the first hour on in which something was counted; the same before folding and after."""
-    known = known_queues(tx, sql)
+    with database.read() as tx:
+        known, rows = known_queues(tx, sql), tx.rows(sql["requests"], {"since": since, "until": until})
     found: dict[tuple[str, str], Metered] = {}
-    for hour, queue, action, *tally in tx.rows(sql["requests"], {"since": since, "until": until}):
+    for hour, queue, action, *tally in rows:
         name = queue if queue in known else UNKNOWN
         old = found.get((name, action), Metered(hour, name, Action(action), Tally()))
         found[name, action] = old._replace(hour=min(hour, old.hour), tally=old.tally.plus(Tally(*tally)))

@@ -298,8 +298,7 @@ class DatabaseViews:
 
     def requests(self, since: int, until: int) -> list[Metered]:
         """Requests to queues in the hours that began in [since, until)."""
-        with self.database.read() as tx:
-            return metered(tx, self._sql, since, until)
+        return metered(self.database, self._sql, since, until)
 
     def run_times(self, name: str, queue: str, below: int, limit: int) -> list[RunTime]:
         """All runs of the ``limit`` newest tasks of a handler in a queue with a number below this one."""

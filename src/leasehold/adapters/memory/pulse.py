@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from leasehold.adapters.memory.book import Book
 from leasehold.core.alarms import alarm
-from leasehold.core.happening import Happened
+from leasehold.core.happening import Happened, waits_since
 from leasehold.core.model import Status, Why
 from leasehold.ports.pulse import CEILING, Pulse, Waiting
 
@@ -16,7 +16,7 @@ def pulse(book: Book, now: int) -> Pulse:
     for task in tasks:
         if task.why is not None:
             cell = (task.queue, task.why)
-            oldest[cell] = min(task.created_at, oldest.get(cell, task.created_at))
+            oldest[cell] = min(since := waits_since(task), oldest.get(cell, since))
     struck = [(at, task.status) for task in tasks if (at := alarm(task)) is not None and at <= now]
     return Pulse(
         now=now,

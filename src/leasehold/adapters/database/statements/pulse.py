@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import BigInteger, Executable, Select, Subquery, Text, bindparam, func, literal, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from leasehold.adapters.database.elements import OneRange, each_row, total
 from leasehold.adapters.database.schema import counter_deltas, is_due, quarantine, sleeps, tasks, totals
@@ -19,22 +33,30 @@ BEYOND = 1 << 62
 WAITING = (DUE, QUEUED, LAPSED, SCHEDULED)
 
 
+at_first = or_(
+    and_(tasks.c.state == literal(DUE, Text), tasks.c.n == literal(0, BigInteger)),
+    and_(tasks.c.state == literal(QUEUED, Text), tasks.c.n == literal(1, BigInteger)),
+)
+since = case((at_first, tasks.c.due_at), else_=tasks.c.created_at)
+"""``core.happening.waits_since``."""
+
+
 def first_in(state: str) -> Subquery:
     """The tasks in a state that were submitted first, as one range of the index over states."""
     there = OneRange({tasks.c.state: literal(state, Text)}, (tasks.c.number, literal(0, BigInteger), literal(BEYOND)))
-    found = select(tasks.c.queue, tasks.c.state, tasks.c.created_at).where(there)
+    found = select(tasks.c.queue, tasks.c.state, since.label("since")).where(there)
     return found.order_by(tasks.c.state, tasks.c.number).limit(OLDEST).subquery()
 
 
 def oldest(state: str) -> Select[str, str, int]:
     """Of each queue among them the oldest."""
     first = first_in(state)
-    return select(first.c.queue, first.c.state, func.min(first.c.created_at)).group_by(first.c.queue, first.c.state)
+    return select(first.c.queue, first.c.state, func.min(first.c.since)).group_by(first.c.queue, first.c.state)
 
 
 named = each_row("queues")
 head = (
-    select(tasks.c.created_at)
+    select(since)
     .where(tasks.c.queue == named.c.value, is_due)
     .order_by(tasks.c.priority.desc(), tasks.c.due_at, tasks.c.number)
     .limit(1)
