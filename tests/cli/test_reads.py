@@ -187,6 +187,16 @@ def test_operations_are_listed(run: Command, views: FakeViews) -> None:
     assert run("operations", "ls", "--json").lines[0]["state"] == "going on"
 
 
+def test_an_operation_that_failed_says_why(run: Command, views: FakeViews) -> None:
+    one = Operation("op1", "retry", "id:01", "z", "ann", "", NOW - 5_000)
+    why = "id:01 begins the ids of over 1,000 tasks. Write more of the id"
+    views.started = [one._replace(finished="failed", finished_at=NOW, stopped_by=why), one._replace(id="op2")]
+    said = run("operations", "ls")
+    assert words(said.out)[1].startswith("op1 retry failed")
+    assert said.err == f"Operation op1 failed: {why}.\n"
+    assert run("operations", "ls", "--json").lines[0]["stopped_by"] == why
+
+
 def test_an_audit_prints_its_verdict(run: Command) -> None:
     said = run("audit")
     assert said.code == 0

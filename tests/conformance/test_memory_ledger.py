@@ -13,6 +13,7 @@ from leasehold.testing.filter_suite import FilterSuite
 from leasehold.testing.ledger_bench import LedgerBench
 from leasehold.testing.ledger_chores_suite import LedgerChoresSuite
 from leasehold.testing.ledger_suite import LedgerSuite
+from leasehold.testing.operations_suite import OperationsSuite
 from leasehold.testing.pulse_suite import PulseSuite
 from leasehold.testing.views_suite import ViewsSuite
 
@@ -32,7 +33,9 @@ class MemoryBench:
         self.clock.advance(ms)
 
 
-class TestMemoryLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite, FilterSuite, ArgumentsSuite):
+class TestMemoryLedger(
+    LedgerSuite, LedgerChoresSuite, OperationsSuite, ViewsSuite, PulseSuite, FilterSuite, ArgumentsSuite
+):
     @pytest.fixture
     def bench(self) -> LedgerBench:
         return MemoryBench()

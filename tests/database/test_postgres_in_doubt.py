@@ -9,10 +9,12 @@ import pytest
 from leasehold.adapters.database.connection import InDoubt
 from leasehold.adapters.database.ledger import DatabaseLedger
 from leasehold.adapters.database.postgres import PostgresDatabase
+from leasehold.core.events import Cancelled
 from leasehold.core.model import Decision, Status
 from leasehold.core.reports import Payload
 from leasehold.ports.ledger import Accepted, Change, Existing, KeyConflict, Need, Repeated, Terms
-from leasehold.testing.ledger_bench import LEASE, VALIDITY, Moves, no_messages
+from leasehold.testing.ledger_bench import LEASE, VALIDITY, Moves, decided, no_messages
+from leasehold.testing.operations_suite import progress, start
 from tests.database.postgres_bench import PostgresBench
 from tests.database.proxies import AFTER, BEFORE, Proxy
 
@@ -104,6 +106,19 @@ def test_no_task_goes_out_twice_under_one_number(moves: Moves, ledger: DatabaseL
     again = {each.task.id: each.task.n for each in moves.dispatch()}
     assert sorted(again) == sorted(ids)
     assert all(again[task_id] == 2 for task_id in (*out, *lost))
+    moves.assert_accounted_for()
+
+
+def test_a_batch_of_an_operation_is_done_once(moves: Moves, ledger: DatabaseLedger, proxy: Proxy, when: str) -> None:
+    """Asked again, it is somebody else's by then, and counted all the same."""
+    ids = moves.given(3)
+    asked = start(moves, "cancel", "")
+    proxy.cut(when)
+    answers = ledger.advance_operation(asked, ids, Cancelled("ada"))
+    assert proxy.is_cut
+    assert decided(answers) in ([], [True] * 3)
+    assert [moves.trail(task_id) for task_id in ids] == [["submitted", "cancelled"]] * 3
+    assert progress(moves) == (ids[-1], 3, 3, "")
     moves.assert_accounted_for()
 
 

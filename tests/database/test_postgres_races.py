@@ -10,7 +10,8 @@ import pytest
 from leasehold.core.events import Cancelled, Event, Lapsed, Retried
 from leasehold.core.model import Decision, Ignored
 from leasehold.ports.ledger import Applied, Change, Ledger
-from leasehold.testing.ledger_bench import LEASE, Moves
+from leasehold.testing.ledger_bench import LEASE, Moves, decided
+from leasehold.testing.operations_suite import Batch, batch, progress, start
 from tests.database.postgres_bench import PostgresBench
 from tests.database.test_postgres_writers import at_once
 from tests.servers.clusters import Clusters
@@ -84,3 +85,44 @@ def test_a_retry_that_races_the_late_success_of_a_cancelled_task_never_makes_two
     raced(moves, ids, moves.completed(), Retried("ann"))
     assert {moves.task(task_id).n for task_id in ids} == {1}
     assert {moves.state(task_id) for task_id in ids} <= {"completed", "pending/queued"}
+
+
+def test_of_sweepers_that_hold_the_same_batch_one_does_it(moves: Moves) -> None:
+    """Whatever a worker reports of what was retried between two of them."""
+    ids = moves.out(ROUNDS)
+    for task_id in ids:
+        moves.apply(task_id, moves.failed())
+    start(moves, "retry", "")
+    for _ in range(ROUNDS):
+        held = batch(moves, limit=1)
+        (task_id,) = held.ids
+
+        def carry_out(_: int, ledger: Ledger, held: Batch = held) -> list[Applied]:
+            answers = ledger.advance_operation(held.operation, held.ids, Retried("ada"))
+            if answers:
+                ledger.apply([Change(held.ids[0], Cancelled("bob"))])
+            return answers
+
+        answers = at_once([moves.bench.another() for _ in range(4)], carry_out)
+        assert sorted(decided(each) for each in answers) == [[], [], [], [True]]
+        assert moves.trail(task_id)[-2:] == ["retried", "cancelled"]
+    assert progress(moves)[1:] == (ROUNDS, ROUNDS, "")
+    moves.assert_accounted_for()
+
+
+def test_an_operation_that_is_stopped_at_the_same_instant_does_a_whole_batch_or_nothing(moves: Moves) -> None:
+    for _ in range(ROUNDS):
+        ids = moves.given(2)
+        start(moves, "cancel", f"id:{','.join(ids)}")
+        held = batch(moves)
+
+        def either(nth: int, ledger: Ledger, held: Batch = held) -> bool:
+            if nth:
+                return ledger.cancel_operation(held.operation.id, by="bob")
+            return bool(ledger.advance_operation(held.operation, held.ids, Cancelled("ada")))
+
+        done, stopped = at_once([moves.bench.another() for _ in range(2)], either)
+        assert stopped
+        assert {moves.state(task_id) for task_id in held.ids} == {"cancelled" if done else "pending/due"}
+        assert progress(moves)[1:] == ((2, 2) if done else (0, 0)) + ("cancelled",)
+    moves.assert_accounted_for()

@@ -8,7 +8,6 @@ import pytest
 
 from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.reports import UpdateKind
-from leasehold.flow.checkpoints import cancel_mark
 from leasehold.flow.recorder import Recorder
 from leasehold.flow.sweeper import KEEP_STATUS_IDS, LAGGING, LIMIT, PRUNE_EVERY, PRUNED, Sweeper
 from leasehold.ports.ledger import Ledger, Terms
@@ -86,7 +85,7 @@ def test_after_the_ledger_was_away_its_writers_have_as_long_before_silence_count
     ledger = Breaking(orchestra.ledger)
     sweeper = a_sweeper(orchestra, ledger)
     for _ in range(2):
-        ledger.errors["next_operation"] = LedgerUnavailable("it is starting up")
+        ledger.errors["alarms"] = LedgerUnavailable("it is starting up")
         with pytest.raises(LedgerUnavailable):
             sweeper.step()
         orchestra.clock.advance(away // 2)
@@ -136,108 +135,6 @@ def test_much_silence_is_swept_in_bites_that_keep_nobody_waiting(orchestra: Orch
     orchestra.clock.advance(SILENCE)
     assert (orchestra.sweeper.step(), orchestra.sweeper.step(), orchestra.sweeper.step()) == (LIMIT, 5, 0)
     assert set(orchestra.states(ids)) == {"pending/due"}
-
-
-# ------------------------------------------------------------ bulk operations
-
-
-def failed(orchestra: Orchestra, tasks: int) -> list[str]:
-    ids = orchestra.submit(tasks)
-    orchestra.dispatcher.step()
-    for message in orchestra.messages():
-        orchestra.report(FAILED, message, failure=BOOM, unrecoverable=True, deleted=True)
-    orchestra.recorder.step()
-    orchestra.queue().purge()
-    assert set(orchestra.states(ids)) == {"failed"}
-    return ids
-
-
-def test_an_operation_reaches_every_task_it_covers_and_no_other(orchestra: Orchestra) -> None:
-    ids = orchestra.submit(3, batch="a")
-    other = orchestra.submit(2, batch="b")
-    operation = orchestra.client.operate("cancel", "batch:a", by="ann", reason="wrong files")
-    later = orchestra.submit(2, batch="a")
-    swept(orchestra)
-    assert set(orchestra.states(ids)) == {"cancelled"}
-    assert set(orchestra.states([*other, *later])) == {"pending/due"}
-    assert orchestra.task(ids[0]).reason == "cancelled by ann: wrong files"
-    (done,) = orchestra.views.operations()
-    assert (done.id, done.finished, done.matched, done.changed) == (operation.id, "done", 3, 3)
-
-
-def test_completed_tasks_stay_completed(orchestra: Orchestra) -> None:
-    (id,) = orchestra.started()
-    orchestra.report(UpdateKind.COMPLETED, orchestra.messages()[0])
-    orchestra.recorder.step()
-    orchestra.client.operate("cancel", "", by="ann")
-    orchestra.client.operate("retry", "", by="ann")
-    swept(orchestra)
-    assert orchestra.state(id) == "completed"
-
-
-def test_failed_tasks_are_retried_with_fresh_budgets(orchestra: Orchestra) -> None:
-    ids = failed(orchestra, 3)
-    orchestra.client.operate("retry", "status:failed", by="ann")
-    swept(orchestra)
-    assert set(orchestra.states(ids)) == {"pending/due"}
-    assert orchestra.task(ids[0]).attempts == 0
-
-
-def test_a_large_one_goes_on_batch_by_batch(orchestra: Orchestra) -> None:
-    ids = orchestra.submit(LIMIT + 1)
-    orchestra.client.operate("cancel", "", by="ann")
-    assert orchestra.sweeper.step() == LIMIT
-    assert orchestra.state(ids[-1]) == "pending/due"
-    (under_way,) = orchestra.views.operations()
-    assert (under_way.matched, under_way.finished) == (LIMIT, "")
-    assert orchestra.sweeper.step() == 1
-    assert orchestra.state(ids[-1]) == "cancelled"
-
-
-def test_after_a_crash_in_the_middle_another_carries_it_on(orchestra: Orchestra) -> None:
-    ids = orchestra.submit(3)
-    orchestra.client.operate("cancel", "", by="ann")
-    crashing = Breaking(orchestra.ledger)
-    crashing.errors["advance_operation"] = LedgerUnavailable("failing over")
-    with pytest.raises(LedgerUnavailable):
-        a_sweeper(orchestra, crashing).step()
-    trails = [orchestra.trail(id) for id in ids]
-    swept(orchestra)
-    assert [orchestra.trail(id) for id in ids] == trails == [["submitted", "cancelled"]] * 3
-    assert orchestra.views.operations()[0].finished == "done"
-
-
-def test_one_that_is_cancelled_stops_where_it_is(orchestra: Orchestra) -> None:
-    ids = orchestra.submit(LIMIT + 1)
-    operation = orchestra.client.operate("cancel", "", by="ann")
-    orchestra.sweeper.step()
-    assert orchestra.client.cancel_operation(operation.id, by="ada")
-    swept(orchestra)
-    assert orchestra.state(ids[-1]) == "pending/due"
-    assert orchestra.views.operations()[0].finished == "cancelled"
-    assert not orchestra.client.cancel_operation(operation.id, by="ada")
-
-
-def test_operations_are_carried_out_one_after_the_other(orchestra: Orchestra) -> None:
-    ids = failed(orchestra, 2)
-    orchestra.client.operate("retry", "status:failed", by="ann")
-    orchestra.clock.advance(1)
-    orchestra.client.operate("cancel", "", by="bob")
-    swept(orchestra)
-    assert set(orchestra.states(ids)) == {"cancelled"}
-    assert [one.finished for one in orchestra.views.operations()] == ["done", "done"]
-
-
-def test_runs_of_tasks_cancelled_in_bulk_are_told_and_those_retried_are_wanted_again(orchestra: Orchestra) -> None:
-    (id,) = orchestra.started()
-    orchestra.client.operate("cancel", "", by="ann")
-    swept(orchestra)
-    assert orchestra.store.exists(cancel_mark(id, 1))
-    orchestra.clock.advance(1)
-    orchestra.client.operate("retry", "status:cancelled", by="ann")
-    swept(orchestra)
-    assert orchestra.state(id) == "in_progress"
-    assert not orchestra.store.exists(cancel_mark(id, 1))
 
 
 # ------------------------------------------------------------ housekeeping

@@ -274,6 +274,15 @@ def test_an_operation_is_stopped_and_says_by_whom(pages: Pages, story: Story, mo
     assert f"by {one.stopped_by}" in pages.get("/operations")
 
 
+def test_an_operation_that_failed_says_why(pages: Pages, story: Story, moves: Moves) -> None:
+    moves.ledger.fail_operation("op-1", "id:01 begins the ids of over 1,000 tasks. <Write> more of the id")
+    shown = pages.get("/operations")
+    assert "failed" in shown
+    assert "id:01 begins the ids of over 1,000 tasks. &lt;Write&gt; more of the id" in shown
+    assert "by id:01" not in shown
+    assert "Stop the retry" not in shown
+
+
 def test_what_a_worker_holds_is_recalled_after_a_question(pages: Pages, story: Story, moves: Moves) -> None:
     (worker,) = moves.views.workers()
     assert "Is i-1/boot gone for good?" in pages.get(f"/workers/recall?name={quote(worker.name)}")

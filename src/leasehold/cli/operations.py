@@ -6,7 +6,7 @@ import click
 
 from leasehold.cli.commands import Group
 from leasehold.cli.options import whoever, with_json, with_ledger, with_limit
-from leasehold.cli.output import Column, emit, emit_lines, short, show_table
+from leasehold.cli.output import Column, emit, emit_lines, note, short, show_table
 from leasehold.cli.tools import Tools, pass_tools
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
@@ -37,6 +37,9 @@ def ls(tools: Tools, limit: int, ledger: str | None, *, as_json: bool) -> None:
         emit_lines(shapes.operation(one) for one in found)
         return
     show_table(found, columns(tools.now()), "There have been no bulk operations.")
+    for one in found:
+        if one.finished == "failed":
+            note(f"Operation {short(one.id)} failed: {one.stopped_by}.")
 
 
 def columns(now: int) -> list[Column[Operation]]:

@@ -251,6 +251,24 @@ def fits(choice: Choice, value: str) -> bool:
     return (not choice.wanted or value in choice.wanted) and value not in choice.unwanted
 
 
+def begins(choice: Choice, value: str) -> bool:
+    """Whether a choice of beginnings leaves this value."""
+    wanted = not choice.wanted or starts(value, choice.wanted)
+    return wanted and not starts(value, choice.unwanted)
+
+
+def grouped(choice: Choice, group: str | None) -> bool:
+    """Whether a choice of groups leaves a task of this one."""
+    if group is not None:
+        return begins(choice, group)
+    return (not choice.wanted or NO_GROUP in choice.wanted) and NO_GROUP not in choice.unwanted
+
+
+def starts(value: str, beginnings: Sequence[str]) -> bool:
+    """Whether a value begins with one of these."""
+    return any(value.startswith(beginning) for beginning in beginnings)
+
+
 def ages_of(terms: Iterable[Term]) -> tuple[int, int | None]:
     """The bounds that all comparisons of the age leave."""
     older, younger = 0, None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from leasehold.core.model import RETRIABLE, TERMINAL, Status
+from leasehold.core.model import Status
+from leasehold.core.operations import MOVABLE
 from leasehold.flow.client import Changed, Client
 from leasehold.flow.lookup import check_whole
 from leasehold.ports.ledger import Operation
@@ -13,7 +14,7 @@ from leasehold.ports.views import Views
 
 CEILING = 10_000
 """Where counting stops."""
-LEFT: Mapping[str, Collection[Status]] = {"cancel": TERMINAL, "retry": frozenset(Status) - RETRIABLE}
+LEFT: Mapping[str, Collection[Status]] = {kind: frozenset(Status) - movable for kind, movable in MOVABLE.items()}
 """Where each change leaves a task as it is."""
 
 

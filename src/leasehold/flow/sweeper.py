@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from leasehold.core.errors import LedgerUnavailable
+from leasehold.core.errors import BadFilter, LedgerUnavailable
 from leasehold.core.events import Cancelled, Event, Lapsed, Retried
-from leasehold.core.model import Decision
 from leasehold.flow.recorder import announce
 from leasehold.ports.clock import Bell, Clock
 from leasehold.ports.ledger import Applied, Change, Ledger, Need, Operation
@@ -63,19 +62,17 @@ class Sweeper:
         """Until then silence proves nothing: the ledger was away a moment ago."""
 
     def step(self) -> int:
-        """One batch of each kind of work; how much was done."""
+        """One batch of each kind of work; how much was done.
+
+        Leases first: nothing that anybody asks for, whatever becomes of it, keeps them from lapsing.
+        """
         try:
-            return self._step()
+            swept = self._sweep()
         except LedgerUnavailable:
             self._away_since = self._clock.boot() if self._away_since is None else self._away_since
             raise
-
-    def _step(self) -> int:
-        swept = self._operate() + self._index()
+        swept += self._operate() + self._index()
         self._keep_house()
-        self._back_again()
-        if self._lag() <= LAGGING and self._clock.boot() >= self._judge_from:
-            swept += self._sweep()
         return swept
 
     def _back_again(self) -> None:
@@ -87,22 +84,26 @@ class Sweeper:
 
     def _sweep(self) -> int:
         owed = self._ledger.alarms(Need.SWEEPER, LIMIT)
+        self._back_again()
+        if self._lag() > LAGGING or self._clock.boot() < self._judge_from:
+            return 0
         changes = [Change(task_id, self._lapsed if isinstance(event, Lapsed) else event) for task_id, event in owed]
         if changes:
             announce(self._bell, self._ledger.apply(changes))
         return len(changes)
 
     def _operate(self) -> int:
-        work = self._ledger.next_operation(LIMIT)
-        if work is None:
+        operation = self._ledger.next_operation()
+        if operation is None:
             return 0
-        operation, task_ids = work
-        event = order(operation)
-        answers = self._ledger.apply([Change(task_id, event) for task_id in task_ids])
+        try:
+            task_ids = self._ledger.covered(operation, LIMIT)
+        except BadFilter as refusal:  # it would be refused for ever, and those behind it would wait as long
+            self._ledger.fail_operation(operation.id, str(refusal))
+            return 1
+        answers = self._ledger.advance_operation(operation, task_ids, order(operation))
         announce(self._bell, answers)
         self._told(answers)
-        changed = sum(isinstance(answer, Decision) for answer in answers)
-        self._ledger.advance_operation(operation, after(operation, task_ids, changed, self._ledger.now()))
         return max(1, len(task_ids))
 
     def _index(self) -> int:
@@ -129,12 +130,3 @@ def order(operation: Operation) -> Event:
     """What a bulk operation does to each of its tasks."""
     kind = Cancelled if operation.kind == "cancel" else Retried
     return kind(operation.by, operation.reason)
-
-
-def after(operation: Operation, task_ids: list[str], changed: int, now: int) -> Operation:
-    """The operation after one batch; an empty one is its end. A batch repeated after a crash changes nothing."""
-    if not task_ids:
-        return operation._replace(finished="done", finished_at=now)
-    return operation._replace(
-        cursor=task_ids[-1], matched=operation.matched + len(task_ids), changed=operation.changed + changed
-    )

@@ -122,8 +122,9 @@ class Need(StrEnum):
 class Operation(NamedTuple):
     """A bulk operation (``cancel``, ``retry``): carried out by the sweeper in batches, in id order, up to ``ceiling``.
 
-    ``filter`` is the text of the filter language; ``cursor`` the last task id done; ``finished`` one of ``""``,
-    ``done``, ``cancelled``.
+    ``filter`` is the text of the filter language, its ages counted back from ``created_at``; ``cursor`` the last task
+    id done; ``finished`` one of ``""``, ``done``, ``cancelled``, ``failed``; ``stopped_by`` who cancelled it, or what
+    it failed of.
     """
 
     id: str
@@ -246,16 +247,29 @@ class Ledger(Protocol):
         """Write a bulk operation."""
         ...
 
-    def next_operation(self, limit: int) -> tuple[Operation, list[str]] | None:
-        """The oldest unfinished operation and the next task ids it covers (empty: it is at its end)."""
+    def next_operation(self) -> Operation | None:
+        """The oldest unfinished operation."""
         ...
 
-    def advance_operation(self, before: Operation, after: Operation) -> None:
-        """Save cursor, counts and end after one batch, unless it was cancelled meanwhile.
+    def covered(self, operation: Operation, limit: int) -> list[str]:
+        """The ids of up to ``limit`` tasks that it covers next; none: it is at its end.
 
-        Of several that worked on one batch the first moves the cursor. What each of them changed is counted all the
-        same: no task is changed by two of them.
+        Raises ``BadFilter`` where its filter is none, or means more than a filter may.
         """
+        ...
+
+    def advance_operation(self, operation: Operation, task_ids: Sequence[str], event: Event) -> list[Applied]:
+        """Carry out one batch; one answer per task, in order, or none if it was not to be carried out any more.
+
+        All in one transaction: the cursor moves from where ``operation`` has it, which only one of several that hold
+        this batch can do, and none once the operation has ended; then each task is decided, one that has become
+        something else than the filter asks for being ``Ignored``; what was changed is counted. A batch of no tasks is
+        the end.
+        """
+        ...
+
+    def fail_operation(self, operation_id: str, why: str) -> None:
+        """End an unfinished operation that can never be carried out."""
         ...
 
     def cancel_operation(self, operation_id: str, *, by: str) -> bool:

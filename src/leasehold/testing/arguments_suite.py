@@ -12,6 +12,7 @@ from leasehold.core.filters import term
 from leasehold.ports.ledger import NewTask, Operation
 from leasehold.testing.filter_suite import find, ids_of, pages
 from leasehold.testing.ledger_bench import LedgerBench, Moves
+from leasehold.testing.operations_suite import walk
 
 Find = tuple[str, ...]
 INDEXED: Find = ("episode", "source.bucket")
@@ -189,12 +190,7 @@ class ArgumentsSuite:
         operation = Operation("o", "cancel", "args.episode:1", ceiling=ids[-1], by="ada", reason="", created_at=1)
         ledger.ledger.start_operation(operation)
         given(ledger, declared, {"episode": "1"})
-        done: list[str] = []
-        while (work := ledger.ledger.next_operation(2)) is not None and work[1]:
-            before, found = work
-            done += found
-            ledger.ledger.advance_operation(before, before._replace(cursor=found[-1]))
-        assert done == ids[1::2]
+        assert walk(ledger, limit=2) == [ids[1:4:2], ids[5:], []]
 
 
 def task(moves: Moves, arguments: object, find_: Find, name: str = "transcribe") -> NewTask:

@@ -1,16 +1,16 @@
-"""What every ledger owes beside moving tasks, as tests: alarms, counters, bulk operations, forgetting, secrets."""
+"""What every ledger owes beside moving tasks, as tests: alarms, counters, forgetting, secrets."""
 
 from __future__ import annotations
 
 import pytest
 
-from leasehold.core.events import Draining, Due, Expired, Lapsed, Recalled, Released, Retried, Started, Voided
+from leasehold.core.events import Draining, Due, Expired, Lapsed, Recalled, Released, Started, Voided
 from leasehold.core.metering import Action, Count, Tally
 from leasehold.core.model import Decision
 from leasehold.core.reports import Malformed
 from leasehold.core.units import HOUR
-from leasehold.ports.ledger import Change, Flight, Gone, Need, Operation, Repeated
-from leasehold.testing.ledger_bench import LEASE, VALIDITY, LedgerBench, Moves, decided
+from leasehold.ports.ledger import Change, Flight, Gone, Need, Repeated
+from leasehold.testing.ledger_bench import LEASE, VALIDITY, LedgerBench, Moves
 
 
 def held_by(moves: Moves, *names: str, ahead: int = 0) -> set[str]:
@@ -207,105 +207,6 @@ class LedgerChoresSuite:
         assert {each.queue: each.tally.requests for each in found} == {"tasks:default": 1, "dead": 1, "unknown": 2}
         assert before == found, "whoever looked before the fold would count them twice"
 
-    # -- bulk operations -----------------------------------------------------------------------------------------------
-
-    def test_an_operation_covers_what_matches_in_order_up_to_its_ceiling(self, moves: Moves) -> None:
-        """Tasks that are submitted later are not meant."""
-        ids = moves.given(5, batch="november")
-        moves.given(2, batch="december")
-        moves.ledger.start_operation(operation(moves, "cancel", "batch:november"))
-        moves.given(2, batch="november")
-        assert walk(moves, limit=2) == [ids[:2], ids[2:4], ids[4:], []]
-        assert moves.ledger.next_operation(10) is None
-
-    def test_a_cancellation_passes_over_what_has_ended(self, moves: Moves) -> None:
-        """A retry over everything else."""
-        done, failed, waiting = moves.out(3)
-        moves.complete(done)
-        moves.apply(failed, moves.failed())
-        moves.ledger.start_operation(operation(moves, "cancel", ""))
-        assert walk(moves) == [[waiting], []]
-        moves.ledger.start_operation(operation(moves, "retry", ""))
-        assert walk(moves) == [[failed], []]
-
-    def test_tasks_that_change_under_an_operation_do_not_disturb_it(self, moves: Moves) -> None:
-        """What it has done it does not do again, and what still matches it finds."""
-        ids = moves.given(6)
-        moves.ledger.start_operation(operation(moves, "cancel", "status:pending"))
-        found = moves.ledger.next_operation(3)
-        assert found is not None
-        one, first = found
-        assert first == ids[:3]
-        assert decided(moves.ledger.apply([Change(task_id, Retried("bob")) for task_id in first])) == [False] * 3
-        moves.dispatch(limit=4)
-        moves.complete(ids[3])
-        moves.ledger.advance_operation(one, one._replace(cursor=first[-1]))
-        found = moves.ledger.next_operation(3)
-        assert found is not None
-        assert found[1] == ids[4:]
-
-    def test_operations_are_carried_out_one_after_the_other(self, moves: Moves) -> None:
-        """In the order in which they were asked for; the newest is shown first."""
-        moves.given()
-        first, second = operation(moves, "cancel", ""), operation(moves, "retry", "")
-        moves.ledger.start_operation(first)
-        moves.ledger.start_operation(second)
-        found = moves.ledger.next_operation(1)
-        assert found is not None
-        assert found[0].id == first.id
-        done = found[0]._replace(finished="done", matched=1, changed=1, finished_at=7)
-        moves.ledger.advance_operation(found[0], done)
-        found = moves.ledger.next_operation(1)
-        assert found is not None
-        assert found[0].id == second.id
-        shown = moves.views.operations()
-        assert [one.id for one in shown] == [second.id, first.id]
-        assert (shown[1].finished, shown[1].matched, shown[1].changed, shown[1].finished_at) == ("done", 1, 1, 7)
-
-    def test_a_cancelled_operation_stops(self, moves: Moves) -> None:
-        """Also where a sweeper is just about to save how far it has come."""
-        moves.given()
-        asked = operation(moves, "cancel", "")
-        moves.ledger.start_operation(asked)
-        found = moves.ledger.next_operation(1)
-        assert found is not None
-        assert moves.ledger.cancel_operation(asked.id, by="bob")
-        moves.ledger.advance_operation(found[0], found[0]._replace(cursor=found[1][-1], matched=1))
-        assert moves.ledger.next_operation(1) is None
-        (stopped,) = moves.views.operations()
-        assert (stopped.finished, stopped.stopped_by) == ("cancelled", "bob")
-        assert not moves.ledger.cancel_operation(asked.id, by="bob")
-        assert not moves.ledger.cancel_operation("no-such-operation", by="bob")
-
-    def test_two_sweepers_on_one_batch_move_on_once_and_count_what_each_has_changed(self, moves: Moves) -> None:
-        """The one that comes second, however late, neither sets the first one back nor takes its count away."""
-        ids = moves.given(4)
-        moves.ledger.start_operation(operation(moves, "cancel", ""))
-        found = moves.ledger.next_operation(2)
-        assert found is not None
-        one, first = found
-        moves.ledger.advance_operation(one, one._replace(cursor=first[-1], matched=2, changed=1))
-        found = moves.ledger.next_operation(2)
-        assert found is not None
-        two, second = found
-        assert second == ids[2:]
-        moves.ledger.advance_operation(two, two._replace(cursor=second[-1], matched=4, changed=two.changed + 2))
-        moves.ledger.advance_operation(one, one._replace(cursor=first[-1], matched=2, changed=1))
-        (shown,) = moves.views.operations()
-        assert (shown.cursor, shown.matched, shown.changed) == (ids[-1], 4, 4)
-
-    def test_an_operations_ceiling_may_be_a_task(self, moves: Moves) -> None:
-        """It is covered, and nothing newer."""
-        ids = moves.given(4)
-        moves.ledger.start_operation(operation(moves, "cancel", "")._replace(ceiling=ids[1]))
-        assert walk(moves) == [ids[:2], []]
-
-    def test_an_operation_on_an_empty_ledger_is_at_its_end(self, moves: Moves) -> None:
-        """It finds nothing, also not what comes later."""
-        moves.ledger.start_operation(operation(moves, "cancel", ""))
-        moves.given()
-        assert walk(moves) == [[]]
-
     # -- the house -----------------------------------------------------------------------------------------------------
 
     def test_old_status_ids_are_forgotten_a_limit_at_a_time(self, moves: Moves) -> None:
@@ -337,20 +238,3 @@ class LedgerChoresSuite:
         assert len(key) == 32
         assert bench.another().secret("capability") == key
         assert moves.ledger.secret("other") != key
-
-
-def operation(moves: Moves, kind: str, filter_: str) -> Operation:
-    """A bulk operation as a client writes it: its ceiling is an id of now."""
-    op_id = moves.new().task.id
-    return Operation(op_id, kind, filter_, op_id, "ada", "because", moves.ledger.now())
-
-
-def walk(moves: Moves, limit: int = 10) -> list[list[str]]:
-    """Carry out the next operation without changing anything; what each step was given."""
-    steps: list[list[str]] = []
-    while (found := moves.ledger.next_operation(limit)) is not None:
-        one, ids = found
-        steps.append(ids)
-        after = one._replace(cursor=ids[-1]) if ids else one._replace(finished="done", finished_at=moves.ledger.now())
-        moves.ledger.advance_operation(one, after)
-    return steps

@@ -2,11 +2,11 @@
 
 ::
 
-    class TestMyLedger(LedgerSuite, LedgerChoresSuite, ViewsSuite, PulseSuite):
+    class TestMyLedger(LedgerSuite, LedgerChoresSuite, OperationsSuite, ViewsSuite, PulseSuite):
         @pytest.fixture
         def bench(self) -> LedgerBench: ...
 
-``LedgerChoresSuite``, ``ViewsSuite`` and ``PulseSuite`` are in modules of their own.
+``LedgerChoresSuite``, ``OperationsSuite``, ``ViewsSuite`` and ``PulseSuite`` are in modules of their own.
 """
 
 from __future__ import annotations

@@ -241,9 +241,9 @@ class Operation(Told):
     created_at: str = INSTANT
     matched: int
     changed: int
-    state: str = Field(description="going on, done or cancelled")
+    state: str = Field(description="going on, done, cancelled or failed")
     finished_at: str | None = INSTANT
-    stopped_by: str | None
+    stopped_by: str | None = Field(description="who cancelled it, or why it failed")
 
 
 SCANNED = Field(

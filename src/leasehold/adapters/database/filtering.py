@@ -82,22 +82,23 @@ class Plan(NamedTuple):
         return [(number, task_id) for number, task_id in tx.rows(sql[name], {**self.asked, **place})]
 
 
-def plan(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter) -> Plan:
+def plan(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, below: int = LAST) -> Plan:
     """Choose the ranges to walk. Raises ``BadFilter`` for the beginning of too many tasks' or groups' ids.
 
+    ``below``: only tasks with lower numbers are meant, so that only those need to be told apart by their ids.
     What it asks of arguments is for ``searching`` to see to.
     """
     wanted = groups_of(tx, sql, filter_.group.wanted, MOST_GROUPS)
     filter_ = filter_._replace(group=Choice(wanted, groups_of(tx, sql, filter_.group.unwanted, MOST_IDS)))
-    numbers = named(tx, sql, filter_)
-    unwanted = numbers_of(tx, sql, filter_.id.unwanted)
+    numbers = named(tx, sql, filter_, below)
+    unwanted = numbers_of(tx, sql, filter_.id.unwanted, below)
     asked = {
         **asked_of(tx, filter_),
         "numbers": tx.array([str(number) for number in numbers or ()]),
         "not_numbers": tx.array([str(number) for number in unwanted]) if unwanted else None,
     }
     walks = [Walk("numbers")] if numbers is not None else walks_of(tx, sql, filter_, asked)
-    return Plan(walks, asked, bounds_of(tx, sql, filter_))
+    return Plan(walks, asked, bounds_of(tx, sql, filter_).within(Bounds(below=below)))
 
 
 def asked_of(tx: Transaction, filter_: Filter) -> dict[str, object]:
@@ -157,24 +158,24 @@ def smallest(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, asked: Ma
     return next((name for name, use in possible.items() if use), "all")
 
 
-def named(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter) -> set[int] | None:
+def named(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, below: int) -> set[int] | None:
     """The tasks that the filter names by id or key; ``None`` if it does not."""
     if not filter_.id.wanted and not filter_.key.wanted:
         return None
     numbers: set[int] | None = None
     if filter_.id.wanted:
-        numbers = numbers_of(tx, sql, filter_.id.wanted)
+        numbers = numbers_of(tx, sql, filter_.id.wanted, below)
     if filter_.key.wanted:
         keyed = {row[0] for row in tx.rows(sql["keys like"], {"keys": tx.array(list(filter_.key.wanted))})}
         numbers = keyed if numbers is None else numbers & keyed
     return numbers
 
 
-def numbers_of(tx: Transaction, sql: Mapping[str, Sql], ids: Sequence[str]) -> set[int]:
-    """The tasks whose ids begin so."""
+def numbers_of(tx: Transaction, sql: Mapping[str, Sql], ids: Sequence[str], below: int) -> set[int]:
+    """The tasks whose ids begin so, of those with lower numbers than ``below``."""
     numbers: set[int] = set()
     for beginning in ids:
-        found = tx.rows(sql["ids like"], {**beginning_with(beginning), "limit": MOST_IDS + 1})
+        found = tx.rows(sql["ids like"], {**beginning_with(beginning), "below": below, "limit": MOST_IDS + 1})
         if len(found) > MOST_IDS:
             raise BadFilter(f"id:{beginning} begins the ids of over {MOST_IDS:,} tasks. Write more of the id")
         numbers.update(row[0] for row in found)

@@ -142,18 +142,27 @@ class DatabaseLedger:
         """Write a bulk operation."""
         self._repeat(lambda tx: operating.start(tx, self._sql, operation))
 
-    def next_operation(self, limit: int) -> tuple[Operation, list[str]] | None:
-        """The oldest unfinished operation and the next task ids it covers."""
+    def next_operation(self) -> Operation | None:
+        """The oldest unfinished operation."""
         with self.database.read() as tx:
-            return operating.following(tx, self._sql, limit)
+            return operating.oldest(tx, self._sql)
 
-    def advance_operation(self, before: Operation, after: Operation) -> None:
-        """Save cursor, counts and end after one batch, unless it was cancelled meanwhile."""
-        self._repeat(lambda tx: operating.advance(tx, self._sql, before, after))
+    def covered(self, operation: Operation, limit: int) -> list[str]:
+        """The ids of the tasks that it covers next."""
+        with self.database.read() as tx:
+            return operating.covered(tx, self._sql, operation, limit)
+
+    def advance_operation(self, operation: Operation, task_ids: Sequence[str], event: Event) -> list[Applied]:
+        """Carry out one batch, unless somebody else has, or it has ended."""
+        return self._repeat(lambda tx: operating.advance(tx, self._sql, operation, task_ids, event, self._damage))
 
     def cancel_operation(self, operation_id: str, *, by: str) -> bool:
         """Stop an unfinished operation; whether there was one."""
-        return self._repeat(lambda tx: operating.cancel(tx, self._sql, operation_id, by))
+        return self._repeat(lambda tx: operating.end(tx, self._sql, operation_id, "cancelled", by))
+
+    def fail_operation(self, operation_id: str, why: str) -> None:
+        """End an unfinished operation that can never be carried out."""
+        self._repeat(lambda tx: operating.end(tx, self._sql, operation_id, "failed", why))
 
     def note_gone(self, gone: Sequence[Gone]) -> None:
         """Remember machines or workers that will never be heard of again, and forget those of long ago."""
@@ -188,9 +197,10 @@ class DatabaseLedger:
 
         That is right for all that a ledger writes. *Submit* finds its own ids. *Apply* finds its changes made: a
         status_id is applied once, and an event without one is decided anew on the task as it now stands, which ignores
-        what has happened already. *Dispatch* gives out other tasks; those of the lost answer are queued under a number
-        that is never sent again, and come due again when it is void (R7), unless their messages were part of that very
-        transaction. Folding and forgetting go on where they are; the rest writes the same row twice.
+        what has happened already. A batch of an *operation* finds its cursor moved, and is dropped. *Dispatch* gives
+        out other tasks; those of the lost answer are queued under a number that is never sent again, and come due again
+        when it is void (R7), unless their messages were part of that very transaction. Folding and forgetting go on
+        where they are; the rest writes the same row twice.
         """
         return self.database.transact(work, repeatable=True)
 

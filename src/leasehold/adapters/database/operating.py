@@ -1,20 +1,19 @@
-"""Bulk operations: a row that says what is to be done, and which tasks come next."""
+"""Bulk operations: a row that says what is to be done, which tasks come next, and how a batch of them is done."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from leasehold.adapters.database import recording
 from leasehold.adapters.database.connection import Sql, Transaction
+from leasehold.adapters.database.damage import Damage
 from leasehold.adapters.database.filtering import FIRST, Bounds
 from leasehold.adapters.database.searching import search
-from leasehold.core.filters import parse
-from leasehold.ports.ledger import Operation
-
-MOVABLE: Mapping[str, frozenset[str]] = {
-    "cancel": frozenset({"pending", "in_progress"}),
-    "retry": frozenset({"failed", "cancelled"}),
-}
-"""In which status a task is that an operation of this kind can change."""
+from leasehold.core.events import Event
+from leasehold.core.filters import Filter
+from leasehold.core.model import Decision
+from leasehold.core.operations import concerned, deciding
+from leasehold.ports.ledger import Applied, Change, Operation
 
 
 def start(tx: Transaction, sql: Mapping[str, Sql], operation: Operation) -> None:
@@ -25,18 +24,28 @@ def start(tx: Transaction, sql: Mapping[str, Sql], operation: Operation) -> None
     tx.run(sql["add operation"], operation._asdict())
 
 
-def following(tx: Transaction, sql: Mapping[str, Sql], limit: int) -> tuple[Operation, list[str]] | None:
-    """The oldest unfinished operation and the next tasks that it covers."""
+def oldest(tx: Transaction, sql: Mapping[str, Sql]) -> Operation | None:
+    """The oldest unfinished operation."""
     found = tx.rows(sql["next operation"])
-    if not found:
-        return None
-    operation = Operation(*found[0])
+    return Operation(*found[0]) if found else None
+
+
+def covered(tx: Transaction, sql: Mapping[str, Sql], operation: Operation, limit: int) -> list[str]:
+    """The next tasks between its cursor and its ceiling that matched when it was given, and can be changed."""
+    asked = as_of(concerned(operation.kind, operation.filter), tx.now - operation.created_at)
+    if not asked.states:
+        return []
     bounds = Bounds(number_of(tx, sql, operation.cursor), number_of(tx, sql, operation.ceiling) + 1)
-    filter_ = parse(operation.filter)
-    movable = tuple(state for state in filter_.states if state.partition("/")[0] in MOVABLE[operation.kind])
-    found = search(tx, sql, filter_._replace(states=movable), None) if movable else None
-    tasks = [] if found is None else found.oldest(tx, sql, limit, bounds)
-    return operation, [task_id for _, task_id in tasks]
+    found = search(tx, sql, asked, None, bounds.below)
+    return [task_id for _, task_id in found.oldest(tx, sql, limit, bounds)]
+
+
+def as_of(asked: Filter, ago: int) -> Filter:
+    """A filter that finds now whatever is as old as it asks for ``ago`` ms ago."""
+    return asked._replace(
+        older=asked.older + ago if asked.older else 0,
+        younger=None if asked.younger is None else asked.younger + ago,
+    )
 
 
 def number_of(tx: Transaction, sql: Mapping[str, Sql], task_id: str) -> int:
@@ -45,18 +54,34 @@ def number_of(tx: Transaction, sql: Mapping[str, Sql], task_id: str) -> int:
     return found[0][0] if found else FIRST
 
 
-def advance(tx: Transaction, sql: Mapping[str, Sql], before: Operation, after: Operation) -> None:
-    """Save how far it has come, unless it was cancelled or another has come as far meanwhile.
+def advance(
+    tx: Transaction,
+    sql: Mapping[str, Sql],
+    operation: Operation,
+    task_ids: Sequence[str],
+    event: Event,
+    damage: Damage,
+) -> list[Applied]:
+    """Carry out one batch, unless somebody else has, or it has ended.
 
-    What was changed is counted in any case. Where the result of the commit is unknown, it may be counted twice.
+    The cursor first: whoever holds the same batch waits for its row, and then finds that it has moved.
     """
-    matched, changed = after.matched - before.matched, after.changed - before.changed
-    progress = {"cursor": after.cursor, "finished": after.finished, "finished_at": after.finished_at}
-    where = {"id_": before.id, "since": before.cursor}
-    if not tx.run(sql["advance operation"], {**progress, **where, "more": matched, "moved": changed}) and changed:
-        tx.run(sql["count changed"], {"id_": before.id, "moved": changed})
+    progress = {
+        "cursor": task_ids[-1] if task_ids else operation.cursor,
+        "finished": "" if task_ids else "done",
+        "finished_at": None if task_ids else tx.now,
+    }
+    where = {"id_": operation.id, "since": operation.cursor}
+    if not tx.run(sql["advance operation"], {**progress, **where, "more": len(task_ids)}):
+        return []
+    asked = concerned(operation.kind, operation.filter)
+    changes = [Change(task_id, event) for task_id in task_ids]
+    answers = recording.apply(tx, sql, changes, (), damage, deciding(asked))
+    if changed := sum(isinstance(answer, Decision) for answer in answers):
+        tx.run(sql["count changed"], {"id_": operation.id, "moved": changed})
+    return answers
 
 
-def cancel(tx: Transaction, sql: Mapping[str, Sql], operation_id: str, by: str) -> bool:
-    """Stop an unfinished operation; whether there was one."""
-    return tx.run(sql["cancel operation"], {"id_": operation_id, "finished_at": tx.now, "by": by}) > 0
+def end(tx: Transaction, sql: Mapping[str, Sql], operation_id: str, how: str, why: str) -> bool:
+    """Stop an unfinished operation where it is; whether there was one."""
+    return tx.run(sql["end operation"], {"id_": operation_id, "finished": how, "finished_at": tx.now, "by": why}) > 0

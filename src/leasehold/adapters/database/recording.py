@@ -11,6 +11,7 @@ from leasehold.adapters.database.outputs import Outputs
 from leasehold.adapters.database.rows import TASK_AT, Hot, hot_of
 from leasehold.adapters.database.tally import REPEATED, came_to_nothing
 from leasehold.core.machine import decide
+from leasehold.core.operations import Decide
 from leasehold.core.reports import Malformed
 from leasehold.ports.ledger import Applied, Change, Repeated, Unknown, Unreadable
 
@@ -19,7 +20,12 @@ Heard = tuple[int, str]
 
 
 def apply(
-    tx: Transaction, sql: Mapping[str, Sql], changes: Sequence[Change], malformed: Sequence[Malformed], damage: Damage
+    tx: Transaction,
+    sql: Mapping[str, Sql],
+    changes: Sequence[Change],
+    malformed: Sequence[Malformed],
+    damage: Damage,
+    decide: Decide = decide,
 ) -> list[Applied]:
     """Fold the changes in order, then write what has come of them."""
     # In one order, so that two recorders with the same damaged messages cannot lock each other out.
@@ -28,7 +34,7 @@ def apply(
         return []
     odd: dict[str, str] = {}
     hots = read(tx, sql, [change.task_id for change in changes], damage, odd)
-    recording = Recording(tx, sql, hots, heard_before(tx, sql, changes, hots), odd)
+    recording = Recording(tx, sql, hots, heard_before(tx, sql, changes, hots), odd, decide)
     answers = [recording.record(change) for change in changes]
     recording.save()
     return answers
@@ -65,8 +71,10 @@ class Recording:
         hots: Mapping[str, Hot],
         heard: set[Heard],
         odd: Mapping[str, str],
+        decide: Decide,
     ) -> None:
         self._odd = odd
+        self._decide = decide
         self._now = tx.now
         self._hots = hots
         self._heard = heard
@@ -86,7 +94,7 @@ class Recording:
                 return Repeated(change.status_id)
             self._heard.add(heard)
         task = self._changing.now(hot)
-        decided = decide(task, change.event, self._now)
+        decided = self._decide(task, change.event, self._now)
         if (nothing := came_to_nothing(change, decided)) is not None:
             self._changing.tally.happened(hot.task.queue, nothing)
         self._changing.take(hot, decided)

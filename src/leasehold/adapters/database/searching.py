@@ -84,15 +84,15 @@ class Search(NamedTuple):
         return total
 
 
-def search(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, most: int | None) -> Search:
-    """Choose where to look. Raises ``BadFilter`` as ``plan``.
+def search(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, most: int | None, below: int = LAST) -> Search:
+    """Choose where to look. Raises ``BadFilter`` as ``plan``, of which ``below`` is.
 
     ``most``: of how many tasks that are in no index the arguments are looked through; ``None``: of all.
     """
     if not filter_.args:
-        return Search([Part(plan(tx, sql, filter_), ())], None)
+        return Search([Part(plan(tx, sql, filter_, below), ())], None)
     by_index, others = split(tx, sql, filter_)
-    rest = plan(tx, sql, filter_._replace(args=()))
+    rest = plan(tx, sql, filter_._replace(args=()), below)
     walks = walks_of(filter_, by_index)
     if by_index and fewer(tx, sql, filter_, rest, walks):
         return Search([Part(rest, filter_.args)], None)
@@ -100,7 +100,7 @@ def search(tx: Transaction, sql: Mapping[str, Sql], filter_: Filter, most: int |
     if by_index and not others:
         return Search(parts, None)
     if by_index:
-        rest = plan(tx, sql, filter_._replace(args=(), name=Choice(tuple(others))))
+        rest = plan(tx, sql, filter_._replace(args=(), name=Choice(tuple(others))), below)
     looked, cut = looked_through(tx, sql, rest, most)
     bound = Bound(cut, others if by_index else (), filter_.args[0][0]) if cut else None
     return Search([*parts, Part(looked, filter_.args)], bound)

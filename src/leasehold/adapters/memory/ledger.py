@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import NamedTuple
 
 from leasehold.adapters.memory import metering, operating
-from leasehold.adapters.memory.book import Batch, Book, Group, Holder, Row
+from leasehold.adapters.memory.book import Batch, Book, Holder, Row
+from leasehold.adapters.memory.deciding import Decided, Transaction
 from leasehold.core.alarms import alarm, owed
 from leasehold.core.bundles import Due, bundled, messages_of, size_of
 from leasehold.core.errors import UsageError
-from leasehold.core.events import Dispatched, Event, Failed, RunReport, Submitted
+from leasehold.core.events import Dispatched, Event, Submitted
 from leasehold.core.finding import indexable
-from leasehold.core.grouping import error_group, normalised
 from leasehold.core.happening import Happened
 from leasehold.core.machine import decide
 from leasehold.core.metering import Count
-from leasehold.core.model import Decision, Ignored, Status, Task, Why
+from leasehold.core.model import Status, Task, Why
+from leasehold.core.operations import concerned, deciding
 from leasehold.core.redaction import Redaction
-from leasehold.core.reports import Malformed, Payload
+from leasehold.core.reports import Malformed
 from leasehold.core.units import HOUR
 from leasehold.ports.clock import Clock
 from leasehold.ports.ledger import (
@@ -50,15 +50,6 @@ REMEMBERED = 25 * HOUR
 """How long a machine is remembered as gone."""
 QUARANTINED = 10_000
 """Damaged messages that are kept, the newest."""
-
-
-class Decided(NamedTuple):
-    """One decision of a transaction, not saved yet."""
-
-    row: Row
-    before: Task
-    change: Change
-    answer: Decision | Ignored
 
 
 class MemoryLedger:
@@ -280,20 +271,37 @@ class MemoryLedger:
         with self.book.lock:
             operating.start(self.book, operation)
 
-    def next_operation(self, limit: int) -> tuple[Operation, list[str]] | None:
-        """The oldest unfinished operation and the next task ids it covers."""
+    def next_operation(self) -> Operation | None:
+        """The oldest unfinished operation."""
         with self.book.lock:
-            return operating.following(self.book, limit, self._clock.now())
+            return operating.oldest(self.book)
 
-    def advance_operation(self, before: Operation, after: Operation) -> None:
-        """Save cursor, counts and end after one batch, unless it was cancelled meanwhile."""
+    def covered(self, operation: Operation, limit: int) -> list[str]:
+        """The ids of the tasks that it covers next."""
         with self.book.lock:
-            operating.advance(self.book, before, after)
+            return operating.covered(self.book, operation, limit)
+
+    def advance_operation(self, operation: Operation, task_ids: Sequence[str], event: Event) -> list[Applied]:
+        """Carry out one batch, unless somebody else has, or it has ended."""
+        with self.book.lock:
+            now = self._clock.now()
+            if not operating.advance(self.book, operation, task_ids, now):
+                return []
+            work = Transaction(now, self.book, deciding(concerned(operation.kind, operation.filter)))
+            answers = [self._apply(work, Change(task_id, event)) for task_id in task_ids]
+            self._commit(work)
+            operating.count(self.book, operation, answers)
+            return answers
 
     def cancel_operation(self, operation_id: str, *, by: str) -> bool:
         """Stop an unfinished operation; whether there was one."""
         with self.book.lock:
-            return operating.cancel(self.book, operation_id, by, self._clock.now())
+            return operating.end(self.book, operation_id, "cancelled", by, self._clock.now())
+
+    def fail_operation(self, operation_id: str, why: str) -> None:
+        """End an unfinished operation that can never be carried out."""
+        with self.book.lock:
+            operating.end(self.book, operation_id, "failed", why, self._clock.now())
 
     def secret(self, name: str) -> bytes:
         """A 32-byte key, made at first use."""
@@ -309,78 +317,3 @@ class MemoryLedger:
 def works_on(worker: str | None, name: str) -> bool:
     """Whether a worker is the one of this name, or one of that machine."""
     return worker is not None and (worker == name or worker.startswith(f"{name}/"))
-
-
-class Transaction:
-    """Decisions that are saved together, or not at all."""
-
-    def __init__(self, now: int, book: Book) -> None:
-        self.now = now
-        self.decided: list[Decided] = []
-        self.heard: dict[tuple[int, str], Row] = {}
-        self._book = book
-        self._changed: dict[int, Task] = {}
-
-    def decide(self, row: Row, change: Change) -> Decision | Ignored:
-        """Decide one change on top of those before it."""
-        before = self._changed.get(row.number, row.task)
-        answer = decide(before, change.event, self.now)
-        if isinstance(answer, Decision):
-            self._changed[row.number] = answer.task
-        self.decided.append(Decided(row, before, change, answer))
-        return answer
-
-    def save(self) -> None:
-        """Write it all."""
-        for (_, status_id), row in self.heard.items():
-            row.heard[status_id] = self.now
-        was: dict[int, Task] = {}
-        for each in self.decided:
-            was.setdefault(each.row.number, each.row.task)
-            self._take(each)
-        for each in self.decided:  # the outcome counts as it stands at the end
-            before = was.pop(each.row.number, None)
-            if before is not None and each.row.task is not before:
-                self._book.moved(before, each.row.task)
-                self._place(each.row, before)
-
-    def _take(self, each: Decided) -> None:
-        row, answer = each.row, each.answer
-        if isinstance(answer, Decision):
-            row.task = answer.task
-            if isinstance(each.change.event, Failed):
-                self._group(each.before.name, each.change.event)
-        self._book.wrote(row, answer.audit)
-        for fact in answer.facts:
-            row.learn(fact)
-        if each.change.payload is not None:
-            self._keep(each, each.change.payload)
-
-    def _keep(self, each: Decided, payload: Payload) -> None:
-        """The result with the task if this report completed it, else with its run; the log with its run."""
-        event, row = each.change.event, each.row
-        late = payload.result is not None or payload.result_ref is not None
-        before, after = each.before.status, each.answer.task.status
-        if late and before is not Status.COMPLETED and after is Status.COMPLETED:
-            row.result = row.result or payload
-            late = False
-        if (late or payload.log is not None or payload.log_ref is not None) and isinstance(event, RunReport):
-            run = event.run
-            kept = payload if late else payload._replace(result=None, result_ref=None)
-            row.keep((run.n, run.r, run.run_id), kept)
-
-    def _group(self, name: str, event: Failed) -> None:
-        failure, now = event.failure, self.now
-        group = error_group(name, failure)
-        known = self._book.groups.get(group)
-        fresh = Group(name, failure.type, normalised(failure.message), failure.frame, now, now)
-        self._book.groups[group] = fresh if known is None else known._replace(last_at=now)
-
-    def _place(self, row: Row, before: Task) -> None:
-        """A task of a batch that has just ended, or ended otherwise, gets its place in the line of ended tasks."""
-        if not row.task.terminal:
-            row.ended_no = None
-        elif row.task.batch is not None and row.task.status is not before.status:
-            batch = self._book.batches[row.task.batch]
-            batch.ended += 1
-            row.ended_no = batch.ended

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from leasehold.adapters.memory.book import Book, Row
 from leasehold.core import finding
 from leasehold.core.errors import BadFilter
-from leasehold.core.filters import MOST_GROUPS, MOST_IDS, NO_GROUP, Choice, Filter, check_groups, fits
+from leasehold.core.filters import MOST_GROUPS, MOST_IDS, Choice, Filter, begins, check_groups, fits, grouped, starts
 from leasehold.core.redaction import Redaction
 from leasehold.core.transitions import state_name
 from leasehold.ports.views import Bound
 
 
-def matcher(book: Book, asked: Filter, now: int) -> Callable[[Row], bool]:
-    """Whether a task matches. Raises ``BadFilter`` for ids of tasks or groups that begin too many."""
+def matcher(book: Book, asked: Filter, now: int, newest: int | None = None) -> Callable[[Row], bool]:
+    """Whether a task matches. Raises ``BadFilter`` for ids of tasks or groups that begin too many.
+
+    ``newest``: of tasks with higher numbers nothing is asked.
+    """
+    ids = [row.task.id for row in book.rows.values() if newest is None or row.number <= newest]
     for beginning in (*asked.id.wanted, *asked.id.unwanted):
-        if sum(task_id.startswith(beginning) for task_id in book.rows) > MOST_IDS:
+        if sum(task_id.startswith(beginning) for task_id in ids) > MOST_IDS:
             raise BadFilter(f"id:{beginning} begins the ids of over {MOST_IDS:,} tasks. Write more of the id")
     groups = {row.task.error_group or "" for row in book.rows.values()} if asked.group != Choice() else set[str]()
     for beginnings, most in ((asked.group.wanted, MOST_GROUPS), (asked.group.unwanted, MOST_IDS)):
@@ -34,7 +38,7 @@ def matcher(book: Book, asked: Filter, now: int) -> Callable[[Row], bool]:
             and chosen(asked.key, row.key)
             and begins(asked.id, task.id)
             and grouped(asked.group, task.error_group)
-            and age >= asked.older
+            and (not asked.older or age >= asked.older)
             and (asked.younger is None or age <= asked.younger)
             and (not asked.args or finding.fitting(row.arguments, asked.args))
         )
@@ -80,21 +84,3 @@ def by_index(book: Book, asked: Filter) -> set[str]:
 def chosen(choice: Choice, value: str | None) -> bool:
     """Whether a choice leaves a value that may be missing."""
     return not choice.wanted if value is None else fits(choice, value)
-
-
-def begins(choice: Choice, value: str) -> bool:
-    """Whether a choice of beginnings leaves this value."""
-    wanted = not choice.wanted or starts(value, choice.wanted)
-    return wanted and not starts(value, choice.unwanted)
-
-
-def grouped(choice: Choice, group: str | None) -> bool:
-    """Whether a choice of groups leaves a task of this one."""
-    if group is not None:
-        return begins(choice, group)
-    return (not choice.wanted or NO_GROUP in choice.wanted) and NO_GROUP not in choice.unwanted
-
-
-def starts(value: str, beginnings: Sequence[str]) -> bool:
-    """Whether a value begins with one of these."""
-    return any(value.startswith(beginning) for beginning in beginnings)

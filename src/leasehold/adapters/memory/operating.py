@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from leasehold.adapters.memory.book import Book, Row
 from leasehold.adapters.memory.matching import matcher
-from leasehold.core.filters import parse
-from leasehold.ports.ledger import Operation
-
-MOVABLE = {"cancel": frozenset({"pending", "in_progress"}), "retry": frozenset({"failed", "cancelled"})}
-"""In which status a task is that an operation of this kind can change."""
+from leasehold.core.model import Decision
+from leasehold.core.operations import concerned
+from leasehold.ports.ledger import Applied, Operation
 
 
 def start(book: Book, operation: Operation) -> None:
@@ -18,22 +18,18 @@ def start(book: Book, operation: Operation) -> None:
     book.operations.setdefault(operation.id, operation)
 
 
-def following(book: Book, limit: int, now: int) -> tuple[Operation, list[str]] | None:
-    """The oldest unfinished operation and the next tasks that it covers."""
-    for operation in book.operations.values():
-        if not operation.finished:
-            return operation, covered(book, operation, limit, now)
-    return None
+def oldest(book: Book) -> Operation | None:
+    """The oldest unfinished operation."""
+    return next((each for each in book.operations.values() if not each.finished), None)
 
 
-def covered(book: Book, operation: Operation, limit: int, now: int) -> list[str]:
-    """The next tasks between its cursor and its ceiling that match and can be changed."""
-    matches = matcher(book, parse(operation.filter), now)
+def covered(book: Book, operation: Operation, limit: int) -> list[str]:
+    """The next tasks between its cursor and its ceiling that matched when it was given, and can be changed."""
     above, ceiling = number_of(book, operation.cursor), number_of(book, operation.ceiling)
+    matches = matcher(book, concerned(operation.kind, operation.filter), operation.created_at, ceiling)
 
     def wanted(row: Row) -> bool:
-        movable = row.task.status.value in MOVABLE[operation.kind]
-        return above < row.number <= ceiling and movable and matches(row)
+        return above < row.number <= ceiling and matches(row)
 
     return [row.task.id for row in book.rows.values() if wanted(row)][:limit]
 
@@ -44,26 +40,30 @@ def number_of(book: Book, task_id: str) -> int:
     return 0 if row is None else row.number
 
 
-def advance(book: Book, before: Operation, after: Operation) -> None:
-    """Save how far it has come, unless it was cancelled or another has come as far; what was changed counts anyway."""
-    now = book.operations[before.id]
-    changed = now.changed + after.changed - before.changed
-    if now.finished or now.cursor != before.cursor:
-        book.operations[before.id] = now._replace(changed=changed)
-        return
-    book.operations[before.id] = now._replace(
-        cursor=after.cursor,
-        matched=now.matched + after.matched - before.matched,
-        changed=changed,
-        finished=after.finished,
-        finished_at=after.finished_at,
-    )
+def advance(book: Book, operation: Operation, task_ids: Sequence[str], now: int) -> bool:
+    """Move on past one batch; whether that was still to be done."""
+    there = book.operations[operation.id]
+    if there.finished or there.cursor != operation.cursor:
+        return False
+    if task_ids:
+        there = there._replace(cursor=task_ids[-1], matched=there.matched + len(task_ids))
+    else:
+        there = there._replace(finished="done", finished_at=now)
+    book.operations[operation.id] = there
+    return True
 
 
-def cancel(book: Book, operation_id: str, by: str, now: int) -> bool:
-    """Stop an unfinished operation; whether there was one."""
+def count(book: Book, operation: Operation, answers: Sequence[Applied]) -> None:
+    """Add what one batch has changed."""
+    there = book.operations[operation.id]
+    changed = sum(isinstance(answer, Decision) for answer in answers)
+    book.operations[operation.id] = there._replace(changed=there.changed + changed)
+
+
+def end(book: Book, operation_id: str, how: str, why: str, now: int) -> bool:
+    """Stop an unfinished operation where it is; whether there was one."""
     operation = book.operations.get(operation_id)
     if operation is None or operation.finished:
         return False
-    book.operations[operation_id] = operation._replace(finished="cancelled", finished_at=now, stopped_by=by)
+    book.operations[operation_id] = operation._replace(finished=how, finished_at=now, stopped_by=why)
     return True

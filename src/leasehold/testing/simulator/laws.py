@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from leasehold.adapters.memory.ledger import Decided
+from leasehold.adapters.memory.deciding import Decided
 from leasehold.core import events
 from leasehold.core.model import Ignored, Status, Task, Why
 from leasehold.core.transitions import state_name

@@ -170,13 +170,21 @@ class LedgerLine:
         """Write a bulk operation."""
         self._call("start_operation", lambda: self._ledger.start_operation(operation))
 
-    def next_operation(self, limit: int) -> tuple[Operation, list[str]] | None:
+    def next_operation(self) -> Operation | None:
         """The oldest unfinished operation."""
-        return self._call("next_operation", lambda: self._ledger.next_operation(limit))
+        return self._call("next_operation", self._ledger.next_operation)
 
-    def advance_operation(self, before: Operation, after: Operation) -> None:
-        """Save how far it has come."""
-        self._call("advance_operation", lambda: self._ledger.advance_operation(before, after))
+    def covered(self, operation: Operation, limit: int) -> list[str]:
+        """The tasks that it covers next."""
+        return self._call("covered", lambda: self._ledger.covered(operation, limit))
+
+    def advance_operation(self, operation: Operation, task_ids: Sequence[str], event: Event) -> list[Applied]:
+        """Carry out one batch."""
+        return self._call("advance_operation", lambda: self._ledger.advance_operation(operation, task_ids, event))
+
+    def fail_operation(self, operation_id: str, why: str) -> None:
+        """End one that can never be carried out."""
+        self._call("fail_operation", lambda: self._ledger.fail_operation(operation_id, why))
 
     def cancel_operation(self, operation_id: str, *, by: str) -> bool:
         """Stop an operation."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from leasehold.adapters.memory import Answer, MemoryQueue
-from leasehold.adapters.memory.ledger import Decided
+from leasehold.adapters.memory.deciding import Decided
 from leasehold.core.events import Completed
 from leasehold.core.model import Status
 from leasehold.core.reports import Update

@@ -110,16 +110,15 @@ STATEMENTS: Mapping[str, Executable] = {
     .values(
         cursor=bindparam("cursor"),
         matched=operations.c.matched + bindparam("more", type_=BigInteger),
-        changed=operations.c.changed + bindparam("moved", type_=BigInteger),
         finished=bindparam("finished"),
         finished_at=bindparam("finished_at"),
     ),
     "count changed": update(operations)
     .where(operations.c.id == bindparam("id_"))
     .values(changed=operations.c.changed + bindparam("moved", type_=BigInteger)),
-    "cancel operation": update(operations)
+    "end operation": update(operations)
     .where(operations.c.id == bindparam("id_"), unfinished)
-    .values(finished="cancelled", finished_at=bindparam("finished_at"), stopped_by=bindparam("by")),
+    .values(finished=bindparam("finished"), finished_at=bindparam("finished_at"), stopped_by=bindparam("by")),
     "newest task": select(tasks.c.id).order_by(tasks.c.number.desc()).limit(1),
     "number of": select(tasks.c.number).where(tasks.c.id == bindparam("id")),
 }

@@ -212,7 +212,7 @@ STATEMENTS: Mapping[str, Executable] = {
     .where(one_of(sums.c.name, "names"), sums.c.state == "failed", sums.c.error_group == "")
     .distinct(),
     "ids like": select(tasks.c.number)
-    .where(tasks.c.id >= bindparam("low"), tasks.c.id < bindparam("high"))
+    .where(tasks.c.id >= bindparam("low"), tasks.c.id < bindparam("high"), tasks.c.number < instant("below"))
     .order_by(tasks.c.id)
     .limit(LIMIT),
     "keys like": select(task_keys.c.task).where(task_keys.c.key.in_(each("keys"))),
