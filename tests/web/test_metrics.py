@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from leasehold.adapters.memory.store import MemoryStore
 from leasehold.core.costing import Place, Prices
+from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.events import Lapsed, Retried
 from leasehold.core.happening import Happened
 from leasehold.core.metering import Action, Count, Tally
@@ -190,6 +191,29 @@ def test_who_scrapes_often_reads_the_ledger_seldom(bench: LedgerBench, moves: Mo
     now[0] = FRESH - 0.1
     assert exposition.text() is first
     now[0] = FRESH
+    assert b"leasehold_tasks{" in exposition.text()
+
+
+def test_a_ledger_that_is_away_is_tried_once_for_all_who_scrape(
+    bench: LedgerBench, moves: Moves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A try may take ten seconds: whoever had to wait for one of his own in line would keep a thread for minutes."""
+    now, tries = [0.0], list[float]()
+
+    def away() -> None:
+        tries.append(now[0])
+        now[0] += 2 * FRESH
+        raise LedgerUnavailable("nobody answers there")
+
+    exposition = Exposition(Source(bench.views, MemoryStore), lambda: now[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.views, "queues", away)
+        for _ in range(3):
+            with pytest.raises(LedgerUnavailable, match="nobody answers"):
+                exposition.text()
+    assert len(tries) == 1
+    now[0] += FRESH
+    moves.given(1)
     assert b"leasehold_tasks{" in exposition.text()
 
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from leasehold.core.errors import Unavailable
 from leasehold.core.happening import STEPS, Histogram
 from leasehold.core.units import SECOND
 from leasehold.flow.figures import FAMILIES, Family, Sample, Spending, samples
@@ -62,19 +63,32 @@ def add(metric: Metric, sample: Sample) -> None:
 
 
 class Exposition:
-    """The text, made anew when it is older than ``FRESH``. Used by many threads at once; one of them makes it."""
+    """The text, made anew when it is older than ``FRESH``. Used by many threads at once; one of them makes it.
+
+    That it cannot be made is told again as long: while a ledger is away each try may take seconds, and scrapers that
+    waited in line for one of their own each would take all threads of the dashboard.
+    """
 
     def __init__(self, source: Source, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(Figures(source))
         self._lock = Lock()
-        self._made: tuple[float, bytes] | None = None
+        self._made: tuple[float, bytes | Unavailable] | None = None
 
     def text(self) -> bytes:
         """As it goes over the wire. Raises what the views raise."""
         with self._lock:
-            now = self._clock()
-            if self._made is None or now - self._made[0] >= FRESH:
-                self._made = now, generate_latest(self._registry)
-            return self._made[1]
+            if self._made is None or self._clock() - self._made[0] >= FRESH:
+                made = self._make()
+                self._made = self._clock(), made
+            _, told = self._made
+        if isinstance(told, Unavailable):
+            raise told.with_traceback(None)
+        return told
+
+    def _make(self) -> bytes | Unavailable:
+        try:
+            return generate_latest(self._registry)
+        except Unavailable as error:
+            return error
