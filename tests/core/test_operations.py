@@ -34,6 +34,11 @@ def test_what_is_no_filter_is_refused() -> None:
         concerned("cancel", "colour:red")
 
 
+def test_what_a_newer_version_may_do_is_not_done_otherwise() -> None:
+    with pytest.raises(BadFilter, match="cannot carry out 'pause', only cancel and retry"):
+        concerned("pause", "")
+
+
 @pytest.mark.parametrize(
     ("filter_", "group", "meant"),
     [

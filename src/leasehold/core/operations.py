@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from leasehold.core.errors import BadFilter
 from leasehold.core.events import Event
 from leasehold.core.filters import Filter, grouped, parse
 from leasehold.core.machine import decide
@@ -18,8 +19,13 @@ Decide = Callable[[Task, Event, int], Decision | Ignored]
 
 
 def concerned(kind: str, filter_: str) -> Filter:
-    """The filter of an operation, without the states in which it changes nothing. Raises ``BadFilter`` as ``parse``."""
+    """The filter of an operation, without the states in which it changes nothing.
+
+    Raises ``BadFilter`` as ``parse``, and for a kind of operation that a newer version may know.
+    """
     asked = parse(filter_)
+    if kind not in MOVABLE:
+        raise BadFilter(f"this version cannot carry out {kind!r}, only {' and '.join(MOVABLE)}")
     return asked._replace(states=tuple(state for state in asked.states if state.partition("/")[0] in MOVABLE[kind]))
 
 
