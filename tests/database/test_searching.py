@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from threading import Event
+from typing import cast
 from unittest.mock import patch
 
 import psycopg
@@ -18,10 +19,10 @@ from leasehold.adapters.database import indexing, searching, submitting
 from leasehold.adapters.database.connection import Row, Sql, Transaction
 from leasehold.adapters.database.postgres_transaction import PostgresTransaction
 from leasehold.adapters.database.retention import DatabaseRetention
-from leasehold.core.events import Cancelled
+from leasehold.core.events import Cancelled, Retried
 from leasehold.core.filters import Choice, parse, term
 from leasehold.core.finding import fitting
-from leasehold.ports.ledger import NewTask
+from leasehold.ports.ledger import NewTask, Operation
 from leasehold.ports.retention import Retention
 from leasehold.testing.arguments_suite import fill, task
 from leasehold.testing.arguments_suite import given as submitted
@@ -221,6 +222,37 @@ def postgres(postgres_url: str) -> Iterator[PostgresBench]:
     bench = PostgresBench(postgres_url)
     yield bench
     bench.close()
+
+
+def test_an_operation_walks_an_index_in_bounded_statements(
+    sqlite_bench: SqliteBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many tasks have the value and have ended: a statement without a bound could be given up by a database."""
+    moves = Moves(sqlite_bench)
+    ids = submitted(moves, ("tenant",), *({"tenant": "acme"} for _ in range(20)))
+    fill(moves)
+    moves.apply(ids[3], Cancelled("ada"))
+    moves.apply(ids[17], Cancelled("ada"))
+    monkeypatch.setattr("leasehold.adapters.database.operating.WINDOW", 4)
+    monkeypatch.setattr(searching, "fewer", lambda *_: False)
+    walk = sqlite_bench.database.sql("pages")["up argument"].text
+    walked: list[tuple[int, int]] = []
+    rows = Transaction.rows
+
+    def noting(tx: Transaction, sql: Sql, given: Mapping[str, object] | None = None) -> list[Row]:
+        if sql.text == walk:
+            walked.append((cast("int", (given or {})["above"]), cast("int", (given or {})["below"])))
+        return rows(tx, sql, given)
+
+    monkeypatch.setattr(Transaction, "rows", noting)
+    moves.ledger.start_operation(Operation("o", "retry", "args.tenant:acme", ids[-1], "ada", "", created_at=1))
+    done: list[str] = []
+    while (operation := moves.ledger.next_operation()) is not None:
+        batch = moves.ledger.covered(operation, 10)
+        moves.ledger.advance_operation(operation, batch, Retried("ada"))
+        done += batch
+    assert done == [ids[3], ids[17]]
+    assert walked == [(0, 5), (4, 9), (8, 13), (12, 17), (16, 21), (18, 21)]
 
 
 def test_an_index_is_left_on_postgresql_too(postgres: PostgresBench, monkeypatch: pytest.MonkeyPatch) -> None:

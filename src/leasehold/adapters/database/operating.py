@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from leasehold.adapters.database import recording
 from leasehold.adapters.database.connection import Sql, Transaction
@@ -14,6 +14,10 @@ from leasehold.core.filters import Filter
 from leasehold.core.model import Decision
 from leasehold.core.operations import concerned, deciding
 from leasehold.ports.ledger import Applied, Change, Operation
+
+WINDOW = 100_000
+"""Numbers of tasks that one statement walks through where arguments are asked for. Millions that have the value may
+have ended long ago: a database would give up among them, and the cursor never move."""
 
 
 def start(tx: Transaction, sql: Mapping[str, Sql], operation: Operation) -> None:
@@ -37,7 +41,16 @@ def covered(tx: Transaction, sql: Mapping[str, Sql], operation: Operation, limit
         return []
     bounds = Bounds(number_of(tx, sql, operation.cursor), number_of(tx, sql, operation.ceiling) + 1)
     found = search(tx, sql, asked, None, bounds.below)
-    return [task_id for _, task_id in found.oldest(tx, sql, limit, bounds)]
+    for window in windows(bounds) if asked.args else [bounds]:
+        if tasks := found.oldest(tx, sql, limit, window):
+            return [task_id for _, task_id in tasks]
+    return []
+
+
+def windows(bounds: Bounds) -> Iterator[Bounds]:
+    """The same in parts, from the oldest task on."""
+    for above in range(bounds.above, bounds.below - 1, WINDOW):
+        yield bounds.within(Bounds(above, above + WINDOW + 1))
 
 
 def as_of(asked: Filter, ago: int) -> Filter:
