@@ -34,7 +34,7 @@ class Row(NamedTuple):
     filter: str
     in_flight: int
     waiting: Mapping[Why, int]
-    """Since when the oldest waits for each reason, counted from its submit."""
+    """Since when the oldest waits for each reason, as ``core.happening.waits_since`` has it."""
     oldest: Waiting | None
     charts: Charts | None
     depth: Depth | None
