@@ -14,7 +14,7 @@ from leasehold.flow.intake import Intake
 from leasehold.flow.lease import Hold
 from leasehold.flow.recorder import Recorder
 from leasehold.flow.reporter import Reporter, stated
-from leasehold.flow.sweeper import Sweeper
+from leasehold.flow.sweeper import Sweeper, order
 from leasehold.flow.worker import Worker
 from leasehold.ports.ledger import Change, Need
 from leasehold.ports.queue import Queue, Received
@@ -92,6 +92,19 @@ class Hasty(Sweeper):
         return len(changes)
 
 
+class Repeats(Sweeper):
+    """Against S14: a batch is carried out before the cursor moves, in a transaction of its own."""
+
+    def _operate(self) -> int:
+        operation = self._ledger.next_operation()
+        if operation is None:
+            return 0
+        task_ids, event = self._ledger.covered(operation, 500), order(operation)
+        self._ledger.apply([Change(task_id, event) for task_id in task_ids])
+        self._ledger.advance_operation(operation, task_ids, event)
+        return max(1, len(task_ids))
+
+
 class Fault(NamedTuple):
     """What is broken, in which world, and the laws of which one must be seen to break."""
 
@@ -118,5 +131,6 @@ FAULTS = {
     "R6": Fault("intake", StartsAnything, Topology.FIFO, frozenset({"S11", "S12"})),
     "R7": Fault("sweeper", Hasty, Topology.FIFO, frozenset({"S11", "S12"}), range(200, 600), hidden=True),
     "R8": Fault("recorder", DeletesFirst, Topology.FIFO, frozenset({"S6"}), range(400, 900), hidden=True),
+    "S14": Fault("sweeper", Repeats, Topology.TWO_QUEUE, frozenset({"S14"}), range(500, 900)),
     "R10": Fault("dispatcher", SendsAgain, Topology.TWO_QUEUE, frozenset({"S11", "S12"})),
 }

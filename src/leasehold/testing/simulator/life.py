@@ -11,7 +11,7 @@ from leasehold.ports.slots import Job
 
 
 class Violation(AssertionError):
-    """A law does not hold: its label (S1 to S13, L1) and what happened."""
+    """A law does not hold: its label (S1 to S14, L1) and what happened."""
 
     def __init__(self, law: str, story: str) -> None:
         super().__init__(f"{law}: {story}")

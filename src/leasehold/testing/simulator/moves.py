@@ -201,14 +201,17 @@ def cancel_all(world: World, move: Move) -> None:
     """Somebody cancels everything, as a bulk operation."""
     del move
     world.say("everything is to be cancelled")
-    world.by_hand(lambda: world.client.operate("cancel", "status:pending,in_progress", by="ada"))
+    world.by_hand(
+        lambda: world.client.operate("cancel", "status:pending,in_progress", by="ada", reason=world.next_bulk())
+    )
 
 
 def retry_all(world: World, move: Move) -> None:
     """Somebody retries everything, as a bulk operation."""
     del move
     world.say("everything is to be retried")
-    world.by_hand(lambda: world.client.operate("retry", "", by="bob"))
+    reason = world.next_bulk()
+    world.by_hand(lambda: world.client.operate("retry", "", by="bob", reason=reason))
 
 
 def pause_queue(world: World, move: Move) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from leasehold.adapters.memory import Answer, MemoryQueue
 from leasehold.adapters.memory.deciding import Decided
-from leasehold.core.events import Completed
-from leasehold.core.model import Status
+from leasehold.core.events import Cancelled, Completed, Retried
+from leasehold.core.model import Decision, Status
 from leasehold.core.reports import Update
 from leasehold.flow.bundle import Unit
 from leasehold.ports.queue import Delivery
@@ -16,6 +16,9 @@ from leasehold.testing.simulator import laws
 from leasehold.testing.simulator.life import Life, Violation
 from leasehold.testing.simulator.lines import QueueLine
 from leasehold.testing.simulator.terms import Topology
+
+BULK = "bulk "
+"""Begins the reasons of bulk operations."""
 
 
 class Watch:
@@ -38,6 +41,8 @@ class Watch:
         """The runs of each receipt."""
         self._tasks: dict[str, list[str]] = {}
         """The tasks of each receipt."""
+        self._bulk: set[tuple[str, str]] = set()
+        """What bulk operations have changed: task and reason."""
 
     # ------------------------------------------------------------ what is done to messages
 
@@ -95,8 +100,17 @@ class Watch:
             if event.run.run_id not in self._life.returned:
                 raise Violation("S5", f"task {after.id} is completed by run {event.run.run_id}, which never returned")
             self.winners[after.id] = event.run.run_id
+        if isinstance(event, Cancelled | Retried) and event.reason.startswith(BULK):
+            self._bulk_once(decided, (after.id, event.reason))
         if before.members > 1 and after.losses > before.losses and before.run_id not in self._life.begun_runs:
             raise Violation("B3", f"task {after.id} is charged for its bundle, and never began")
+
+    def _bulk_once(self, decided: Decided, change: tuple[str, str]) -> None:
+        """One bulk operation changes a task at most once (S14)."""
+        if isinstance(decided.answer, Decision):
+            if change in self._bulk:
+                raise Violation("S14", f"task {change[0]} is changed twice by {change[1]}")
+            self._bulk.add(change)
 
     # ------------------------------------------------------------ after every move
 

@@ -22,7 +22,7 @@ from leasehold.testing.simulator.lines import Actor, Crash, LedgerLine, QueueLin
 from leasehold.testing.simulator.machines import BELL, PAYLOAD_LIMIT, Node, Orchestrator, Roles, reports_of
 from leasehold.testing.simulator.moves import MOVES
 from leasehold.testing.simulator.terms import Terms, Topology
-from leasehold.testing.simulator.watch import Watch
+from leasehold.testing.simulator.watch import BULK, Watch
 
 DEEP = 3
 """Pauses within pauses."""
@@ -80,6 +80,8 @@ class World:
         """Every move that was begun, with the faults that struck in it."""
         self.violation: Violation | None = None
         self.steps = 0
+        self.bulk = 0
+        """Bulk operations that were asked for."""
         self.submitted: list[str] = []
         """Tasks whose submit returned (S1)."""
         self.away: dict[str, int] = {}
@@ -279,6 +281,11 @@ class World:
         self.hand.gone = False
         with suppress(Unavailable, Crash):
             act()
+
+    def next_bulk(self) -> str:
+        """The reason of the next bulk operation, which no other has."""
+        self.bulk += 1
+        return f"{BULK}{self.bulk}"
 
     def settle(self) -> None:
         """After a move: who died is replaced, and the laws are looked at."""
