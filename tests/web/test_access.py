@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -294,6 +295,20 @@ def test_viewers_find_nothing_by_what_they_are_not_shown(house: House) -> None:
             assert client.get(path, params={"filter": "args.episode:hush"}).status_code == status
     asked = house.client(house.viewer, app).get("/tasks/all?kind=retry&filter=args.episode:hush")
     assert (asked.status_code, "arguments are not shown to viewers here" in asked.text) == (400, True)
+
+
+def test_viewers_are_not_told_of_arguments_by_the_filters_of_operations(house: House) -> None:
+    now, store = house.bench.ledger.now(), MemoryStore()
+    for id, filter_ in (("op-1", "args.episode:hush"), ("op-2", "nothing:hush"), ("op-3", "status:failed")):
+        house.bench.ledger.start_operation(Operation(id, "retry", filter_, id, "otto", "", now))
+    source = Source(house.bench.views, lambda: store, hiding=Hiding(from_viewers=("arguments",)))
+    app = create_app(source, access=Access(house.tokens, everybody=False), hosts=None)
+    paths = ("/operations", "/api/v1/operations", "/api/v1/operations/op-1")
+    seen, all_seen = ([house.client(each, app).get(path) for path in paths] for each in (house.viewer, house.operator))
+    assert [one["filter"] for one in seen[1].json()["items"]] == ["status:failed", "***", "***"]
+    assert all("hush" in answer.text for answer in all_seen)
+    assert not any("hush" in answer.text for answer in seen)
+    assert re.findall(r'href="/tasks\?filter=([^"]*)"', seen[0].text) == ["status%3Afailed"]
 
 
 def test_hidden_keys_are_hidden_in_results_too(house: House) -> None:

@@ -42,6 +42,12 @@ class Hiding:
         if self.hides(user, "arguments") and parse(filter_).args:
             raise BadFilter("args.: arguments are not shown to viewers here, so nothing is looked for in them either")
 
+    def operation(self, user: User, one: Operation) -> Operation:
+        """A bulk operation as this user may see it: a filter tells of arguments what they are."""
+        if self.hides(user, "errors"):
+            one = one._replace(reason=covered(one.reason) or "")
+        return one._replace(filter=HIDDEN) if self.hides(user, "arguments") and tells(one.filter) else one
+
     def task(self, user: User, view: TaskView) -> TaskView:
         """A task as this user may see it."""
         if self.hides(user, "errors"):
@@ -74,6 +80,14 @@ class Hiding:
 def covered(text: str | None) -> str | None:
     """What stands for words that are not shown; nothing where there are none."""
     return HIDDEN if text else text
+
+
+def tells(filter_: str) -> bool:
+    """Whether a filter may name arguments; of one that nobody can read today nobody knows."""
+    try:
+        return bool(parse(filter_).args)
+    except BadFilter:
+        return True
 
 
 def without_words(failure: Failure | None) -> Failure | None:
@@ -138,15 +152,12 @@ class ShownViews:
 
     def operations(self, limit: int = 50, cursor: str | None = None) -> list[Operation]:
         """Bulk operations."""
-        return [self._shown(one) for one in self._views.operations(limit, cursor)]
+        return [self._hiding.operation(self._user, one) for one in self._views.operations(limit, cursor)]
 
     def operation(self, operation_id: str) -> Operation | None:
         """One bulk operation."""
         found = self._views.operation(operation_id)
-        return None if found is None else self._shown(found)
-
-    def _shown(self, one: Operation) -> Operation:
-        return one._replace(reason=HIDDEN) if one.reason and self._hides_errors else one
+        return None if found is None else self._hiding.operation(self._user, found)
 
     @property
     def _hides_errors(self) -> bool:

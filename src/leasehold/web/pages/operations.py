@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from leasehold.core.redaction import HIDDEN
 from leasehold.flow.lookup import operation_of
 from leasehold.ports import listings
 from leasehold.web.forms import SentForm
@@ -20,7 +21,7 @@ router = APIRouter(include_in_schema=False)
 def operations(request: Request, reads: Reads, cursor: str | None = None) -> Response:
     """Draw them, newest first."""
     part = part_of(listings.OPERATIONS, reads.views.operations, "/operations", cursor)
-    return page(request, "operations.html", 400 if part.wrong else 200, part=part)
+    return page(request, "operations.html", 400 if part.wrong else 200, part=part, hidden=HIDDEN)
 
 
 @router.post("/operations/cancel")
