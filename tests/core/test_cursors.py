@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from leasehold.core.cursors import LONGEST, PAGE, Listing
+from leasehold.core.cursors import LARGEST, LONGEST, PAGE, Listing
 from leasehold.core.errors import BadCursor
 
 NUMBERS = Listing[int]("numbers", (int,), lambda number: (number,))
@@ -16,7 +16,9 @@ NAMES = Listing[str]("names", (str,), lambda name: (name,))
 
 def test_a_list_goes_on_behind_the_row_that_its_cursor_is_of() -> None:
     assert NUMBERS.read(NUMBERS.cursor(7)) == (7,)
-    assert NAMES.read(NAMES.cursor('ä \ud800 "')) == ('ä \ud800 "',)
+    assert NAMES.read(NAMES.cursor('ä \0 "')) == ('ä \0 "',)
+    for largest in (LARGEST, -LARGEST):
+        assert NUMBERS.read(NUMBERS.cursor(largest)) == (largest,)
     assert NUMBERS.read(None) is None
 
 
@@ -45,6 +47,12 @@ def test_a_cursor_of_another_list_is_refused() -> None:
         base64.urlsafe_b64encode(b"[]").decode(),
         base64.urlsafe_b64encode(json.dumps([7]).encode()).decode(),
         base64.urlsafe_b64encode(b"\xff\xfe").decode(),
+        base64.urlsafe_b64encode(b"[" * 7_000).decode(),
+        base64.urlsafe_b64encode(b'["numbers", [7]]').decode(),
+        base64.urlsafe_b64encode(b'["numbers", 1e999]').decode(),
+        NUMBERS.cursor(LARGEST + 1),
+        NUMBERS.cursor(-(10**40)),
+        NAMES.cursor("half a pair: \ud800"),
     ],
 )
 def test_what_is_no_cursor_is_refused(text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 from pathlib import Path
 from typing import cast
@@ -47,6 +49,28 @@ def test_a_cursor_of_another_query_is_refused(api: Api, moves: Moves) -> None:
     for wrong in (cursor, "MTIz", "ä", "\0", "", "9" * 500):
         problem = api.refused("/tasks", filter="status:pending", cursor=wrong)
         assert (problem["type"], problem["status"]) == (TYPE + "bad-cursor", 400)
+
+
+HOSTILE: list[object] = [2**63 - 1, -(2**63 - 1), 2**63, 10**40, 0.5, True, None, "a\0b", "\ud800", "x" * 5_000, []]
+
+
+def test_a_cursor_that_somebody_made_up_is_answered_or_refused(api: Api, story: Story) -> None:
+    id = story.done
+    lists: dict[str, list[object]] = {
+        f"/tasks/{id}/runs": [f"runs of {id}", 1, 1, 1, "x"],
+        f"/tasks/{id}/events": [f"events of {id}", 1],
+        "/failures": ["failures", 1, "x", "x"],
+        **{f"/{name}": [name, "x"] for name in ("batches", "workers", "operations")},
+    }
+    for path, (name, *places) in lists.items():
+        for part in HOSTILE:
+            for parts in ([part if isinstance(part, type(place)) else place for place in places], [part] * len(places)):
+                cursor = base64.urlsafe_b64encode(json.dumps([name, *parts]).encode()).decode()
+                answer = api.client.get(f"/api/v1{path}?cursor={cursor}")
+                assert answer.status_code in (200, 400), (path, parts)
+    for number in ("9" * 18, "9" * 19, "9" * 5_000, "-1", "٣", "²"):
+        answer = api.client.get(f"/api/v1/outcomes?batch=november&cursor={number}")
+        assert answer.status_code in (200, 400), number
 
 
 def test_an_id_that_does_not_exist_is_not_found(api: Api) -> None:

@@ -17,6 +17,8 @@ Place = tuple[int | str, ...]
 PAGE = 500
 LONGEST = 10_000
 """Characters of a cursor: a message in a group of failures is not in it, a name may be."""
+LARGEST = 2**63 - 1
+"""The largest number that a ledger keeps."""
 
 
 class Listing(NamedTuple, Generic[T]):
@@ -58,11 +60,19 @@ class Listing(NamedTuple, Generic[T]):
 
 
 def parts(cursor: str) -> list[object]:
-    """What a cursor was made of; nothing where it is none."""
+    """What a cursor was made of; nothing where it is none, or holds what no ledger can be asked for."""
     if len(cursor) > LONGEST:
         return []
     try:
         found: object = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
-    return cast("list[object]", found) if isinstance(found, list) else []
+    told = cast("list[object]", found) if isinstance(found, list) else []
+    return told if all(map(can_be_kept, told)) else []
+
+
+def can_be_kept(value: object) -> bool:
+    """Whether a ledger can hold a value, be it a number or text."""
+    if isinstance(value, str):
+        return not any("\ud800" <= char <= "\udfff" for char in value)  # half a surrogate pair has no UTF-8
+    return isinstance(value, int) and -LARGEST <= value <= LARGEST

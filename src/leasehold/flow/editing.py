@@ -81,7 +81,13 @@ def check_hidden(value: object) -> None:
 
 def holds_hidden(value: object) -> bool:
     """Whether something in it is what is shown instead of a hidden value."""
-    return value == HIDDEN or any(holds_hidden(each) for each in inside(value))
+    left = [value]
+    while left:  # not by recursion: what people write may be nested deeper than calls may
+        one = left.pop()
+        if one == HIDDEN:
+            return True
+        left += inside(one)
+    return False
 
 
 def inside(value: object) -> Iterable[object]:

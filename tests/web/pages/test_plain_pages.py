@@ -114,6 +114,16 @@ def test_a_lost_ledger_is_a_503_that_says_when_to_ask_again(plainly: Site, clien
     assert "Traceback" not in answer.text
 
 
+@pytest.mark.parametrize("text", ['{"n": ' + "9" * 5_000 + "}", '{"n": ' * 450 + "1" + "}" * 450, "[" * 100_000])
+def test_whatever_cannot_be_read_as_arguments_stays_in_its_field(plainly: Site, client: TestClient, text: str) -> None:
+    id = plainly.staged.failed
+    (version,) = re.findall(r'name="version" value="(\d+)"', client.get(f"/tasks/{id}/edit").text)
+    answer = client.post(f"/tasks/{id}/edit", data={"arguments": text, "version": version})
+    assert answer.status_code == 400
+    assert 'role="alert"' in answer.text
+    assert text in unescape(answer.text)
+
+
 def test_a_defect_is_a_page_without_its_words(plainly: Site, client: TestClient) -> None:
     def broken() -> None:
         raise RuntimeError("secret words")

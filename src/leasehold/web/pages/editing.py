@@ -62,6 +62,8 @@ def arguments_of(text: str) -> dict[str, object]:
         raise BadArguments(f"this is no JSON: {error.msg}, in line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
         raise BadArguments("this is nested too deeply") from error
+    except ValueError as error:
+        raise BadArguments("a number in this has too many digits") from error
     if not isinstance(value, dict):
         raise BadArguments("arguments are a JSON object: names with values, in braces")
     return cast("dict[str, object]", value)
