@@ -153,6 +153,24 @@ def test_a_stream_ends_with_the_token_or_the_session_of_its_reader(end: str) -> 
     asyncio.run(asyncio.wait_for(story(), PATIENCE))
 
 
+def test_whoever_has_a_newer_token_than_the_last_look_is_known() -> None:
+    clock = ManualClock()
+    tokens = MemoryTokens(clock)
+
+    async def story() -> None:
+        live = live_on([QUEUE], access=Access(tokens))
+        first = live.stream(ADA._replace(token_id=None))
+        for _ in range(ASKED):
+            await next_of(first)  # all tokens have been looked at once
+        await closed(live, [first])
+        tokens.add(Token("t1", "ada", Role.VIEWER, clock.now(), "root", clock.now() + 5_000), "")
+        stream = live.stream(ADA)
+        assert (await next_of(stream))["counts"] == {"completed": 3}
+        await closed(live, [stream])
+
+    asyncio.run(asyncio.wait_for(story(), PATIENCE))
+
+
 def test_a_ledger_that_is_away_ends_no_stream() -> None:
     class AwayTokens(MemoryTokens):
         def all(self) -> list[Token]:

@@ -75,7 +75,7 @@ class Live:
                 if self._reading is None:
                     self._reading = asyncio.create_task(self._read())
                 await self._told.wait()
-                if not self._known(user):
+                if await self._is_gone(user):
                     yield OVER
                     return
                 if self._tick and not self._over:
@@ -83,6 +83,15 @@ class Live:
             yield self._tick
         finally:
             self.watching -= 1
+
+    async def _is_gone(self, user: User) -> bool:
+        """Whether somebody is not known any more. Who was not known at the last look may be new since: look again."""
+        if not self._known(user):
+            try:
+                self._known = await run_in_threadpool(self._access.known_still)
+            except LeaseholdError:
+                return False  # that the ledger is away is told in the tick
+        return not self._known(user)
 
     async def _read(self) -> None:
         try:
