@@ -35,17 +35,17 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @contextmanager
-def served(folder: Path, *words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def served(folder: Path, *words: str, host: str = "127.0.0.1") -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A dashboard in a process of its own, and its URL."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("LEASEHOLD_")}
-    command = [sys.executable, "-m", "leasehold", "dashboard", "--address", "127.0.0.1:0", *words]
+    command = [sys.executable, "-m", "leasehold", "dashboard", "--address", f"{host}:0", *words]
     with subprocess.Popen(
         command, cwd=folder, env={**clean, "PYTHONPATH": str(SOURCE)}, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stderr is not None
             line = process.stderr.readline()
-            found = re.search(r"http://127\.0\.0\.1:\d+", line)
+            found = re.search(rf"http://{re.escape(host)}:\d+", line)
             assert found is not None, line
             yield found[0], process
         finally:
@@ -61,8 +61,9 @@ def submitted(folder: Path) -> str:
         parts.close()
 
 
-def get(url: str, token: str = "") -> dict[str, Any]:
-    request = Request(url, headers={"authorization": f"Bearer {token}"} if token else {})  # noqa: S310 - as below
+def get(url: str, token: str = "", **headers: str) -> dict[str, Any]:
+    known = {"authorization": f"Bearer {token}"} if token else {}
+    request = Request(url, headers=known | headers)  # noqa: S310 - as below
     with urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - it is our own server
         return json.load(answer)
 
@@ -78,6 +79,15 @@ def test_it_serves_the_ledger_until_it_is_stopped(run: Command, tmp_path: Path, 
         assert process.wait(PATIENCE) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere this machine has but one such address")
+def test_another_address_of_this_machine_is_answered_by_its_own_name(tmp_path: Path) -> None:
+    submitted(tmp_path)
+    with served(tmp_path, host="127.0.0.2") as (url, _):
+        assert get(f"{url}/api/v1/queues")["items"]
+        with pytest.raises(HTTPError, match="400"):
+            get(f"{url}/api/v1/queues", host="evil.example")
 
 
 @pytest.mark.parametrize("host", ["[::]", "10.1.2.3", "example.com"])

@@ -67,7 +67,7 @@ def serve_on(
     listener: socket.socket, source: Source, access: Access, ready: Callable[[str], None] = lambda _: None
 ) -> None:
     """As ``serve``, on a socket that listens already."""
-    app = create_app(source, access=access, hosts=LOCAL_NAMES if access.everybody else None)
+    app = create_app(source, access=access, hosts=LOCAL_NAMES | {host_of(listener)} if access.everybody else None)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -103,5 +103,10 @@ def has_good(tokens: Tokens | None) -> bool:
 
 def url_of(listener: socket.socket) -> str:
     """Where a browser finds it."""
-    host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http://{host_of(listener)}:{listener.getsockname()[1]}"
+
+
+def host_of(listener: socket.socket) -> str:
+    """The address as a browser names it; another one of this machine's own than the usual is a name, too."""
+    host = str(listener.getsockname()[0])
+    return f"[{host}]" if ":" in host else host
