@@ -18,6 +18,7 @@ from leasehold.ports.access import Role
 from leasehold.testing.ledger_bench import Moves
 from leasehold.web.hiding import Hiding
 from leasehold.web.pages.words import SHOWN, percent
+from leasehold.web.source import writing_of
 from leasehold.web.user import User, user_of
 from tests.web.conftest import HERE, Bench, forget
 from tests.web.pages.conftest import Site, made
@@ -112,6 +113,18 @@ def test_a_lost_ledger_is_a_503_that_says_when_to_ask_again(plainly: Site, clien
     assert "The ledger is away" in answer.text
     assert "data-retry" in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_a_change_that_a_lost_ledger_refuses_is_not_made_again_by_itself(plainly: Site, client: TestClient) -> None:
+    def lost() -> None:
+        raise LedgerUnavailable("the connection was lost during a commit")
+
+    plainly.app.dependency_overrides[writing_of] = lost
+    answer = client.post("/tasks/all", data={"kind": "retry", "filter": "status:failed"})
+    assert answer.status_code == 503
+    assert "Look whether it was done before you do it again." in answer.text
+    assert "data-retry" not in answer.text
+    assert "by itself" not in answer.text
 
 
 @pytest.mark.parametrize("text", ['{"n": ' + "9" * 5_000 + "}", '{"n": ' * 450 + "1" + "}" * 450, "[" * 100_000])

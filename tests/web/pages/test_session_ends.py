@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from leasehold.adapters.database.tokens import DatabaseTokens
 from leasehold.adapters.memory.store import MemoryStore
@@ -17,7 +17,8 @@ from leasehold.testing.clock import ManualClock
 from leasehold.web.guard import Access
 from leasehold.web.sessions import LASTING
 from tests.web.conftest import Bench
-from tests.web.pages.conftest import Site, made, served
+from tests.web.pages.conftest import Site, Watch, made, served
+from tests.web.pages.looking import LOOKS, faults
 
 BENCHES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.prove)]
 pytestmark = pytest.mark.parametrize("bench", BENCHES, indirect=True)
@@ -35,10 +36,10 @@ def site(bench: Bench, store: MemoryStore, tokens: DatabaseTokens) -> Iterator[S
         yield site
 
 
-def logged_in(page: Page, tokens: DatabaseTokens, lifetime: int | None = None) -> Made:
+def logged_in(page: Page, tokens: DatabaseTokens, lifetime: int | None = None, role: Role = Role.VIEWER) -> Made:
     """Somebody who has typed his token, and follows the overview."""
     chance = random.Random(0)
-    wanted = Wanted("vera", Role.VIEWER, lifetime)
+    wanted = Wanted("vera", role, lifetime)
     vera = make(tokens, wanted, ids=IdMaker(ManualClock(), chance), random=chance, by="root")
     page.goto("/")
     page.get_by_label("Token").fill(vera.text)
@@ -47,11 +48,40 @@ def logged_in(page: Page, tokens: DatabaseTokens, lifetime: int | None = None) -
     return vera
 
 
+def test_the_page_where_one_logs_in_can_be_read_by_everybody(site: Site, chromium: Browser, watch: Watch) -> None:
+    for scheme, width in LOOKS:
+        context = chromium.new_context(
+            base_url=site.url, viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True
+        )
+        page = watch.on(context.new_page())
+        page.goto("/login")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert faults(page) == []
+        context.close()
+
+
 def test_a_token_that_is_revoked_ends_what_is_followed_with_it(page: Page, tokens: DatabaseTokens) -> None:
     vera = logged_in(page, tokens)
     assert tokens.revoke(vera.token.id, by="root")
     expect(page).to_have_url("/login?next=/")
     expect(page.locator("[data-count]")).to_have_count(0)
+
+
+def test_an_answer_to_a_change_stays_as_it_is_for_loading_it_again_would_change_again(
+    site: Site, page: Page, tokens: DatabaseTokens, watch: Watch
+) -> None:
+    watch.expected = ("Failed to load resource: the server responded with a status of 400",)
+    otto = logged_in(page, tokens, role=Role.OPERATOR)
+    path = f"/tasks/{site.staged.failed}/edit"
+    page.goto(path)
+    page.get_by_label("Arguments").fill("{")
+    page.get_by_role("button", name="Resubmit").click()
+    expect(page.get_by_role("alert")).to_contain_text("This is no JSON")
+    expect(page.locator("[data-live] .dot.live")).to_be_visible()
+    assert tokens.revoke(otto.token.id, by="root")
+    expect(page.locator("#banner")).to_contain_text("Your session has ended")
+    expect(page).to_have_url(path)
+    expect(page.get_by_label("Arguments")).to_have_value("{")
 
 
 @pytest.mark.parametrize("lifetime", [60_000, None])

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from leasehold.core.errors import LeaseholdError
+from leasehold.core.errors import LeaseholdError, Unavailable
 from leasehold.flow.problems import kind_of
+from leasehold.web.guard import READING
 from leasehold.web.pages.render import page
 from leasehold.web.problems import PATIENCE
 
+LOOK_FIRST = "Look whether it was done before you do it again."
+"""What to do about a change of which something was away: it may have been lost on the way there, or on the way back."""
+
 
 def refusal_page(request: Request, error: LeaseholdError) -> Response:
-    """The page that tells of an error. One that passes by itself is asked for again by the script, and by caches."""
+    """The page that tells of an error. One that passes by itself is asked for again by the script, and by caches.
+
+    A change never is: asking for the page again would be doing it again.
+    """
     kind = kind_of(type(error))
-    retry = PATIENCE if kind.retry else None
+    reads = request.method in READING
+    retry = PATIENCE if kind.retry and reads else None
     answer = page(
         request,
         "problem.html",
         kind.status,
         title=kind.title,
         detail=sentence(str(error)),
-        remedy=kind.remedy,
+        remedy=kind.remedy if reads or not isinstance(error, Unavailable) else LOOK_FIRST,
         retry=retry,
     )
     if retry is not None:

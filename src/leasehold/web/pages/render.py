@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from leasehold.core.filters import term
 from leasehold.core.units import SECOND
+from leasehold.web.guard import READING
 from leasehold.web.pages.assets import address
 from leasehold.web.pages.words import FILTERS
 from leasehold.web.user import asking
@@ -58,13 +59,17 @@ def environment() -> Environment:
 
 
 def page(request: Request, template: str, status: int = 200, **context: object) -> Response:
-    """Render a template. It knows ``here`` (its path), ``address`` (path and query) and ``user`` besides."""
+    """Render a template. It knows ``here`` (its path), ``address`` (path and query) and ``user`` besides.
+
+    And ``posted``: it answers a change, so that loading it again would make the change again.
+    """
     query = request.url.query
     path = request.url.path
     known = {
         "here": path,
         "address": f"{path}?{query}" if query else path,
         "user": asking(request),
+        "posted": request.method not in READING,
         "navigation": request.app.state.navigation,
     }
     text = environment().get_template(template).render(known, **context)

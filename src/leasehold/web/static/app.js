@@ -68,7 +68,7 @@
   const dot = button && button.querySelector(".dot");
   const banner = document.getElementById("banner");
   const numbers = new Intl.NumberFormat("en");
-  let source = null, told = false, version = null, seen = null, refreshed = 0, due = false, again = null;
+  let source = null, told = false, version = null, seen = null, refreshed = 0, due = false, again = null, left = false;
   let stopped = sessionStorage.getItem("live") === "off";
 
   const typing = () => document.querySelector("[data-refresh] input[type=text]:focus, [data-refresh] textarea:focus") ||
@@ -116,10 +116,10 @@
   }
   function open() {
     clearTimeout(again);
-    if (source || document.hidden || !button) return;
+    if (source || document.hidden || !button || left) return;
     source = new EventSource(button.dataset.live);
     source.addEventListener("tick", ticked);
-    source.addEventListener("over", () => { close(); location.reload(); }); // the session has ended: this leads to log in
+    source.addEventListener("over", () => { close(); leave(); });
     source.onerror = () => {
       if (source && source.readyState === EventSource.CLOSED) ask();
       close();
@@ -130,8 +130,16 @@
   }
   function ask() { // an answer that is no stream: perhaps the session has ended, and this page would lead to log in
     fetch(location.href, { redirect: "manual", headers: { accept: "text/html" } })
-      .then((answer) => { if (answer.type === "opaqueredirect") location.reload(); })
+      .then((answer) => { if (answer.type === "opaqueredirect") leave(); })
       .catch(() => {});
+  }
+  function leave() { // the session has ended: this page leads to log in, unless loading it again would change something again
+    if (body.dataset.posted === undefined) { location.reload(); return; }
+    left = true;
+    clearTimeout(again);
+    close();
+    show(true);
+    tell("Your session has ended. This page shows what was last known; to go on, log in again.");
   }
   function close() {
     if (source) source.close();
