@@ -29,7 +29,7 @@ from leasehold.web.tries import MOST, SPAN, Tries
 from tests.web.conftest import HERE, House, writing
 
 TYPE = "/api/v1/problems/"
-PUBLIC = {"/login", "/static/{digest}/{name}", "/api/v1/problems/{slug}"}
+PUBLIC = {"/login", "/logout", "/static/{digest}/{name}", "/api/v1/problems/{slug}"}
 """What anybody may ask for. A new route is not among it."""
 FREE = {"/login", "/logout", "/api/v1/outcomes"}
 """What a viewer may post: it changes nothing."""
@@ -202,6 +202,8 @@ def test_a_session_ends_with_its_time_with_its_token_and_when_one_logs_out(house
     answer = client.post("/logout")
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
     assert client.get("/api/v1/queues").status_code == 401
+    again = client.post("/logout", headers={"accept": "text/html"})
+    assert (again.status_code, again.headers["location"]) == (303, "/login")
 
 
 def test_a_cookie_that_was_made_up_or_altered_is_nobody(house: House) -> None:

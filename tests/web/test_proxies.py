@@ -39,6 +39,7 @@ def local(house: House) -> FastAPI:
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
         ({"origin": "http://127.0.0.1:8301"}, 403),
+        ({"origin": "http://["}, 403),
     ],
 )
 def test_no_page_from_elsewhere_changes_anything_on_this_machine(
@@ -101,6 +102,21 @@ def test_those_whom_a_proxy_brings_guess_each_for_himself(house: House) -> None:
     good = {"token": house.viewer.text}
     assert client.post("/login", data=good, headers={"x-forwarded-for": "192.0.2.7"}).status_code == 429
     assert client.post("/login", data=good, headers={"x-forwarded-for": "192.0.2.8"}).status_code == 303
+
+
+def test_an_address_that_a_client_made_up_is_not_what_its_proxy_says(house: House) -> None:
+    """A proxy may add its word as a line of its own, below the client's."""
+    app = behind(house, "10.0.0.0/8")
+    client = TestClient(app, base_url=HERE, client=("10.1.2.3", 1), follow_redirects=False)
+    said = [
+        client.post(
+            "/login",
+            data={"token": "lh_x"},
+            headers=Headers([("x-forwarded-for", f"198.51.100.{n}"), ("x-forwarded-for", "203.0.113.5, 192.0.2.7")]),
+        ).status_code
+        for n in range(MOST + 1)
+    ]
+    assert said == [401] * MOST + [429]
 
 
 @pytest.mark.parametrize("header", ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"])

@@ -78,8 +78,9 @@ def create_app(
     app.state.navigation = navigation(ROUTERS)
     for kind in (LeaseholdError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
-    app.add_middleware(Guard, access=app.state.access, asking={PREFIX + OUTCOMES_PATH})
-    app.add_middleware(Gate, hosts=hosts, largest_body=largest_body, streams={PREFIX + STREAM_PATH})
+    streams = {PREFIX + STREAM_PATH}
+    app.add_middleware(Guard, access=app.state.access, asking={PREFIX + OUTCOMES_PATH}, streams=streams)
+    app.add_middleware(Gate, hosts=hosts, largest_body=largest_body, streams=streams)
     for routes in (submitting, changes, exporting, tasks, outcomes, lists, following):
         app.include_router(routes.router, prefix=PREFIX)
     for router in ROUTERS:

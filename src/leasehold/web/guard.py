@@ -11,13 +11,13 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,6 +40,8 @@ from leasehold.web.user import LOCAL, NOBODY, User, address_of
 
 READING = frozenset({"GET", "HEAD"})
 LOGIN, LOGOUT = "/login", "/logout"
+LONGEST_ADDRESS = 32_000
+"""Characters of an address to which a log-in leads back: the longest filter, and so that servers take the detour."""
 PUBLIC = ("/static/", "/api/v1/problems/")
 """What anybody may read: it tells nothing of any ledger."""
 CSRF_HEADER = "x-csrf-token"
@@ -64,9 +66,12 @@ class Proxies(NamedTuple):
         return any(peer in network for network in self.networks)
 
     def origin(self, scope: Scope, headers: Headers) -> str:
-        """Where a request comes from: as such a proxy says, which wrote down the last of the addresses itself."""
+        """Where a request comes from: as such a proxy says, which wrote down the last of the addresses itself.
+
+        Some proxies add it to the line that came in, others write a line of their own below.
+        """
         peer = address_of(scope)
-        told = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        told = ",".join(headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
         return shortened(told) if told and self.trusts(peer) else peer
 
 
@@ -150,11 +155,17 @@ class Known(NamedTuple):
 class Guard:
     """Finds out who asks, and turns away who may not."""
 
-    def __init__(self, app: ASGIApp, access: Access, asking: Collection[str] = ()) -> None:
-        """``asking``: paths at which a POST only reads, for what it asks for is too long for an address."""
+    def __init__(
+        self, app: ASGIApp, access: Access, asking: Collection[str] = (), streams: Collection[str] = ()
+    ) -> None:
+        """``asking``: paths at which a POST only reads, for what it asks for is too long for an address.
+
+        ``streams``: paths whose bodies have no bound, so that none is read to look for a field in it.
+        """
         self._app = app
         self._access = access
         self._asking = asking
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it."""
@@ -167,7 +178,7 @@ class Guard:
         known = await self._known(scope, headers, lenient=path in (LOGIN, LOGOUT) or path.startswith(PUBLIC))
         if known.user is not None:
             scope.setdefault("state", {})["user"] = known.user
-        elif not (path == LOGIN or (reads and path.startswith(PUBLIC))):
+        elif not (path == LOGIN or (path == LOGOUT and not reads) or (reads and path.startswith(PUBLIC))):
             if reads and is_for_people(headers, path):
                 await RedirectResponse(login_for(scope), 303)(scope, receive, send)
                 return
@@ -230,7 +241,8 @@ class Guard:
         if user.csrf is None or not known.ambient:
             return receive
         sent, again = headers.get(CSRF_HEADER), receive
-        if sent is None and headers.get("content-type", "").startswith(FORM):
+        is_form = headers.get("content-type", "").startswith(FORM) and scope["path"] not in self._streams
+        if sent is None and is_form:
             body = await whole(receive)
             sent, again = dict(fields_of(body)).get("csrf"), replayed(body, receive)
         if sent is None or not hmac.compare_digest(sent.encode(), user.csrf.encode()):
@@ -247,9 +259,17 @@ def check_page(headers: Headers) -> None:
     if site is not None:
         ours = site in ("same-origin", "none")
     else:
-        ours = origin is None or urlsplit(origin).netloc == headers.get("host", "")
+        ours = origin is None or host_of(origin) == headers.get("host", "")
     if not ours:
         raise ForeignPage("a page of another site may not change anything here")
+
+
+def host_of(origin: str) -> str | None:
+    """Host and port of an origin; ``None`` of what is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def is_for_people(headers: Mapping[str, str], path: str) -> bool:
@@ -260,16 +280,13 @@ def is_for_people(headers: Mapping[str, str], path: str) -> bool:
 def login_for(scope: Scope) -> str:
     """Where one logs in, and comes back."""
     query = scope.get("query_string", b"").decode("latin-1")
-    return f"{LOGIN}?next={quote(scope['path'] + (f'?{query}' if query else ''), safe='/')}"
+    back = scope["path"] + (f"?{query}" if query else "")
+    return f"{LOGIN}?next={quote(back, safe='/')}" if len(back) <= LONGEST_ADDRESS else LOGIN
 
 
 def cookie_of(headers: Headers) -> str:
-    """The session's cookie; empty where there is none."""
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return morsel.value if morsel else ""
+    """The session's cookie; empty where there is none. Beside it stands whatever other servers of this host set."""
+    return cookie_parser("; ".join(headers.getlist("cookie"))).get(COOKIE, "")
 
 
 def only(headers: Headers, name: str) -> str:
@@ -288,7 +305,7 @@ def shortened(text: str) -> str:
 
 
 async def whole(receive: Receive) -> bytes:
-    """All of a body. The gate bounds it."""
+    """All of a body, which the gate bounds."""
     parts: list[bytes] = []
     while True:
         message = await receive()

@@ -12,14 +12,14 @@ from leasehold.core.errors import LeaseholdError
 from leasehold.flow.problems import TooManyTries, kind_of
 from leasehold.ports.access import Token
 from leasehold.web.forms import SentForm
-from leasehold.web.guard import LOGIN, LOGOUT, Access
+from leasehold.web.guard import LOGIN, LOGOUT, LONGEST_ADDRESS, Access
 from leasehold.web.pages.render import page
 from leasehold.web.sessions import cookie
 from leasehold.web.tries import Tries
 from leasehold.web.user import address_of
 
 router = APIRouter(include_in_schema=False)
-Next = Annotated[str, Query(alias="next", max_length=2_000)]
+Next = Annotated[str, Query(alias="next")]
 
 
 async def access_of(request: Request) -> Access:
@@ -83,7 +83,7 @@ def shown(request: Request, to: str, error: LeaseholdError | None = None) -> Res
 def inside(to: str) -> str:
     """Where one goes afterwards: a page of this server, whatever was asked for."""
     is_ours = to.startswith("/") and not to.startswith("//") and "\\" not in to and to.isprintable()
-    return to if is_ours else "/"
+    return to if is_ours and len(to) <= LONGEST_ADDRESS else "/"
 
 
 def is_secure(request: Request, access: Access) -> bool:
