@@ -303,9 +303,10 @@ def test_viewers_are_not_told_of_arguments_by_the_filters_of_operations(house: H
     now, store = house.bench.ledger.now(), MemoryStore()
     for id, filter_ in (("op-1", "args.episode:hush"), ("op-2", "nothing:hush"), ("op-3", "status:failed")):
         house.bench.ledger.start_operation(Operation(id, "retry", filter_, id, "otto", "", now))
+    house.bench.ledger.fail_operation("op-2", "there is no filter 'nothing:hush'")
     source = Source(house.bench.views, lambda: store, hiding=Hiding(from_viewers=("arguments",)))
     app = create_app(source, access=Access(house.tokens, everybody=False), hosts=None)
-    paths = ("/operations", "/api/v1/operations", "/api/v1/operations/op-1")
+    paths = ("/operations", "/api/v1/operations", "/api/v1/operations/op-2")
     seen, all_seen = ([house.client(each, app).get(path) for path in paths] for each in (house.viewer, house.operator))
     assert [one["filter"] for one in seen[1].json()["items"]] == ["status:failed", "***", "***"]
     assert all("hush" in answer.text for answer in all_seen)

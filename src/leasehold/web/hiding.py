@@ -43,10 +43,13 @@ class Hiding:
             raise BadFilter("args.: arguments are not shown to viewers here, so nothing is looked for in them either")
 
     def operation(self, user: User, one: Operation) -> Operation:
-        """A bulk operation as this user may see it: a filter tells of arguments what they are."""
+        """A bulk operation as this user may see it: a filter tells of arguments, and so does its error."""
         if self.hides(user, "errors"):
             one = one._replace(reason=covered(one.reason) or "")
-        return one._replace(filter=HIDDEN) if self.hides(user, "arguments") and tells(one.filter) else one
+        if not (self.hides(user, "arguments") and tells(one.filter)):
+            return one
+        error = covered(one.stopped_by) if one.finished == "failed" else one.stopped_by
+        return one._replace(filter=HIDDEN, stopped_by=error)
 
     def task(self, user: User, view: TaskView) -> TaskView:
         """A task as this user may see it."""
