@@ -14,7 +14,7 @@ from tests.servers.clusters import Cluster, Clusters
 from tests.servers.ministack import ministack
 
 settings.register_profile("test", deadline=None, derandomize=True, database=None)
-settings.register_profile("prove", deadline=None, max_examples=5_000, print_blob=True)
+settings.register_profile("prove", deadline=None, max_examples=3_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
 
