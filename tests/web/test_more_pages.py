@@ -94,13 +94,18 @@ def test_failures_are_told_by_cause_with_an_example_and_what_finds_them(pages: P
     assert {task["id"] for task in found} == set(ids)
 
 
-def test_failures_of_no_error_are_found_handler_by_handler(pages: Pages, moves: Moves) -> None:
-    for name in ("transcribe", "convert"):
+def given_up(moves: Moves, *names: str) -> None:
+    """A task of each handler, lost once too often: it has failed of no error."""
+    for name in names:
         (lost,) = moves.out(name=name)
         for r in (1, 2):
             moves.apply(lost, moves.started(1, r))
             moves.bench.let_pass(60_000)
             moves.apply(lost, Lapsed())
+
+
+def test_failures_of_no_error_are_found_handler_by_handler(pages: Pages, moves: Moves) -> None:
+    given_up(moves, "transcribe", "convert")
     text = pages.get("/failures")
     for name in ("transcribe", "convert"):
         words = f"status:failed group:none name:{name}"
@@ -110,12 +115,7 @@ def test_failures_of_no_error_are_found_handler_by_handler(pages: Pages, moves: 
 
 
 def test_the_first_page_finds_failures_of_no_error_handler_by_handler(pages: Pages, moves: Moves) -> None:
-    for name in ("transcribe", "convert"):
-        (lost,) = moves.out(name=name)
-        for r in (1, 2):
-            moves.apply(lost, moves.started(1, r))
-            moves.bench.let_pass(60_000)
-            moves.apply(lost, Lapsed())
+    given_up(moves, "transcribe", "convert")
     text = pages.get("/")
     for name in ("transcribe", "convert"):
         assert f'<a href="/tasks?filter={quote(f"status:failed group:none name:{name}")}">1</a>' in text

@@ -10,8 +10,9 @@ from leasehold.core.errors import BadFilter
 from leasehold.core.events import Cancelled
 from leasehold.core.filters import term
 from leasehold.ports.ledger import NewTask, Operation
+from leasehold.testing.bench_suite import BenchSuite
 from leasehold.testing.filter_suite import find, ids_of, pages
-from leasehold.testing.ledger_bench import LedgerBench, Moves
+from leasehold.testing.ledger_bench import Moves
 from leasehold.testing.operations_suite import walk
 
 Find = tuple[str, ...]
@@ -20,18 +21,8 @@ BIG = "x" * 70
 VALUES = ("42", "a b", 'say "x"', "it's", "", "äöü 🎉", "\x00", "\ud800", "null", BIG + "1", BIG + "2", "100%", "\\")
 
 
-class ArgumentsSuite:
+class ArgumentsSuite(BenchSuite):
     """Tasks by what their arguments are."""
-
-    @pytest.fixture
-    def bench(self) -> LedgerBench:
-        """The adapter under test."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def moves(self, bench: LedgerBench) -> Moves:
-        """The moves of the stories."""
-        return Moves(bench)
 
     @pytest.fixture(params=[(), INDEXED], ids=["scanned", "indexed"])
     def declared(self, request: pytest.FixtureRequest) -> Find:

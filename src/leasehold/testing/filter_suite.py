@@ -11,23 +11,14 @@ from leasehold.core.events import Cancelled, Lapsed
 from leasehold.core.filters import term
 from leasehold.ports.ledger import Change
 from leasehold.ports.views import Page, TaskView
-from leasehold.testing.ledger_bench import BROKEN, LEASE, LedgerBench, Moves
+from leasehold.testing.bench_suite import BenchSuite
+from leasehold.testing.ledger_bench import BROKEN, LEASE, Moves
 
 HOUR = 3_600_000
 
 
-class FilterSuite:
+class FilterSuite(BenchSuite):
     """Pages of tasks."""
-
-    @pytest.fixture
-    def bench(self) -> LedgerBench:
-        """The adapter under test."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def moves(self, bench: LedgerBench) -> Moves:
-        """The moves of the stories."""
-        return Moves(bench)
 
     def test_tasks_come_newest_first(self, moves: Moves) -> None:
         """Page by page, each once, until there is no cursor."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from leasehold.core.events import Draining, Due, Expired, Lapsed, Recalled, Released, Started, Voided
 from leasehold.core.metering import Action, Count, Tally
 from leasehold.core.model import Decision
 from leasehold.core.reports import Malformed
 from leasehold.core.units import HOUR
 from leasehold.ports.ledger import Change, Flight, Gone, Need, Repeated
+from leasehold.testing.bench_suite import BenchSuite
 from leasehold.testing.ledger_bench import LEASE, VALIDITY, LedgerBench, Moves
 
 
@@ -18,18 +17,8 @@ def held_by(moves: Moves, *names: str, ahead: int = 0) -> set[str]:
     return {task.id for task in moves.ledger.held_by(names, ahead=ahead, limit=100)}
 
 
-class LedgerChoresSuite:
+class LedgerChoresSuite(BenchSuite):
     """Everything of the write side but submit, dispatch and apply."""
-
-    @pytest.fixture
-    def bench(self) -> LedgerBench:
-        """The adapter under test."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def moves(self, bench: LedgerBench) -> Moves:
-        """The moves of the stories."""
-        return Moves(bench)
 
     # -- machines that are gone (R13) --------------------------------------------------------------------------------
 

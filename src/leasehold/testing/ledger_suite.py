@@ -19,23 +19,14 @@ from leasehold.core.events import Cancelled, Draining, Progressed, Released, Ret
 from leasehold.core.model import Decision, Ignored, Status
 from leasehold.core.reports import Malformed, Payload
 from leasehold.ports.ledger import Accepted, Change, Existing, KeyConflict, Ledger, Repeated, Terms, Unknown
+from leasehold.testing.bench_suite import BenchSuite
 from leasehold.testing.ledger_bench import ALL, LEASE, VALIDITY, LedgerBench, Moves, decided, no_messages, statuses
 
 THREADS = 4
 
 
-class LedgerSuite:
+class LedgerSuite(BenchSuite):
     """Submit, dispatch, apply."""
-
-    @pytest.fixture
-    def bench(self) -> LedgerBench:
-        """The adapter under test."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def moves(self, bench: LedgerBench) -> Moves:
-        """The moves of the stories."""
-        return Moves(bench)
 
     # -- submit --------------------------------------------------------------------------------------------------------
 

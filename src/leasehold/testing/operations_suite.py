@@ -11,7 +11,8 @@ from leasehold.core.events import Cancelled, Event, Retried, Started
 from leasehold.core.grouping import error_group
 from leasehold.core.units import HOUR
 from leasehold.ports.ledger import Applied, Operation
-from leasehold.testing.ledger_bench import BROKEN, LedgerBench, Moves, decided
+from leasehold.testing.bench_suite import BenchSuite
+from leasehold.testing.ledger_bench import BROKEN, Moves, decided
 
 OTHER = BROKEN._replace(type="OSError")
 CAUSE, OTHER_CAUSE = (error_group("transcribe", failure) for failure in (BROKEN, OTHER))
@@ -29,18 +30,8 @@ class Batch(NamedTuple):
         return moves.ledger.advance_operation(self.operation, self.ids, EVENTS[self.operation.kind])
 
 
-class OperationsSuite:
+class OperationsSuite(BenchSuite):
     """Bulk cancels and retries, batch by batch."""
-
-    @pytest.fixture
-    def bench(self) -> LedgerBench:
-        """The adapter under test."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def moves(self, bench: LedgerBench) -> Moves:
-        """The moves of the stories."""
-        return Moves(bench)
 
     # -- what it covers ----------------------------------------------------------------------------------------------
 

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-
 from leasehold.core.events import Cancelled, Due, Expired, Lapsed, Retried
 from leasehold.core.happening import Happened, by_queue, histogram
 from leasehold.core.model import Why
 from leasehold.core.reports import Malformed
 from leasehold.ports.pulse import Waiting
-from leasehold.testing.ledger_bench import LEASE, VALIDITY, LedgerBench, Moves
+from leasehold.testing.bench_suite import BenchSuite
+from leasehold.testing.ledger_bench import LEASE, VALIDITY, Moves
 
 
-class PulseSuite:
+class PulseSuite(BenchSuite):
     """What has happened, what waits longest, what the clock owes."""
-
-    @pytest.fixture
-    def bench(self) -> LedgerBench:
-        """The adapter under test."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def moves(self, bench: LedgerBench) -> Moves:
-        """The moves of the stories."""
-        return Moves(bench)
 
     def test_the_pulse_of_an_empty_ledger_is_still(self, moves: Moves) -> None:
         """Nothing happened, nothing waits."""

@@ -15,24 +15,15 @@ from leasehold.core.reports import Malformed
 from leasehold.ports import listings
 from leasehold.ports.ledger import Change, Operation
 from leasehold.ports.views import Count, Outcome, WorkerView
+from leasehold.testing.bench_suite import BenchSuite
 from leasehold.testing.ledger_bench import BROKEN, LEASE, LedgerBench, Moves
 
 T = TypeVar("T")
 OTHER = BROKEN._replace(type="KeyError", message="'speaker'", frame="media.py:label")
 
 
-class ViewsSuite:
+class ViewsSuite(BenchSuite):
     """Tasks, outcomes, failures, counts. The filters have a suite of their own."""
-
-    @pytest.fixture
-    def bench(self) -> LedgerBench:
-        """The adapter under test."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def moves(self, bench: LedgerBench) -> Moves:
-        """The moves of the stories."""
-        return Moves(bench)
 
     # -- times ---------------------------------------------------------------------------------------------------------
 
