@@ -316,8 +316,9 @@ def test_all_that_match_are_told_apart_from_those_that_would_change(pages: Pages
 
 def test_the_first_page_says_what_needs_attention(pages: Pages, moves: Moves) -> None:
     moves.given(3)
-    assert "What needs attention" not in pages.get("/")
+    assert "Nothing needs attention now." in pages.get("/")
     moves.ledger.pause("default", paused=True, by="ada")
     text = pages.get("/")
+    assert "Nothing needs attention" not in text
     assert "Queue default is paused, and 3 tasks are waiting." in text
     assert "<code>leasehold queue resume default</code>" in text

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, 
 from leasehold.adapters.memory.store import MemoryStore
 from leasehold.core.errors import LeaseholdError
 from leasehold.core.model import Token
+from leasehold.flow.attention import Attention
 from leasehold.flow.checkpoints import Checkpoints
 from leasehold.ports.views import Views
 from leasehold.web.application import create_app
@@ -62,6 +63,7 @@ def made(bench: Bench, store: MemoryStore, access: Access | None = None) -> Site
     assert Checkpoints(store, limit=len(STATE)).save(staged.running, Token(1, 1), "run-1.1", STATE) is None
     cut = Cut(bench.views)
     app = create_app(Source(cast("Views", cut), lambda: store, writing(bench, store)), access=access)
+    app.state.attention = Attention(lambda: 0.0)  # nobody is at work in this house, however long a test takes
     return Site("", app, stage, staged, cut)
 
 

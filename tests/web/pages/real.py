@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.acceptance.processes import Process, scrubbed
 from tests.web.pages.conftest import PATIENCE, Watch
-from tests.web.pages.looking import OBSERVE
+from tests.web.pages.looking import OBSERVE, jumps
 
 TOLD = "tick "
 LISTEN = f"""
@@ -62,14 +62,10 @@ class Follower:
 
     def go(self, path: str) -> Page:
         """Go to a page, from one on which nothing has jumped."""
-        assert self.shift() < 0.1
+        assert jumps(self.page) == []
         self.page.goto(path)
         expect(self.page.locator("[data-live] .dot.live")).to_be_visible()
         return self.page
-
-    def shift(self) -> float:
-        """Cumulative layout shift of the page that is shown."""
-        return float(self.page.evaluate("window.shift || 0"))
 
     def wait_for_ticks(self, number: int) -> None:
         """Let so many more come."""
@@ -79,7 +75,7 @@ class Follower:
 
     def done(self) -> None:
         """Nothing was wrong; close it."""
-        assert self.shift() < 0.1
+        assert jumps(self.page) == []
         assert self.watch.wrong == []
         gaps = [after - before for before, after in zip(self.ticks, self.ticks[1:], strict=False)]
         assert not [gap for gap in gaps if gap < APART], "no more than one tick a second"

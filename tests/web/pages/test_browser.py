@@ -185,8 +185,10 @@ def test_a_lost_ledger_is_said_and_the_page_recovers_by_itself(site: Site, page:
     watch.expected = ("Failed to load resource", "Response Status Error Code 503")
     page.goto("/")
     expect(page.locator("[data-word]")).to_have_text("Live")
+    before = page.locator("main").bounding_box()
     site.cut.error = LedgerUnavailable("the database cannot be reached")
     expect(page.locator("#banner")).to_contain_text("The ledger is away")
+    assert page.locator("main").bounding_box() == before, "what is read or pressed stays where it is"
     expect(page.locator("[data-count=completed]")).to_have_text("15")
     answer = page.goto("/tasks")
     assert answer is not None
@@ -195,6 +197,16 @@ def test_a_lost_ledger_is_said_and_the_page_recovers_by_itself(site: Site, page:
     site.cut.error = None
     expect(page.locator("h1")).to_have_text("Tasks")
     expect(page.locator("#banner")).to_be_hidden()
+
+
+def test_what_comes_to_need_attention_pushes_nothing_away(site: Site, page: Page) -> None:
+    page.goto("/")
+    attention, numbers = page.locator(".attention"), page.locator(".numbers")
+    expect(attention).to_contain_text("Nothing needs attention now.")
+    before = numbers.bounding_box()
+    site.stage.moves.ledger.pause("frames", paused=True, by="ada")
+    expect(attention).to_contain_text("Queue frames is paused")
+    assert numbers.bounding_box() == before
 
 
 def test_nothing_of_a_hostile_task_runs(site: Site, page: Page) -> None:

@@ -17,7 +17,7 @@ from leasehold.flow.checkpoints import Checkpoints
 from leasehold.ports.access import Role
 from leasehold.testing.ledger_bench import Moves
 from leasehold.web.hiding import Hiding
-from leasehold.web.pages.words import SHOWN, percent
+from leasehold.web.pages.words import SHOWN, age, percent
 from leasehold.web.source import writing_of
 from leasehold.web.user import User, user_of
 from tests.web.conftest import HERE, Bench, forget
@@ -54,7 +54,7 @@ def test_every_number_of_the_overview_is_what_its_link_finds(plainly: Site, clie
 
 
 def test_what_is_staged_is_a_healthy_house_that_has_seen_a_day(plainly: Site, client: TestClient) -> None:
-    assert "What needs attention" not in client.get("/").text
+    assert "Nothing needs attention now." in client.get("/").text
     queues = client.get("/queues").text
     assert queues.count("<svg") == 2
     assert "at most 133 in an hour" in queues
@@ -195,6 +195,16 @@ def test_a_checkpoint_is_shown_without_what_is_hidden(plainly: Site, client: Tes
 def test_a_share_is_rounded_down_but_not_by_what_a_float_cannot_say() -> None:
     assert [percent(part / 100) for part in range(101)] == [f"{part} %" for part in range(101)]
     assert percent(0.9999999999) == "99 %"
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"),
+    [(-9_700, "9 s ago"), (-1_001, "1 s ago"), (-999, "now"), (1_999, "in 1 s"), (200_700, "in 3 min 20 s")],
+)
+def test_an_age_is_told_in_whole_seconds_as_the_script_goes_on_to_tell_it(ms: int, words: str) -> None:
+    whole = 1_760_000_000_000
+    assert age(whole, whole - ms) == words
+    assert age(whole + 999, whole - ms) == words, "the page gives the script no more of an instant than its second"
 
 
 def test_no_address_of_a_page_stands_in_the_document_of_the_api(app: FastAPI) -> None:

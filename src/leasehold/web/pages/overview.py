@@ -72,11 +72,11 @@ def numbers(counts: Mapping[str, int]) -> list[Number]:
 
 
 def waiting(counts: Mapping[str, int]) -> list[Number]:
-    """Why those wait that do; what is usual here is told also when nothing waits for it."""
+    """Why those wait that do; the usual reasons also where nothing waits, for rows that come push others away."""
     found: list[Number] = []
     for why, words in WAITING.items():
         state = state_name(Status.PENDING, why)
         tasks = counts.get(state, 0)
-        if tasks or why in (Why.DUE, Why.QUEUED):
+        if tasks or why is not Why.BLOCKED:
             found.append(Number(why, f"why:{why}", state, tasks, words=words))
     return found

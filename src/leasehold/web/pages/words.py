@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import starmap
@@ -35,6 +36,12 @@ def utc_clock(ms: int, now: int) -> str:
     return f"{at(ms):%H:%M:%S}" if abs(ms - now) < DAY // 2 else f"{at(ms):%Y-%m-%d %H:%M:%S}"
 
 
+def age(ms: int, now: int) -> str:
+    """``9 s ago``: in whole seconds, as the script says it, which takes over from here."""
+    gap = ms // SECOND * SECOND - now
+    return say_age(gap - int(math.fmod(gap, SECOND)), 0)
+
+
 def tasks(number: int) -> str:
     """``1 task``, ``1,234 tasks``."""
     return f"{number:,} {'task' if number == 1 else 'tasks'}"
@@ -66,7 +73,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "iso": iso,
     "utc": utc,
     "utc_clock": utc_clock,
-    "age": say_age,
+    "age": age,
     "duration": say_duration,
     "bytes": say_bytes,
     "counted": say_count,
