@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from leasehold.core import events
 from leasehold.core.alarms import owed
@@ -33,7 +34,12 @@ class World:
     members: int = 1
     """How many tasks share the message of a dispatch."""
 
-    def reports(self) -> Iterator[events.Event]:
+    @cached_property
+    def reports(self) -> Sequence[events.Event]:
+        """What any of the runs, or a queue of it, may say in whatever state the task is."""
+        return list(self._reports())
+
+    def _reports(self) -> Iterator[events.Event]:
         for run in self.runs:
             yield from (events.Started(run), events.Draining(run), completed(run), failed(run, unrecoverable=True))
             yield claimed(run)
@@ -44,7 +50,7 @@ class World:
             yield from (events.Expired(n, 1), events.Expired(n, 3), events.DeadLettered(n, 3))
 
     def events(self, task: Task, now: int) -> Iterator[events.Event]:
-        yield from self.reports()
+        yield from self.reports
         yield from (CANCELLED, RETRIED, *PARENTS)
         if task.why is Why.DUE and task.n < self.dispatches:
             yield events.Dispatched(now + VALIDITY, self.members)
@@ -89,7 +95,8 @@ class Explorer:
                 at_each(task, now)
                 for event in self.world.events(task, now):
                     after = self.take(task, event, now)
-                    self.meet((after, at), (node, event), waiting)
+                    if after is not task:
+                        self.meet((after, at), (node, event), waiting)
             except Exception as broken:
                 broken.add_note("on the way of " + " -> ".join(self.way_to(node)))
                 raise
