@@ -57,12 +57,15 @@ class Happening(NamedTuple):
     asks: Run | None = None
 
 
+CameBy = tuple[Moment, events.Event | str]
+
+
 @dataclass
 class ClaimedWorld:
     runs: Sequence[Run]
     instants: Sequence[int]
     dispatches: int = 2
-    visited: dict[Moment, tuple[Moment, str] | None] = field(default_factory=dict[Moment, "tuple[Moment, str] | None"])
+    visited: dict[Moment, CameBy | None] = field(default_factory=dict[Moment, "CameBy | None"])
     answers: set[str] = field(default_factory=set[str])
 
     def explore(self, start: Task) -> None:
@@ -73,7 +76,8 @@ class ClaimedWorld:
             now = self.instants[moment.at]
             for happening in self.happenings(moment, now):
                 after = self.take(moment, happening, now)
-                self.meet(after, (moment, describe(happening.event)), waiting)
+                if after is not moment:
+                    self.meet(after, (moment, happening.event), waiting)
             for run_id in self.alive(moment, now):  # it ends, and nothing of that is recorded yet
                 self.meet(moment._replace(ended=moment.ended | {run_id}), (moment, f"{run_id} ends"), waiting)
             if moment.at + 1 < len(self.instants):
@@ -104,7 +108,9 @@ class ClaimedWorld:
     def take(self, moment: Moment, happening: Happening, now: int) -> Moment:
         answer = decide(moment.task, happening.event, now)
         hold(laws.of_step(moment.task, happening.event, answer), happening.event)
-        after = moment._replace(task=laws.without_history(answer.task))
+        after = moment
+        if answer.task is not moment.task:
+            after = moment._replace(task=laws.without_history(answer.task))
         if happening.ends is not None:
             after = after._replace(ended=moment.ended | {happening.ends})
         if happening.asks is None:
@@ -124,8 +130,7 @@ class ClaimedWorld:
         known.setdefault(run.run_id, now + LEASE)
         return after._replace(granted=frozenset(known.items()))
 
-    def meet(self, moment: Moment, came_by: tuple[Moment, str] | None, waiting: deque[Moment]) -> None:
-        moment = moment._replace(task=laws.without_history(moment.task))
+    def meet(self, moment: Moment, came_by: CameBy | None, waiting: deque[Moment]) -> None:
         if moment not in self.visited:
             self.visited[moment] = came_by
             waiting.append(moment)
@@ -134,7 +139,7 @@ class ClaimedWorld:
         way: list[str] = []
         while (came_by := self.visited[moment]) is not None:
             moment, event = came_by
-            way.append(event)
+            way.append(event if isinstance(event, str) else describe(event))
         return " -> ".join(way[::-1])
 
 
