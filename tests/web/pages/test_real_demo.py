@@ -23,7 +23,7 @@ pytest.importorskip("pocketsphinx", reason="no wheel for this machine")
 LONG = 4 * PATIENCE
 """ms: a bound for what the demo takes its time for."""
 REASON = "the file was copied again"
-GONE = ("Failed to load resource: net::ERR_", "htmx:sendError")
+GONE = ("Failed to load resource: net::ERR_", "htmx:afterRequest, ", "htmx:sendError")
 """What browsers, and htmx of a refresh under way, say of a dashboard that ended with its demo, when the last number
 is told."""
 pytestmark = [pytest.mark.timeout(400), pytest.mark.prove]
