@@ -15,7 +15,7 @@ from leasehold.ports.access import Role, Token
 from leasehold.ports.views import QueueView, Views
 from leasehold.testing.clock import ManualClock
 from leasehold.web.guard import Access
-from leasehold.web.live import ASKED, OVER, Live
+from leasehold.web.live import ASKED, OVER, Live, tick
 from leasehold.web.user import User
 
 PATIENCE = 30
@@ -24,21 +24,31 @@ QUEUE = QueueView("media", paused=False, counts={"completed": 3})
 
 
 class Counters:
-    """A read side that knows nothing but counters."""
+    """A read side that knows nothing but counters; its answer stays the same until a test gives it another."""
 
-    def __init__(self, *answers: list[QueueView] | Exception) -> None:
-        self.answers = list(answers)
+    def __init__(self, answer: list[QueueView] | Exception) -> None:
+        self.answer = answer
 
     def queues(self) -> list[QueueView]:
-        """The next answer; the last one again and again."""
-        answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        """The answer."""
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
 
-def live_on(*answers: list[QueueView] | Exception, access: Access | None = None) -> Live:
-    return Live(cast("Views", Counters(*answers)), access or Access(), every=0.001)
+class Counting(Counters):
+    """Counts how often it was asked, and tells that: each reading is another one."""
+
+    def queues(self) -> list[QueueView]:
+        """The answer, with its number."""
+        (queue,) = super().queues()
+        self.answer = [queue._replace(counts={"completed": queue.counts["completed"] + 1})]
+        return [queue]
+
+
+def live_on(counters: Counters | None = None, access: Access | None = None) -> Live:
+    """It reads again at once: how often it does while a test looks elsewhere, nobody knows."""
+    return Live(cast("Views", counters or Counters([QUEUE])), access or Access(), every=0.001)
 
 
 async def next_of(stream: AsyncGenerator[bytes]) -> dict[str, Any]:
@@ -46,6 +56,13 @@ async def next_of(stream: AsyncGenerator[bytes]) -> dict[str, Any]:
     name, data = (await asyncio.wait_for(anext(stream), PATIENCE)).decode().strip().split("\n")
     assert name == "event: tick"
     return json.loads(data.removeprefix("data: "))
+
+
+async def next_with(stream: AsyncGenerator[bytes], name: str, value: str) -> dict[str, Any]:
+    """The first tick from here on that says so."""
+    while value not in str((told := await next_of(stream)).get(name)):
+        pass
+    return told
 
 
 async def ended(live: Live) -> None:
@@ -57,10 +74,10 @@ async def ended(live: Live) -> None:
 
 def test_a_hundred_streams_share_one_reading() -> None:
     async def story() -> None:
-        live = live_on([QUEUE])
+        live = live_on()
         streams = [live.stream(ADA) for _ in range(100)]
         ticks = await asyncio.gather(*map(next_of, streams))
-        assert all(tick["counts"] == {"completed": 3} for tick in ticks)
+        assert [told["counts"] for told in ticks] == [{"completed": 3}] * 100
         assert live.watching == 100
         assert live.readings < 20
         assert (await next_of(streams[0]))["rest"] == 20_000, "a hundred pages look no oftener than nine"
@@ -71,17 +88,16 @@ def test_a_hundred_streams_share_one_reading() -> None:
 
 def test_nothing_is_read_while_nobody_watches_and_the_next_one_begins_anew() -> None:
     async def story() -> None:
-        live = live_on([QUEUE])
+        live = live_on(counters := Counting([QUEUE]))
         first = live.stream(ADA)
         await next_of(first)
         await closed(live, [first])
         assert (live.watching, live._tick) == (0, b"")
-        readings = live.readings
+        (unread,) = counters.answer
         again = live.stream(ADA)
-        assert (await next_of(again))["counts"] == {"completed": 3}
-        assert live.readings == readings + 1
-        await next_of(again)
-        assert live.readings == readings + 2, "each tick is told once, and nobody spins"
+        told = [(await next_of(again))["counts"]["completed"] for _ in range(5)]
+        assert told[0] == unread.counts["completed"], "the first reading since"
+        assert told == sorted(set(told)), "each tick is told once, and nobody spins"
         await closed(live, [again])
 
     asyncio.run(story())
@@ -89,38 +105,34 @@ def test_nothing_is_read_while_nobody_watches_and_the_next_one_begins_anew() -> 
 
 def test_a_ledger_that_is_away_is_told_and_then_that_it_is_back() -> None:
     async def story() -> None:
-        live = live_on(LedgerUnavailable("no"), RuntimeError("a defect"), [QUEUE])
+        live = live_on(counters := Counters(LedgerUnavailable("no")))
         stream = live.stream(ADA)
-        ticks = [await next_of(stream) for _ in range(3)]
-        assert "The ledger is away" in ticks[0]["away"]
-        assert "a defect" not in ticks[1]["away"]
-        assert ticks[2]["version"]
+        assert "The ledger is away" in (await next_of(stream))["away"]
+        counters.answer = RuntimeError("a defect")
+        assert "a defect" not in (await next_with(stream, "away", "its log says why"))["away"]
+        counters.answer = [QUEUE]
+        assert "away" not in await next_with(stream, "counts", "3")
         await closed(live, [stream])
 
-    asyncio.run(story())
+    asyncio.run(asyncio.wait_for(story(), PATIENCE))
 
 
 def test_the_version_changes_with_any_count_and_only_then() -> None:
-    async def story() -> None:
-        live = live_on([QUEUE], [QUEUE], [QUEUE._replace(paused=True)], [QUEUE])
-        stream = live.stream(ADA)
-        versions = [(await next_of(stream))["version"] for _ in range(4)]
-        assert versions[0] == versions[1] == versions[3] != versions[2]
-        await closed(live, [stream])
-
-    asyncio.run(story())
+    more = QUEUE._replace(counts={"completed": 4})
+    versions = [tick([queue])["version"] for queue in (QUEUE, QUEUE, QUEUE._replace(paused=True), more)]
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3
 
 
 def test_streams_end_when_the_server_stops_with_how_things_stand_then() -> None:
     async def story() -> None:
-        counters = Counters([QUEUE])
-        live = Live(cast("Views", counters), Access(), every=0.001)
+        live = live_on(counters := Counters([QUEUE]))
         streams = [live.stream(ADA), live.stream(ADA)]
         await asyncio.gather(*map(next_of, streams))
-        counters.answers[:] = [[QUEUE._replace(counts={"completed": 4})]]
+        counters.answer = [QUEUE._replace(counts={"completed": 4})]
         live.stopping = lambda: True
         for stream in [*streams, live.stream(ADA)]:
-            assert b'"completed":4' in [tick async for tick in stream][-1]
+            assert b'"completed":4' in [each async for each in stream][-1]
         await ended(live)
 
     asyncio.run(asyncio.wait_for(story(), PATIENCE))
@@ -136,7 +148,7 @@ def test_a_stream_ends_with_the_token_or_the_session_of_its_reader(end: str) -> 
     bob = ADA._replace(token_id=None)
 
     async def story() -> None:
-        live = live_on([QUEUE], access=Access(tokens))
+        live = live_on(access=Access(tokens))
         ended_one = live.stream(ADA._replace(until=clock.now() + (500 if end == "over" else 5_000)))
         other = live.stream(bob)
         for _ in range(2 * ASKED):
@@ -158,7 +170,7 @@ def test_whoever_has_a_newer_token_than_the_last_look_is_known() -> None:
     tokens = MemoryTokens(clock)
 
     async def story() -> None:
-        live = live_on([QUEUE], access=Access(tokens))
+        live = live_on(access=Access(tokens))
         first = live.stream(ADA._replace(token_id=None))
         for _ in range(ASKED):
             await next_of(first)  # all tokens have been looked at once
@@ -177,10 +189,10 @@ def test_a_ledger_that_is_away_ends_no_stream() -> None:
             raise LedgerUnavailable("no")
 
     async def story() -> None:
-        live = live_on([QUEUE], access=Access(AwayTokens(ManualClock())))
+        live = live_on(access=Access(AwayTokens(ManualClock())))
         stream = live.stream(ADA)
-        ticks = [await next_of(stream) for _ in range(2 * ASKED)]
-        assert sum("away" in tick for tick in ticks) > 0
+        await next_with(stream, "away", "The ledger is away")
+        await next_with(stream, "counts", "3")
         await closed(live, [stream])
 
     asyncio.run(asyncio.wait_for(story(), PATIENCE))
