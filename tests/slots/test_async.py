@@ -10,7 +10,7 @@ from leasehold.adapters.slots import slot
 from leasehold.adapters.slots.boot import boot
 from leasehold.core.model import FailureKind
 from leasehold.ports.slots import NEIGHBOUR, SIBLING, Began
-from tests.slots.bench import LONG, Held
+from tests.slots.bench import LONG, SHORT, Held
 from tests.slots.conftest import Make
 
 
@@ -60,7 +60,7 @@ def test_async_runs_save_and_load(make: Make) -> None:
 def test_at_its_deadline_a_coroutine_is_cancelled_and_the_process_lives(make: Make, held: Held) -> None:
     bench = make()
     neighbour = bench.start("meet", size=2, number=1)
-    late = bench.start("hang_async", lease=1_500, fifo=held.path)
+    late = bench.start("hang_async", lease=SHORT, fifo=held.path)
     held.wait_until_held()
     assert bench.end(late).failure.kind is FailureKind.LEASE
     bench.start("meet", size=2, number=2)
@@ -70,7 +70,7 @@ def test_at_its_deadline_a_coroutine_is_cancelled_and_the_process_lives(make: Ma
 def test_a_coroutine_that_will_not_be_cancelled_is_charged_and_its_neighbours_are_not(make: Make, held: Held) -> None:
     bench = make()
     neighbour = bench.start("meet", size=2, number=1)
-    late = bench.start("hang_stubbornly", lease=1_500, fifo=held.path)
+    late = bench.start("hang_stubbornly", lease=SHORT, fifo=held.path)
     held.wait_until_held()
     assert bench.end(late).failure.kind is FailureKind.LEASE
     end = bench.end(neighbour)
@@ -98,7 +98,7 @@ def test_who_had_time_left_when_the_guard_killed_is_not_charged_however_late_the
 ) -> None:
     bench = make()
     neighbour = bench.start("meet", size=2, number=1)
-    late = bench.start("hang_async", lease=1_500, fifo=held.path)
+    late = bench.start("hang_async", lease=SHORT, fifo=held.path)
     held.wait_until_held()
     held.wait_until_free()  # nobody turns meanwhile: this worker is stopped
     monkeypatch.setattr(slot, "boot", lambda: boot() + 2 * LONG)

@@ -7,10 +7,8 @@ import json
 from leasehold.adapters.slots.slot import STUCK
 from leasehold.core.model import FailureKind
 from leasehold.ports.slots import Began, Job, SlotEvent
-from tests.slots.bench import Bench, Held, Value
+from tests.slots.bench import SHORT, Bench, Held, Value
 from tests.slots.conftest import Make
-
-SHORT_LEASE = 2_000
 
 
 def hand_over(bench: Bench, *jobs: Job) -> list[str]:
@@ -71,7 +69,8 @@ def test_where_one_takes_its_process_along_a_new_one_goes_on_with_the_others(mak
 
 def test_one_that_overruns_their_lease_is_charged_and_the_others_never_begin(make: Make, held: Held) -> None:
     bench = make(1)
-    jobs = [bench.job("sometimes_hang", lease=SHORT_LEASE, fifo=fifo) for fifo in (held.path, "", "")]
+    bench.pool.knows("sometimes_hang")  # waits until the application is loaded: no lease counts before
+    jobs = [bench.job("sometimes_hang", lease=SHORT, fifo=fifo) for fifo in (held.path, "", "")]
     runs = hand_over(bench, *jobs)
     assert bench.end(runs[0]).failure.kind is FailureKind.LEASE
     ends = [bench.end(run) for run in runs[1:]]

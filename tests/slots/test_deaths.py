@@ -99,8 +99,7 @@ def test_killing_ones_own_group_kills_nobody_else(shared: Bench) -> None:
 
 def test_only_the_begun_run_is_charged_and_the_others_go_on_in_a_new_process(make: Make) -> None:
     bench = make()
-    for _ in range(20):
-        bench.run("noop")  # known to be short from here on
+    bench.knows_as_short("noop")
     jobs = [
         bench.job("noop"),
         bench.job("noop"),

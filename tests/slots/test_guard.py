@@ -15,7 +15,7 @@ from leasehold.adapters.slots import boot, guard
 from leasehold.adapters.slots.orphans import is_subreaper
 from leasehold.adapters.slots.pool import SlotPool
 from leasehold.core.model import FailureKind
-from tests.slots.bench import HANDLERS, LONG, Held
+from tests.slots.bench import HANDLERS, LONG, SHORT, Held
 from tests.slots.conftest import Make
 
 ROOT = Path(__file__).parents[2]
@@ -119,7 +119,7 @@ def test_the_leash_holds_while_the_worker_is_stopped(worker: Worker, held: Held)
 
 def test_the_leash_holds_from_the_moment_of_the_hand_over(worker: Worker, held: Held) -> None:
     """A busy machine may give a worker no time between handing a run over and whatever it does next."""
-    worker.start_program(STOPPED_IN_HAND_OVER, "hang", held, lease=1_500)
+    worker.start_program(STOPPED_IN_HAND_OVER, "hang", held, lease=SHORT)
     held.wait_until_held()
     held.wait_until_free()
 
@@ -129,7 +129,7 @@ def test_a_guard_that_has_reported_to_a_dead_worker_tidies_up(
 ) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    worker.start("hang", held, lease=1_500)
+    worker.start("hang", held, lease=SHORT)
     worker.process.send_signal(signal.SIGSTOP)
     held.wait_until_free()
     guards = [os.pidfd_open(int(pid)) for pid in children_of(worker.process.pid)]
@@ -142,7 +142,7 @@ def test_a_guard_that_has_reported_to_a_dead_worker_tidies_up(
 
 def test_a_run_that_the_guard_had_to_stop_overran_its_lease(make: Make, held: Held) -> None:
     bench = make()
-    run_id = bench.start("hang", lease=1_500, fifo=held.path)
+    run_id = bench.start("hang", lease=SHORT, fifo=held.path)
     held.wait_until_held()
     held.wait_until_free()  # nobody turns meanwhile: this worker is busy
     assert bench.end(run_id).failure.kind is FailureKind.LEASE
@@ -159,7 +159,7 @@ def test_a_run_that_kills_its_guard_dies_with_all_that_it_started(make: Make, he
 
 def test_a_run_that_stops_its_guard_is_killed_all_the_same(make: Make, held: Held) -> None:
     bench = make()
-    run_id = bench.start("stop_guard", lease=1_500, fifo=held.path)
+    run_id = bench.start("stop_guard", lease=SHORT, fifo=held.path)
     held.wait_until_held()
     assert bench.end(run_id).failure.kind is FailureKind.LEASE
     held.wait_until_free()

@@ -10,11 +10,8 @@ import pytest
 from leasehold.adapters.slots.boot import KILL_AT
 from leasehold.core.model import FailureKind
 from leasehold.ports.slots import Answer, Loading, Returned
-from tests.slots.bench import GRACE, Bench, Held
+from tests.slots.bench import GRACE, SHORT, Bench, Held
 from tests.slots.conftest import Make
-
-SHORT = 1_500
-"""ms of a lease that is meant to run out, but not before its run has begun: long enough for a busy machine."""
 
 
 @pytest.mark.parametrize(
@@ -209,7 +206,7 @@ def test_a_run_that_ends_in_time_is_not_touched_by_the_leash_of_the_one_before(m
     bench = make()
     bench.run("add", lease=SHORT, a=1)
     child = bench.run("pid").result
-    bench.turn(2 * SHORT)
+    bench.turn(SHORT + 1_000)
     assert bench.run("pid").result == child
 
 

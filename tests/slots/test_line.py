@@ -2,13 +2,8 @@
 
 from leasehold.adapters.slots.tempo import MOST, Tempo
 from leasehold.ports.slots import SIBLING, Began, Returned
-from tests.slots.bench import Bench, Held, Value
+from tests.slots.bench import SHORT, Held
 from tests.slots.conftest import Make
-
-
-def known_as_short(bench: Bench, name: str, **arguments: Value) -> None:
-    for _ in range(30):
-        bench.run(name, **arguments)
 
 
 def test_free_counts_the_slots_that_could_begin_a_run(make: Make, held: Held) -> None:
@@ -24,7 +19,7 @@ def test_free_counts_the_slots_that_could_begin_a_run(make: Make, held: Held) ->
 
 def test_short_runs_all_end_in_order(make: Make) -> None:
     bench = make()
-    known_as_short(bench, "add", a=0)
+    bench.knows_as_short("add", a=0)
     jobs = [bench.job("add", a=number) for number in range(200)]
     bench.pool.start(jobs)
     for job in jobs:
@@ -37,7 +32,7 @@ def test_short_runs_all_end_in_order(make: Make) -> None:
 
 def test_a_run_that_turns_out_slow_holds_up_none_behind_it(make: Make, held: Held) -> None:
     bench = make(2)
-    known_as_short(bench, "sometimes_hang", fifo="")
+    bench.knows_as_short("sometimes_hang", fifo="")
     jobs = [bench.job("sometimes_hang", fifo=held.path), *(bench.job("sometimes_hang", fifo="") for _ in range(50))]
     bench.pool.start(jobs)
     for job in jobs[1:]:
@@ -47,7 +42,7 @@ def test_a_run_that_turns_out_slow_holds_up_none_behind_it(make: Make, held: Hel
 
 def test_runs_that_wait_in_a_child_can_be_stopped_at_once(make: Make, held: Held) -> None:
     bench = make()
-    known_as_short(bench, "sometimes_hang", fifo="")
+    bench.knows_as_short("sometimes_hang", fifo="")
     jobs = [bench.job("sometimes_hang", fifo=held.path), *(bench.job("sometimes_hang", fifo="") for _ in range(5))]
     bench.pool.start(jobs)
     held.wait_until_held()
@@ -62,7 +57,7 @@ def test_runs_that_wait_in_a_child_or_in_line_can_be_taken_back_while_what_has_b
 ) -> None:
     """Also where the word that it began is still on its way: nobody has listened to the child since."""
     bench = make()
-    known_as_short(bench, "sometimes_hang", fifo="")
+    bench.knows_as_short("sometimes_hang", fifo="")
     jobs = [bench.job("sometimes_hang", fifo=held.path), *(bench.job("sometimes_hang", fifo="") for _ in range(5))]
     jobs += [bench.job("hang", fifo=held.path)]
     bench.pool.start(jobs)
@@ -79,9 +74,9 @@ def test_runs_that_wait_in_a_child_or_in_line_can_be_taken_back_while_what_has_b
 def test_who_is_stopped_for_the_lease_of_one_that_waits_behind_it_is_not_charged(make: Make, held: Held) -> None:
     """The guard knows one deadline for all that its child has in hand, and nobody tells it more meanwhile."""
     bench = make()
-    known_as_short(bench, "sometimes_hang", fifo="")
+    bench.knows_as_short("sometimes_hang", fifo="")
     first = bench.job("sometimes_hang", fifo=held.path)
-    bench.pool.start([first, bench.job("sometimes_hang", lease=1_500, fifo="")])
+    bench.pool.start([first, bench.job("sometimes_hang", lease=SHORT, fifo="")])
     held.wait_until_held()
     held.wait_until_free()  # nobody turns meanwhile: this worker is stopped
     end = bench.end(first.run_id)
