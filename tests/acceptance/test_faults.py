@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
+from leasehold.testing.postgres import free_port
 from leasehold.testing.sqs_server import SqsServer
 from tests.acceptance.accounts import BATCH, SmallBatch
 from tests.acceptance.deployment import Deployment, deployed
@@ -66,7 +67,10 @@ def test_a_database_that_crashes_and_comes_back(deployment: Deployment, standing
 
 
 def test_a_queue_service_that_restarts(tmp_path: Path, clusters: Clusters) -> None:
-    with SqsServer(region=REGION) as server, site(tmp_path, clusters["oldest"], "two-queue", "embedded") as standing:
+    with (
+        SqsServer(free_port(), region=REGION) as server,
+        site(tmp_path, clusters["oldest"], "two-queue", "embedded") as standing,
+    ):
         place = standing.place._replace(queues=PREFIX, aws=environment(server.url, tmp_path), worker_ledger=None)
         with deployed(tmp_path, place, SPEC) as deployment:
             batch = under_way(deployment, standing)

@@ -13,9 +13,10 @@ from leasehold.adapters.s3 import S3Store
 from leasehold.adapters.store import open_store
 from leasehold.core.errors import StoreUnavailable
 from leasehold.ports.store import Store
+from leasehold.testing.postgres import free_port
 from leasehold.testing.store_suite import StoreSuite
 from tests.servers.aws import REGION, environment
-from tests.servers.ministack import free_port, ministack
+from tests.servers.ministack import ministack
 
 BUCKET = "leasehold-tests"
 numbers = count()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import leasehold
+from leasehold.testing.postgres import free_port
 
 PATIENCE = 60
 """Seconds: a bound for what hangs."""
@@ -49,8 +49,7 @@ class Deployment:
         self._here = environment(ledger=ledger, store=str(folder / "store"))
         self._all = ExitStack()
         (folder / "jobs.py").write_text(jobs)
-        with closing(socket.create_server(("127.0.0.1", 0))) as free:
-            self._address = f"127.0.0.1:{free.getsockname()[1]}"
+        self._address = f"127.0.0.1:{free_port()}"  # one that no connection is given while the dashboard is away
         self.url = f"http://{self._address}"
         self._dashboard = self.dashboard()
 
@@ -86,7 +85,7 @@ class Deployment:
             env=environment(ledger=self.url, **settings),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=5 * PATIENCE,
             check=False,
         )
 

@@ -279,11 +279,11 @@ def test_what_is_not_there_is_none_and_nothing() -> None:
 
 
 def test_nobody_there_and_no_tls_there_are_told_apart() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    nobody = Api(f"http://127.0.0.1:{port}", None, Bell(), Random(1))
-    with pytest.raises(LedgerUnavailable, match="nobody answers there"):
-        nobody.get("/queues")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        nobody = Api(f"http://127.0.0.1:{taken.getsockname()[1]}", None, Bell(), Random(1))
+        with pytest.raises(LedgerUnavailable, match="nobody answers there"):
+            nobody.get("/queues")
     with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         plain = Api(f"https://127.0.0.1:{port}", None, Bell(), Random(1))
         with pytest.raises(NotOurApi, match=r"no trusted connection comes about.*https or http\?"):

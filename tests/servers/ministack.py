@@ -6,7 +6,6 @@ It never shows duplicates or expired receipts, and receive and delete cost more 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
+
+from leasehold.testing.postgres import free_port
 
 PROGRAM = Path(sys.prefix) / "ministack" / "bin" / "ministack"
 TRIES = 200
@@ -65,11 +66,3 @@ def await_answer(address: str, server: subprocess.Popen[bytes]) -> None:
             except subprocess.TimeoutExpired:
                 continue
     raise AssertionError(f"ministack does not answer at {address}")
-
-
-def free_port() -> int:
-    """A port of this machine that nobody has right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
