@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import psycopg
@@ -13,7 +14,7 @@ from leasehold.adapters.database.open import create_schema
 from leasehold.adapters.database.postgres import PostgresDatabase
 from leasehold.core.errors import LedgerUnavailable
 from leasehold.testing.ledger_bench import Moves
-from leasehold.testing.postgres import PostgresServer
+from leasehold.testing.postgres import PostgresServer, Server
 from tests.database.postgres_bench import PostgresBench
 from tests.servers.clusters import Cluster
 
@@ -81,6 +82,7 @@ def test_after_a_failover_the_new_writer_is_found() -> None:
         bench = PostgresBench(url)
         moves = Moves(bench)
         ids = moves.given(3)
+        followed(server, standby)
         with pytest.raises(LedgerUnavailable, match=r"it is a standby\. Name the writer's address"):
             DatabaseLedger(PostgresDatabase(standby.url("jobs"))).fold_counters()
         server.stop("fast")  # waits until the standby has it all
@@ -91,3 +93,12 @@ def test_after_a_failover_the_new_writer_is_found() -> None:
         assert [each.task.id for each in moves.dispatch()] == ids
         moves.assert_accounted_for()
         bench.close()
+
+
+def followed(server: Server, standby: Server) -> None:
+    """Wait until the standby has applied all that is committed: it follows in its own time."""
+    with psycopg.connect(server.url("jobs"), autocommit=True) as asked:
+        written = asked.execute("SELECT pg_current_wal_lsn()").fetchone()
+    with psycopg.connect(standby.url("jobs"), autocommit=True) as asked:
+        while asked.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", written).fetchone() != (True,):
+            os.sched_yield()
