@@ -1,6 +1,7 @@
 """Servers for tests; hypothesis profiles: `HYPOTHESIS_PROFILE=prove` searches much longer, from new seeds."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.servers import aws
 from tests.servers.clusters import Cluster, Clusters
 from tests.servers.ministack import ministack
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's `&` leaves it to all processes, and some are to stop
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("test", deadline=None, derandomize=True, database=None)
 settings.register_profile("prove", deadline=None, max_examples=3_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))

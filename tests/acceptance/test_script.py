@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,14 @@ import pytest
 from leasehold.app.connection import Connection
 from leasehold.core.model import Status
 
+Script = Callable[..., subprocess.Popen[str]]
 SCRIPT = """
 import os, signal, sys, threading
 from leasehold import App, Retry, current
 
 app = App("script", worker_slots=2, log_level="debug")
 
-@app.task(lease="20s", retry=Retry(attempts=3, backoff="1ms..2ms"))
+@app.task(lease="2m", retry=Retry(attempts=3, backoff="1ms..2ms"))
 def work(number: int, how: str = "") -> int:
     run = current()
     state = run.load({"runs": 0})
@@ -54,16 +57,25 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def script(folder: Path, *how: str) -> subprocess.Popen[str]:
+@pytest.fixture
+def script(folder: Path) -> Iterator[Script]:
+    """Starts it; none of its processes stays behind where a test fails."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    return subprocess.Popen(
-        [sys.executable, "jobs.py", *how],
-        cwd=folder,
-        env={"PYTHONPATH": path, "PATH": os.environ["PATH"], "HOME": str(folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with ExitStack() as stack:
+
+        def start(*how: str) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "jobs.py", *how],
+                cwd=folder,
+                env={"PYTHONPATH": path, "PATH": os.environ["PATH"], "HOME": str(folder)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.callback(stack.enter_context(process).kill)
+            return process
+
+        yield start
 
 
 def ended(process: subprocess.Popen[str]) -> list[str]:
@@ -76,19 +88,19 @@ def look(folder: Path) -> Connection:
     return Connection({"ledger": str(folder / "leasehold.db")}, lambda: "jobs.py")
 
 
-def test_a_script_submits_waits_and_ends(folder: Path) -> None:
-    assert ended(script(folder, "", "", "")) == ["completed 0", "completed 2", "completed 4", "submitted 3"]
+def test_a_script_submits_waits_and_ends(script: Script) -> None:
+    assert ended(script("", "", "")) == ["completed 0", "completed 2", "completed 4", "submitted 3"]
 
 
-def test_running_it_again_does_nothing_twice(folder: Path) -> None:
-    ended(script(folder, "", ""))
-    assert ended(script(folder, "", "", ""))[-1] == "submitted 1"
+def test_running_it_again_does_nothing_twice(folder: Path, script: Script) -> None:
+    ended(script("", ""))
+    assert ended(script("", "", ""))[-1] == "submitted 1"
     for view in look(folder).client.views.tasks("batch:b").rows:
         assert view.task.seen == 0b10, "each task has had one run"
 
 
-def test_a_crashed_slot_is_noticed_at_once_and_its_task_resumes(folder: Path) -> None:
-    assert ended(script(folder, "crash"))[0] == "completed 0"
+def test_a_crashed_slot_is_noticed_at_once_and_its_task_resumes(folder: Path, script: Script) -> None:
+    assert ended(script("crash"))[0] == "completed 0"
     views = look(folder).client.views
     (view,) = views.tasks("batch:b").rows
     first, second = views.runs(view.task.id)
@@ -96,20 +108,20 @@ def test_a_crashed_slot_is_noticed_at_once_and_its_task_resumes(folder: Path) ->
     assert first.failure.signal == signal.SIGKILL
     assert first.ended_at is not None
     assert first.lease_until is not None
-    assert first.ended_at < first.lease_until - 10_000, "long before its lease ran out"
+    assert first.ended_at < first.lease_until - 60_000, "long before its lease ran out"
     assert "run 1 of 0" in (second.log or "")
 
 
-def test_a_handler_that_exits_fails_with_its_code(folder: Path) -> None:
-    assert ended(script(folder, "exit"))[0].startswith("failed")
+def test_a_handler_that_exits_fails_with_its_code(folder: Path, script: Script) -> None:
+    assert ended(script("exit"))[0].startswith("failed")
     views = look(folder).client.views
     (group,) = views.failures()
     assert (group.name, group.tasks, group.type) == ("work", 1, "SystemExit")
 
 
-def test_ctrl_c_drains_and_nothing_is_charged_or_lost(folder: Path) -> None:
+def test_ctrl_c_drains_and_nothing_is_charged_or_lost(folder: Path, script: Script) -> None:
     os.mkfifo(folder / "began")
-    process = script(folder, "wait")
+    process = script("wait")
     assert (folder / "began").read_text() == "it began"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=100)
@@ -120,9 +132,9 @@ def test_ctrl_c_drains_and_nothing_is_charged_or_lost(folder: Path) -> None:
     assert (view.task.losses, view.task.attempts) == (0, 0), "and nothing was charged"
 
 
-def test_a_second_ctrl_c_stops_at_once_and_the_lease_brings_the_task_back(folder: Path) -> None:
+def test_a_second_ctrl_c_stops_at_once_and_the_lease_brings_the_task_back(folder: Path, script: Script) -> None:
     os.mkfifo(folder / "began")
-    process = script(folder, "stubborn")
+    process = script("stubborn")
     assert (folder / "began").read_text() == "it began"
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
@@ -136,11 +148,11 @@ def test_a_second_ctrl_c_stops_at_once_and_the_lease_brings_the_task_back(folder
     assert view.task.attempts == 0
 
 
-def test_when_the_program_that_served_ends_the_one_that_waits_goes_on(folder: Path) -> None:
+def test_when_the_program_that_served_ends_the_one_that_waits_goes_on(folder: Path, script: Script) -> None:
     os.mkfifo(folder / "began")
-    first = script(folder, "wait")
+    first = script("wait")
     assert (folder / "began").read_text() == "it began"
-    second = script(folder, "wait", "", "")
+    second = script("wait", "", "")
     assert second.stdout is not None
     assert second.stdout.readline() == "submitted 2\n"
     first.send_signal(signal.SIGINT)
