@@ -30,14 +30,23 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 
 @contextmanager
-def paused_between_writes(pid: int, lock: Path) -> Iterator[None]:
+def paused_in_a_run(deployment: Deployment, worker: str, lock: Path) -> Iterator[None]:
     """Not in the midst of a write: on one machine, who stands still there keeps all others of that file waiting."""
+    pid = deployment.processes[worker].popen.pid
     for _ in range(100):
         with paused(pid):
-            if not locked_by(below(pid), lock):
+            if not locked_by(below(pid), lock) and has_a_run(deployment, worker):
                 yield
                 return
-    raise AssertionError("it is always in the midst of a write")
+    raise AssertionError(f"{worker} is always in the midst of a write, or has no run")
+
+
+def has_a_run(deployment: Deployment, worker: str) -> bool:
+    """Whether it has one, by the ledger, when no word of its end is on its way."""
+    status = deployment.parts.queues.status()
+    deployment.until(lambda: None if sum(status.depth()) else True, "every report is recorded")
+    running = deployment.parts.views.tasks(f"batch:{BATCH} status:in_progress").rows
+    return any(view.task.worker == worker for view in running)
 
 
 def locked_by(pids: list[int], file: Path) -> bool:
@@ -52,10 +61,11 @@ def test_a_machine_that_is_paused_past_its_leases_goes_on_and_does_no_harm(
 ) -> None:
     """Its runs are ended by others meanwhile. What it says of them afterwards is late, and changes nothing."""
     batch = SmallBatch(deployment, TASKS, PACE)
-    deployment.start(orchestrators=1)
+    deployment.start(orchestrators=1, workers=1)
     batch.submit()
     deployment.until_ended(BATCH, 5)
-    with paused_between_writes(deployment.processes["worker-1"].popen.pid, tmp_path / "ledger.db-lock"):
+    with paused_in_a_run(deployment, "worker-1", tmp_path / "ledger.db-lock"):
+        deployment.worker(2)
         deployment.until_ended(BATCH, TASKS)
     batch.check(twice_at_once=True)
     assert any(len(story.runs) > 1 for story in deployment.stories(BATCH)), "the pause hit no run"

@@ -23,6 +23,22 @@ def below(pid: int) -> list[int]:
     return found
 
 
+def everybody_below(pid: int) -> Iterator[int]:
+    """The same, each once, and whoever is born while those before it are seen to; some may have ended meanwhile."""
+    seen: set[int] = set()
+    while new := set(below(pid)) - seen:
+        yield from new
+        seen |= new
+
+
+def stands_still(pid: int) -> bool:
+    """Whether a process is stopped, or is none any more."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "TtZX"
+    except OSError:
+        return True
+
+
 @contextmanager
 def paused(pid: int) -> Iterator[None]:
     """While this lasts, nothing of that process's tree runs: frozen by the kernel, or stopped again and again."""
@@ -50,8 +66,9 @@ def frozen(folder: Path, pid: int) -> Iterator[None]:
     """In a cgroup, of either version."""
     first = (folder / "freezer.state").exists()
     switch, on, off = ("freezer.state", "FROZEN", "THAWED") if first else ("cgroup.freeze", "1", "0")
-    for each in below(pid):
-        (folder / "cgroup.procs").write_text(str(each))
+    for each in everybody_below(pid):
+        with suppress(ProcessLookupError):
+            (folder / "cgroup.procs").write_text(str(each))
     (folder / switch).write_text(on)
     told, says = (switch, "FROZEN") if first else ("cgroup.events", "frozen 1")
     try:
@@ -72,15 +89,20 @@ def stopped(pid: int) -> Iterator[None]:
     """By signals."""
     over = Event()
 
+    def stop() -> None:
+        for each in everybody_below(pid):
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGSTOP)
+
     def hold() -> None:
         while not over.wait(AGAIN):
-            for each in below(pid):
-                with suppress(ProcessLookupError):
-                    os.kill(each, signal.SIGSTOP)
+            stop()
 
     holder = Thread(target=hold, daemon=True)
     holder.start()
     try:
+        while not all(map(stands_still, below(pid))):
+            os.sched_yield()
         yield
     finally:
         over.set()
