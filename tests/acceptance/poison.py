@@ -15,11 +15,14 @@ from leasehold.flow.registry import Retry
 
 app = App("poison")
 SPEC = "tests.acceptance.poison:app"
-LEASE = "4s"
+LEASE = "6s"
 ATTEMPTS = 2
 RETRY = Retry(attempts=ATTEMPTS, backoff="100ms..200ms", losses=20)
 FORKS = 60
-poison = app.task(lease=LEASE, queue=QUEUE, retry=RETRY)
+poison = app.task(lease="1m", queue=QUEUE, retry=RETRY)
+"""Dies of itself, long before its lease is over, however slow the machine."""
+endless = app.task(lease=LEASE, queue=QUEUE, retry=RETRY)
+"""Dies of its lease."""
 
 
 def stay() -> NoReturn:
@@ -53,7 +56,7 @@ def out_of_memory() -> None:
     bytearray(256 << 20)
 
 
-@poison
+@endless
 def hang() -> None:
     """For ever, deaf to requests."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -68,7 +71,7 @@ def fill_the_disk(folder: str) -> None:
             file.write(b"x" * 65_536)
 
 
-@poison
+@endless
 def fork_bomb() -> None:
     """Fork until the tokens are spent; nobody waits for anybody."""
     tokens, give_tokens = os.pipe()

@@ -17,7 +17,7 @@ from tests.acceptance.processes import left_behind
 pytestmark = pytest.mark.timeout(300)  # a bound for what hangs: longer than those within
 GOOD = 60
 BATCH, POISON = "good", "poison"
-SETTINGS = {"LEASEHOLD_LEASE_MARGIN": "1s", "LEASEHOLD_TERM_GRACE": "300ms", "LEASEHOLD_WINDOW": "20"}
+SETTINGS = {"LEASEHOLD_LEASE_MARGIN": "3s", "LEASEHOLD_TERM_GRACE": "300ms", "LEASEHOLD_WINDOW": "20"}
 
 
 class Death(NamedTuple):
@@ -87,9 +87,9 @@ def test_poison_of_every_kind_fails_with_its_story_and_harms_no_other_task(
 def check_story(name: str, death: Death, story: Story) -> None:
     """Its runs, how each died, and what it was charged."""
     task = story.view.task
-    assert (task.status, task.attempts) == (Status.FAILED, poison.ATTEMPTS), name
+    assert (task.status, task.attempts) == (Status.FAILED, poison.ATTEMPTS), (name, task, story.runs)
     charged = [run for run in story.runs if run.outcome != "released"]  # given back unbegun, behind one that hung
-    assert [run.outcome for run in charged] == ["failed"] * poison.ATTEMPTS, name
+    assert [run.outcome for run in charged] == ["failed"] * poison.ATTEMPTS, (name, story.runs)
     for run in charged:
         assert run.failure is not None
         assert (run.failure.kind, run.failure.type) == (death.kind, death.type), name
