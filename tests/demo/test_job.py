@@ -122,3 +122,13 @@ def test_a_slot_really_dies_by_sigkill_and_the_next_run_goes_on_behind_its_check
     file = tmp_path / "checkpoints"
     assert in_a_process(file, recording, "kill-slot") == -signal.SIGKILL
     assert go(FileRun(file), recording, Trouble(Kind.KILL_SLOT))["starts"] == [0.0, 1.4]
+
+
+def test_a_run_that_was_lost_before_its_trouble_leaves_it_to_the_next(tmp_path: Path, recording: Path) -> None:
+    file = tmp_path / "checkpoints"
+    lost = FakeRun(dies_at_save=2)
+    with pytest.raises(KilledError):
+        go(lost, recording, Trouble(Kind.KILL_SLOT))
+    file.write_text("\n".join(lost.kept))
+    assert in_a_process(file, recording, "kill-slot") == -signal.SIGKILL
+    assert go(FileRun(file), recording, Trouble(Kind.KILL_SLOT))["starts"] == [0.0, 0.7, 1.4]

@@ -39,7 +39,7 @@ class Scene:
 
     def saves(self, task: Held, second: float) -> None:
         self.saved += 1
-        state = json.dumps(State(second=second, text="", starts=[0.0]))
+        state = json.dumps(State(second=second, text="", segments=1, starts=[0.0]))
         Checkpoints(self.store, limit=1_000).save(task.task_id, task.token, "run", state)
 
     def look(self, held: list[Held]) -> list[str]:

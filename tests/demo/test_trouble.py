@@ -45,20 +45,23 @@ class Struck:
         self.deeds.append(("wait", seconds))
 
 
-def run_through(trouble: Trouble, run_number: int) -> Struck:
-    """Let a run with three checkpoints go by."""
+def run_through(trouble: Trouble, run_number: int, first: int = 1) -> Struck:
+    """Let a run go by of a task with three checkpoints, of which this one keeps those from ``first`` on."""
     struck = Struck()
     mischief = Mischief(trouble, run_number, kill=struck.kill, wait=struck.wait)
     mischief.at_start()
-    for number in (1, 2, 3):
+    for number in range(first, 4):
         mischief.after_checkpoint(number)
     return struck
 
 
-def test_a_slot_kills_itself_once_at_the_second_checkpoint_of_the_first_run() -> None:
+@pytest.mark.parametrize(("run_number", "first"), [(1, 1), (2, 1), (2, 2)])
+def test_a_slot_kills_itself_at_the_second_checkpoint_of_its_task_whichever_run_keeps_it(
+    run_number: int, first: int
+) -> None:
     trouble = Trouble(Kind.KILL_SLOT)
-    assert run_through(trouble, 1).deeds == [(f"kill {os.getpid()}", signal.SIGKILL)]
-    assert run_through(trouble, 2).deeds == []
+    assert run_through(trouble, run_number, first).deeds == [(f"kill {os.getpid()}", signal.SIGKILL)]
+    assert run_through(trouble, run_number + 1, 3).deeds == [], "once"
 
 
 def test_a_node_is_called_for_and_awaited_once(tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_a_node_is_called_for_and_awaited_once(tmp_path: Path) -> None:
     assert run_through(trouble, 1).deeds == [("wait", HOLD)]
     assert (tmp_path / "call").read_text() == f"{os.getpid()}\n"
     assert list(tmp_path.iterdir()) == [tmp_path / "call"]
-    assert run_through(trouble, 2).deeds == []
+    assert run_through(trouble, 2, 3).deeds == []
 
 
 def test_the_first_two_runs_fail_and_the_third_works() -> None:

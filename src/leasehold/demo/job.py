@@ -16,6 +16,7 @@ class State(TypedDict):
 
     second: float  # of the recording, up to which `text` is its transcript
     text: str
+    segments: int  # how many of them that is
     starts: list[float]  # the second at which each run began, this one last
 
 
@@ -46,15 +47,15 @@ class Run(Protocol):
 def write_down(run: Run, path: Path, listener: Listener, pace: Pace, trouble: Trouble) -> Transcript:
     """Transcribe a recording, segment by segment, from where the last run of this task was cut off."""
     recording = readable(path)
-    state = begin(run.load(State(second=0.0, text="", starts=[])))
+    state = begin(run.load(State(second=0.0, text="", segments=0, starts=[])))
     note = f"from second {state['second']:.1f} of {recording.seconds:.1f}" if state["second"] else None
     run.save(state, done=state["second"], total=recording.seconds, note=note)
     mischief = Mischief(trouble, run_number=len(state["starts"]))
     mischief.at_start()
-    for number, segment in enumerate(recognise(recording, listener, pace, start=state["second"]), 1):
+    for segment in recognise(recording, listener, pace, start=state["second"]):
         state = add(state, segment)
         run.save(state, done=segment.end, total=segment.total, note=note)
-        mischief.after_checkpoint(number)
+        mischief.after_checkpoint(state["segments"])
         if state["second"] < recording.seconds:
             run.check()
     return Transcript(text=state["text"], seconds=recording.seconds, starts=state["starts"])
@@ -70,10 +71,10 @@ def readable(path: Path) -> Recording:
 
 def begin(state: State) -> State:
     """Note where this run takes up the work."""
-    return State(second=state["second"], text=state["text"], starts=[*state["starts"], state["second"]])
+    return {**state, "starts": [*state["starts"], state["second"]]}
 
 
 def add(state: State, segment: Segment) -> State:
     """Append what was heard, if anything was."""
     text = f"{state['text']} {segment.text}".strip()
-    return State(second=segment.end, text=text, starts=state["starts"])
+    return {**state, "second": segment.end, "text": text, "segments": state["segments"] + 1}

@@ -1,7 +1,7 @@
 """What goes wrong on purpose, so that the demo can show what Leasehold does about it.
 
-Every trouble strikes at a checkpoint of a task's first run, never at a moment: slow or fast, loaded or idle, the same
-run is hit at the same second of its recording. Which run it is, the checkpoint itself tells.
+Every trouble strikes at a checkpoint of a task, never at a moment: slow or fast, loaded or idle, it is hit at the same
+second of its recording, and once. How far it is and which run this is, the checkpoint itself tells.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from leasehold.core.errors import Recoverable
 
-STRIKES_AT: Final = 2  # the checkpoint after which a run is killed: some work is saved, some is left to do
+STRIKES_AT: Final = 2  # the checkpoint of a task after which its run is killed: some is saved, some is left to do
 WORKS_IN_RUN: Final = 3  # the run in which a task that fails twice goes through
 HOLD: Final = 60.0  # seconds for which a run waits for its node to be killed: longer than its lease
 
@@ -68,8 +68,8 @@ class Mischief:
             raise Recoverable(f"run {self.run_number} fails, as planned; run {WORKS_IN_RUN} will work")
 
     def after_checkpoint(self, number: int) -> None:
-        """Strike once this run's checkpoint of that number is kept."""
-        if self.run_number != 1 or number != STRIKES_AT:
+        """Strike once the task's checkpoint of that number is kept: a run that was lost before it spares nobody."""
+        if number != STRIKES_AT:
             return
         if self.trouble.kind is Kind.KILL_SLOT:
             self.kill(os.getpid(), signal.SIGKILL)
