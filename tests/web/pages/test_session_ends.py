@@ -21,6 +21,8 @@ from tests.web.pages.conftest import Site, Watch, made, served
 from tests.web.pages.looking import LOOKS, faults
 
 BENCHES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.prove)]
+ENDED = ("Failed to load resource: the server responded with a status of 401", "Response Status Error Code 401")
+"""What Chromium and htmx say of a page that looks again between the end of its session and the word of it."""
 pytestmark = pytest.mark.parametrize("bench", BENCHES, indirect=True)
 
 
@@ -60,7 +62,10 @@ def test_the_page_where_one_logs_in_can_be_read_by_everybody(site: Site, chromiu
         context.close()
 
 
-def test_a_token_that_is_revoked_ends_what_is_followed_with_it(page: Page, tokens: DatabaseTokens) -> None:
+def test_a_token_that_is_revoked_ends_what_is_followed_with_it(
+    page: Page, tokens: DatabaseTokens, watch: Watch
+) -> None:
+    watch.expected = ENDED
     vera = logged_in(page, tokens)
     assert tokens.revoke(vera.token.id, by="root")
     expect(page).to_have_url("/login?next=/")
@@ -70,7 +75,7 @@ def test_a_token_that_is_revoked_ends_what_is_followed_with_it(page: Page, token
 def test_an_answer_to_a_change_stays_as_it_is_for_loading_it_again_would_change_again(
     site: Site, page: Page, tokens: DatabaseTokens, watch: Watch
 ) -> None:
-    watch.expected = ("Failed to load resource: the server responded with a status of 400",)
+    watch.expected = ("Failed to load resource: the server responded with a status of 400", *ENDED)
     otto = logged_in(page, tokens, role=Role.OPERATOR)
     path = f"/tasks/{site.staged.failed}/edit"
     page.goto(path)
@@ -86,8 +91,9 @@ def test_an_answer_to_a_change_stays_as_it_is_for_loading_it_again_would_change_
 
 @pytest.mark.parametrize("lifetime", [60_000, None])
 def test_so_does_a_token_or_a_session_that_has_lasted_its_time(
-    site: Site, page: Page, tokens: DatabaseTokens, lifetime: int | None
+    site: Site, page: Page, tokens: DatabaseTokens, watch: Watch, lifetime: int | None
 ) -> None:
+    watch.expected = ENDED
     logged_in(page, tokens, lifetime)
     site.stage.bench.let_pass(lifetime or LASTING)
     expect(page).to_have_url("/login?next=/")
