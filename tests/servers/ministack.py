@@ -18,8 +18,8 @@ from urllib.request import urlopen
 from leasehold.testing.postgres import free_port
 
 PROGRAM = Path(sys.prefix) / "ministack" / "bin" / "ministack"
-TRIES = 200
-"""Looks at whether it answers, each of at most half a second."""
+TRIES = 900
+"""Looks at whether it answers, a tenth of a second apart: a bound for what hangs."""
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 
 from leasehold.testing import postgres
 from leasehold.testing.postgres import Binaries, PostgresFailed, PostgresServer, installed
+from leasehold.testing.postgres_guard import PATIENCE
 from tests.servers.clusters import Cluster, two_versions
 
 BOUND = 60
@@ -95,17 +96,21 @@ def test_a_standby_is_gone_with_its_server() -> None:
 NEVER_LOOKS = """
 import ctypes
 
+from leasehold.testing.postgres_guard import PATIENCE
 from leasehold.testing.postgres import PostgresServer
 
 ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
 with PostgresServer():
-    pass
+    print("it runs", flush=True)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a process can adopt")
 def test_it_has_ended_also_where_whoever_adopted_it_never_looks() -> None:
-    subprocess.run([sys.executable, "-c", NEVER_LOOKS], check=True, timeout=25)
+    with subprocess.Popen([sys.executable, "-c", NEVER_LOOKS], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "it runs\n"
+        assert program.wait(PATIENCE - 5) == 0, "who is killed at last has not been seen to end"
 
 
 def with_tls() -> Binaries:
@@ -131,6 +136,7 @@ def is_alive(port: int) -> bool:
 
 ENDLESS = """
 import sys
+from leasehold.testing.postgres_guard import PATIENCE
 from leasehold.testing.postgres import PostgresServer
 server = PostgresServer()
 print(server.port, server.folder, server._guard.pid, flush=True)
