@@ -12,7 +12,7 @@ from leasehold.adapters.database.postgres import PostgresDatabase
 from leasehold.core.events import Cancelled
 from leasehold.core.model import Decision, Status
 from leasehold.core.reports import Payload
-from leasehold.ports.ledger import Accepted, Change, Existing, KeyConflict, Need, Repeated, Terms
+from leasehold.ports.ledger import Accepted, Change, Existing, KeyConflict, Need, Repeated, Stretch, Terms
 from leasehold.testing.ledger_bench import LEASE, VALIDITY, Moves, decided, no_messages
 from leasehold.testing.operations_suite import progress, start
 from tests.database.postgres_bench import PostgresBench
@@ -114,7 +114,7 @@ def test_a_batch_of_an_operation_is_done_once(moves: Moves, ledger: DatabaseLedg
     ids = moves.given(3)
     asked = start(moves, "cancel", "")
     proxy.cut(when)
-    answers = ledger.advance_operation(asked, ids, Cancelled("ada"))
+    answers = ledger.advance_operation(asked, Stretch(ids, ids[-1], last=False), Cancelled("ada"))
     assert proxy.is_cut
     assert decided(answers) in ([], [True] * 3)
     assert [moves.trail(task_id) for task_id in ids] == [["submitted", "cancelled"]] * 3

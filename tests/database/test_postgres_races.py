@@ -98,7 +98,7 @@ def test_of_sweepers_that_hold_the_same_batch_one_does_it(moves: Moves) -> None:
         (task_id,) = held.ids
 
         def carry_out(_: int, ledger: Ledger, held: Batch = held) -> list[Applied]:
-            answers = ledger.advance_operation(held.operation, held.ids, Retried("ada"))
+            answers = ledger.advance_operation(held.operation, held.stretch, Retried("ada"))
             if answers:
                 ledger.apply([Change(held.ids[0], Cancelled("bob"))])
             return answers
@@ -119,7 +119,7 @@ def test_an_operation_that_is_stopped_at_the_same_instant_does_a_whole_batch_or_
         def either(nth: int, ledger: Ledger, held: Batch = held) -> bool:
             if nth:
                 return ledger.cancel_operation(held.operation.id, by="bob")
-            return bool(ledger.advance_operation(held.operation, held.ids, Cancelled("ada")))
+            return bool(ledger.advance_operation(held.operation, held.stretch, Cancelled("ada")))
 
         done, stopped = at_once([moves.bench.another() for _ in range(2)], either)
         assert stopped

@@ -22,7 +22,7 @@ from leasehold.adapters.database.retention import DatabaseRetention
 from leasehold.core.events import Cancelled, Retried
 from leasehold.core.filters import Choice, parse, term
 from leasehold.core.finding import fitting
-from leasehold.ports.ledger import NewTask, Operation
+from leasehold.ports.ledger import NewTask, Operation, Stretch
 from leasehold.ports.retention import Retention
 from leasehold.testing.arguments_suite import fill, task
 from leasehold.testing.arguments_suite import given as submitted
@@ -233,7 +233,6 @@ def test_an_operation_walks_an_index_in_bounded_statements(
     fill(moves)
     moves.apply(ids[3], Cancelled("ada"))
     moves.apply(ids[17], Cancelled("ada"))
-    monkeypatch.setattr("leasehold.adapters.database.operating.WINDOW", 4)
     monkeypatch.setattr(searching, "fewer", lambda *_: False)
     walk = sqlite_bench.database.sql("pages")["up argument"].text
     walked: list[tuple[int, int]] = []
@@ -248,11 +247,36 @@ def test_an_operation_walks_an_index_in_bounded_statements(
     moves.ledger.start_operation(Operation("o", "retry", "args.tenant:acme", ids[-1], "ada", "", created_at=1))
     done: list[str] = []
     while (operation := moves.ledger.next_operation()) is not None:
-        batch = moves.ledger.covered(operation, 10)
-        moves.ledger.advance_operation(operation, batch, Retried("ada"))
-        done += batch
+        stretch = moves.ledger.covered(operation, 10, 4)
+        moves.ledger.advance_operation(operation, stretch, Retried("ada"))
+        done += stretch.task_ids
     assert done == [ids[3], ids[17]]
-    assert walked == [(0, 5), (4, 9), (8, 13), (12, 17), (16, 21), (18, 21)]
+    assert walked == [(0, 5), (4, 9), (8, 13), (12, 17), (16, 21)]
+
+
+@pytest.mark.parametrize(
+    ("filter_", "cursor", "why"),
+    [
+        ("args.tenant:acme", 9, "an index has it all"),
+        ("args.tenant:acme args.rank:1", 2, "arguments are read, which is more work"),
+        ("id:{0},{11}", 11, "these tasks are found without looking through others"),
+        ("id:{0},{11} args.rank:1", 11, "and the arguments of few are read"),
+        ("group:0123456789", 11, "nothing has such a group"),
+    ],
+)
+def test_how_far_an_operation_looks_at_once(
+    sqlite_bench: SqliteBench, monkeypatch: pytest.MonkeyPatch, filter_: str, cursor: int, why: str
+) -> None:
+    moves = Moves(sqlite_bench)
+    ids = submitted(moves, ("tenant",), *({"tenant": "acme"} for _ in range(12)))
+    fill(moves)
+    for task_id in ids:
+        moves.apply(task_id, Cancelled("ada"))
+    monkeypatch.setattr("leasehold.core.finding.LOOKED_AT", 3)
+    monkeypatch.setattr(searching, "fewer", lambda *_: False)
+    operation = Operation("o", "cancel", filter_.format(*ids), ids[-1], "ada", "", created_at=1)
+    moves.ledger.start_operation(operation)
+    assert moves.ledger.covered(operation, 10, 10) == Stretch([], ids[cursor], last=cursor == len(ids) - 1), why
 
 
 def test_an_index_is_left_on_postgresql_too(postgres: PostgresBench, monkeypatch: pytest.MonkeyPatch) -> None:

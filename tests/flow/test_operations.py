@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
 from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.events import Event
 from leasehold.core.reports import UpdateKind
+from leasehold.flow import sweeper
 from leasehold.flow.checkpoints import cancel_mark
 from leasehold.flow.sweeper import LIMIT
-from leasehold.ports.ledger import Applied, Operation
+from leasehold.ports.ledger import Applied, Operation, Stretch
 from tests.flow.orchestra import Orchestra
 from tests.flow.scripted import BOOM, MINUTE, Breaking
 from tests.flow.test_sweeper import a_sweeper, swept
@@ -25,8 +26,8 @@ class Deaf:
     def __init__(self, orchestra: Orchestra) -> None:
         self._ledger = orchestra.ledger
 
-    def advance_operation(self, operation: Operation, task_ids: Sequence[str], event: Event) -> None:
-        self._ledger.advance_operation(operation, task_ids, event)
+    def advance_operation(self, operation: Operation, stretch: Stretch, event: Event) -> None:
+        self._ledger.advance_operation(operation, stretch, event)
         raise LedgerUnavailable("failing over")
 
     def __getattr__(self, name: str) -> object:
@@ -40,9 +41,9 @@ class Overtaken:
         self._ledger = orchestra.ledger
         self._meanwhile = meanwhile
 
-    def advance_operation(self, operation: Operation, task_ids: Sequence[str], event: Event) -> list[Applied]:
+    def advance_operation(self, operation: Operation, stretch: Stretch, event: Event) -> list[Applied]:
         self._meanwhile()
-        return self._ledger.advance_operation(operation, task_ids, event)
+        return self._ledger.advance_operation(operation, stretch, event)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._ledger, name)
@@ -99,6 +100,74 @@ def test_a_large_one_goes_on_batch_by_batch(orchestra: Orchestra) -> None:
     assert (under_way.matched, under_way.finished) == (LIMIT, "")
     assert orchestra.sweeper.step() == 1
     assert orchestra.state(ids[-1]) == "cancelled"
+
+
+def test_what_was_looked_through_for_nothing_is_left_behind(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part per step, without a pause between them, and leases lapse meanwhile; whoever starts anew goes on there."""
+    monkeypatch.setattr(sweeper, "STRETCH", 4)
+    (running,) = orchestra.started()
+    ids = [*orchestra.submit(9, batch="a"), *orchestra.submit(1, batch="b"), *orchestra.submit(3, batch="a")]
+    orchestra.client.operate("cancel", "batch:b", by="ann")
+    orchestra.submit(9, batch="b")
+    cursors: list[str] = []
+    for _ in range(3):
+        assert orchestra.sweeper.step() == 1
+        cursors.append(orchestra.views.operations()[0].cursor)
+    assert cursors == [ids[2], ids[6], ids[10]]
+    assert orchestra.states([running, ids[9]]) == ["in_progress", "cancelled"]
+    orchestra.clock.advance(MINUTE)
+    another = a_sweeper(orchestra, orchestra.ledger)
+    assert another.step() == 2
+    assert orchestra.state(running) == "pending/lapsed"
+    (under_way,) = orchestra.views.operations()
+    assert (under_way.cursor, under_way.finished, under_way.matched) == (ids[12], "done", 1)
+    assert another.step() == 0
+
+
+def test_a_lease_lapses_between_two_looks_that_find_nothing(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, "STRETCH", 1)
+    (running,) = orchestra.started()
+    orchestra.submit(5, batch="a")
+    orchestra.client.operate("cancel", "batch:b", by="ann")
+    assert orchestra.sweeper.step() == 1
+    orchestra.clock.advance(MINUTE)
+    assert orchestra.sweeper.step() == 2
+    assert orchestra.state(running) == "pending/lapsed"
+    assert orchestra.views.operations()[0].finished == ""
+
+
+def test_two_sweepers_that_find_nothing_go_the_way_once(orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slow one takes the cursor nowhere, and goes on where the other has come to."""
+    monkeypatch.setattr(sweeper, "STRETCH", 2)
+    ids = orchestra.submit(8, batch="a")
+    orchestra.client.operate("cancel", "batch:b", by="ann")
+
+    def meanwhile() -> None:
+        orchestra.sweeper.step()
+        orchestra.sweeper.step()
+
+    slow = a_sweeper(orchestra, Overtaken(orchestra, meanwhile))
+    for cursor in (ids[3], ids[7]):
+        assert slow.step() == 1
+        assert orchestra.views.operations()[0].cursor == cursor
+    assert orchestra.views.operations()[0].finished == "done"
+
+
+def test_one_whose_place_is_lost_fails_and_says_so(orchestra: Orchestra) -> None:
+    """Begun anew, it would retry what has failed again since. The next one has its turn."""
+    ids = failed(orchestra, 2)
+    lost = Operation("op", "retry", "", ids[-1], "ann", "", orchestra.clock.now(), cursor="gone")
+    orchestra.ledger.start_operation(lost)
+    orchestra.client.operate("retry", f"id:{ids[0]}", by="ann")
+    swept(orchestra)
+    assert orchestra.states(ids) == ["pending/due", "failed"]
+    done, refused = orchestra.views.operations()
+    assert (done.finished, refused.finished) == ("done", "failed")
+    assert "task gone, at which it stood" in str(refused.stopped_by)
 
 
 @pytest.mark.parametrize("at", ["next_operation", "covered", "advance_operation"])
@@ -180,10 +249,10 @@ def test_whatever_becomes_of_an_operation_leases_lapse(orchestra: Orchestra, err
     orchestra.client.operate("cancel", "status:pending", by="ann")
     breaking = Breaking(orchestra.ledger)
     breaking.errors["covered"] = error
-    sweeper = a_sweeper(orchestra, breaking)
+    sweeping = a_sweeper(orchestra, breaking)
     for state in ("in_progress", "pending/lapsed"):
         with pytest.raises(type(error), match=str(error)):
-            sweeper.step()
+            sweeping.step()
         assert orchestra.state(running) == state
         orchestra.clock.advance(MINUTE)
 

@@ -99,10 +99,10 @@ class Repeats(Sweeper):
         operation = self._ledger.next_operation()
         if operation is None:
             return 0
-        task_ids, event = self._ledger.covered(operation, 500), order(operation)
-        self._ledger.apply([Change(task_id, event) for task_id in task_ids])
-        self._ledger.advance_operation(operation, task_ids, event)
-        return max(1, len(task_ids))
+        stretch, event = self._ledger.covered(operation, 500, 100_000), order(operation)
+        self._ledger.apply([Change(task_id, event) for task_id in stretch.task_ids])
+        self._ledger.advance_operation(operation, stretch, event)
+        return max(1, len(stretch.task_ids))
 
 
 class Fault(NamedTuple):

@@ -29,6 +29,14 @@ def concerned(kind: str, filter_: str) -> Filter:
     return asked._replace(states=tuple(state for state in asked.states if state.partition("/")[0] in MOVABLE[kind]))
 
 
+def gone(task_id: str) -> str:
+    """What to tell of an operation that stood at, or was to end with, a task that is no more."""
+    return (
+        f"nobody knows any more how far it had come: task {task_id}, at which it stood or was to end, is gone. "
+        "What it did stays done; give it again for the rest"
+    )
+
+
 def deciding(asked: Filter) -> Decide:
     """``decide`` for tasks that were found by this filter a moment ago: one that has moved on since is left as it is.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from leasehold.core.errors import BadFilter, LedgerUnavailable
+from leasehold.core.errors import BadFilter, LedgerUnavailable, NoSuchTask
 from leasehold.core.events import Cancelled, Event, Lapsed, Retried
 from leasehold.flow.recorder import announce
 from leasehold.ports.clock import Bell, Clock
@@ -12,6 +12,10 @@ from leasehold.ports.ledger import Applied, Change, Ledger, Need, Operation
 
 LIMIT = 500
 """Tasks per transaction: long sweeps must not keep the recorders waiting."""
+
+STRETCH = 100_000
+"""Numbers of tasks that a bulk operation looks through per step: of ten million that have ended, one look through all
+would take a minute, and no lease would lapse meanwhile."""
 
 LAGGING = 30_000
 """ms of recorder lag from which silence proves nothing yet: the report may be waiting to be recorded (R7)."""
@@ -97,14 +101,14 @@ class Sweeper:
         if operation is None:
             return 0
         try:
-            task_ids = self._ledger.covered(operation, LIMIT)
-        except BadFilter as refusal:  # it would be refused for ever, and those behind it would wait as long
+            stretch = self._ledger.covered(operation, LIMIT, STRETCH)
+        except (BadFilter, NoSuchTask) as refusal:  # it would be for ever, and those behind it would wait as long
             self._ledger.fail_operation(operation.id, str(refusal))
             return 1
-        answers = self._ledger.advance_operation(operation, task_ids, order(operation))
+        answers = self._ledger.advance_operation(operation, stretch, order(operation))
         announce(self._bell, answers)
         self._told(answers)
-        return max(1, len(task_ids))
+        return max(1, len(stretch.task_ids))  # there may be more to look at where this found nothing
 
     def _index(self) -> int:
         """Index declared arguments of older tasks, batch by batch as long as there are any."""

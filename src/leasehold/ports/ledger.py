@@ -122,9 +122,9 @@ class Need(StrEnum):
 class Operation(NamedTuple):
     """A bulk operation (``cancel``, ``retry``): carried out by the sweeper in batches, in id order, up to ``ceiling``.
 
-    ``filter`` is the text of the filter language, its ages counted back from ``created_at``; ``cursor`` the last task
-    id done; ``finished`` one of ``""``, ``done``, ``cancelled``, ``failed``; ``stopped_by`` who cancelled it, or what
-    it failed of.
+    ``filter`` is the text of the filter language, its ages counted back from ``created_at``; ``cursor`` the id of the
+    last task that was looked at; ``finished`` one of ``""``, ``done``, ``cancelled``, ``failed``; ``stopped_by`` who
+    cancelled it, or what it failed of.
     """
 
     id: str
@@ -140,6 +140,17 @@ class Operation(NamedTuple):
     finished: str = ""
     finished_at: int | None = None
     stopped_by: str | None = None
+
+
+class Stretch(NamedTuple):
+    """What one look at a bulk operation has found, and how far it went."""
+
+    task_ids: Sequence[str]
+    """What is to be changed next."""
+    cursor: str
+    """The last task that was looked at; beyond the operation's cursor unless this is the end."""
+    last: bool
+    """Nothing was found up to the operation's ceiling: it is at its end."""
 
 
 class Flight(NamedTuple):
@@ -251,20 +262,23 @@ class Ledger(Protocol):
         """The oldest unfinished operation."""
         ...
 
-    def covered(self, operation: Operation, limit: int) -> list[str]:
-        """The ids of up to ``limit`` tasks that it covers next; none: it is at its end.
+    def covered(self, operation: Operation, limit: int, numbers: int) -> Stretch:
+        """Up to ``limit`` tasks that it covers next, of the tasks with the next ``numbers`` numbers.
 
-        Raises ``BadFilter`` where its filter is none, or means more than a filter may.
+        However many tasks there are, a look is bounded work, and what it went through is left behind by
+        ``advance_operation`` though nothing was found. Tasks that a filter names may be looked for further ahead; where
+        arguments have to be read, a look may be shorter. Raises ``BadFilter`` where its filter is none, or means more
+        than a filter may; ``NoSuchTask`` where the task at its cursor or its ceiling is gone, so that nobody knows how
+        far it had come.
         """
         ...
 
-    def advance_operation(self, operation: Operation, task_ids: Sequence[str], event: Event) -> list[Applied]:
+    def advance_operation(self, operation: Operation, stretch: Stretch, event: Event) -> list[Applied]:
         """Carry out one batch; one answer per task, in order, or none if it was not to be carried out any more.
 
-        All in one transaction: the cursor moves from where ``operation`` has it, which only one of several that hold
-        this batch can do, and none once the operation has ended; then each task is decided, one that has become
-        something else than the filter asks for being ``Ignored``; what was changed is counted. A batch of no tasks is
-        the end.
+        All in one transaction: the cursor moves from where ``operation`` has it to where ``stretch`` ends, which only
+        one of several that hold this batch can do, and none once the operation has ended; then each task is decided,
+        one that has become something else than the filter asks for being ``Ignored``; what was changed is counted.
         """
         ...
 

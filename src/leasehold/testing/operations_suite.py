@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import pytest
 
-from leasehold.core.errors import BadFilter
+from leasehold.core.errors import BadFilter, NoSuchTask
 from leasehold.core.events import Cancelled, Event, Retried, Started
 from leasehold.core.grouping import error_group
 from leasehold.core.units import HOUR
-from leasehold.ports.ledger import Applied, Operation
+from leasehold.ports.ledger import Applied, Operation, Stretch
 from leasehold.testing.bench_suite import BenchSuite
 from leasehold.testing.ledger_bench import BROKEN, Moves, decided
 
@@ -23,11 +23,16 @@ class Batch(NamedTuple):
     """What a sweeper holds that has read what comes next."""
 
     operation: Operation
-    ids: list[str]
+    stretch: Stretch
+
+    @property
+    def ids(self) -> list[str]:
+        """The tasks that are to be changed."""
+        return list(self.stretch.task_ids)
 
     def carry_out(self, moves: Moves) -> list[Applied]:
         """Do it; what became of each."""
-        return moves.ledger.advance_operation(self.operation, self.ids, EVENTS[self.operation.kind])
+        return moves.ledger.advance_operation(self.operation, self.stretch, EVENTS[self.operation.kind])
 
 
 class OperationsSuite(BenchSuite):
@@ -105,6 +110,59 @@ class OperationsSuite(BenchSuite):
         assert failed.finished_at == moves.ledger.now()
         assert (done.finished, done.stopped_by) == ("done", None)
 
+    # -- how far it looks ----------------------------------------------------------------------------------------------
+
+    def test_a_look_is_bounded_and_what_it_went_through_is_left_behind(self, moves: Moves) -> None:
+        """Also where nothing was found: or ten million that have ended would be looked through again and again."""
+        ids = [*moves.given(7, batch="october"), *moves.given(1, batch="november"), *moves.given(2, batch="october")]
+        start(moves, "cancel", "batch:november")
+        moves.given(9, batch="november")
+        looks: list[tuple[list[str], str, bool]] = []
+        for ledger in (moves.ledger, moves.bench.another(), moves.ledger, moves.bench.another()):
+            found = ledger.next_operation()
+            assert found is not None
+            stretch = ledger.covered(found, 10, 3)
+            ledger.advance_operation(found, stretch, EVENTS["cancel"])
+            looks.append((list(stretch.task_ids), stretch.cursor, stretch.last))
+        assert looks == [([], ids[2], False), ([], ids[5], False), ([ids[7]], ids[8], False), ([], ids[9], True)]
+        assert progress(moves) == (ids[9], 1, 1, "done")
+        moves.assert_accounted_for()
+
+    def test_a_look_that_found_as_much_as_it_may_goes_on_behind_the_last(self, moves: Moves) -> None:
+        """Not at its end: there may be more before that."""
+        ids = moves.given(5)
+        start(moves, "cancel", "")
+        assert walk(moves, limit=2, numbers=4) == [ids[:2], ids[2:4], ids[4:], []]
+
+    def test_an_operation_ends_at_its_ceiling_though_nothing_is_there_to_be_done(self, moves: Moves) -> None:
+        """What came later is not looked at."""
+        ids = moves.given(5, batch="october")
+        start(moves, "cancel", "batch:november", ceiling=ids[3])
+        assert walk(moves, numbers=3) == [[], []]
+        assert progress(moves) == (ids[3], 0, 0, "done")
+
+    def test_a_look_that_somebody_else_has_overtaken_moves_nothing_back(self, moves: Moves) -> None:
+        """Whether it found something or not."""
+        ids = moves.given(6, batch="october")
+        start(moves, "cancel", "batch:november")
+        stale = batch(moves, numbers=2)
+        for _ in range(2):
+            batch(moves, numbers=2).carry_out(moves)
+        assert stale.carry_out(moves) == []
+        assert progress(moves) == (ids[3], 0, 0, "")
+        late = batch(moves, numbers=2)
+        assert late.stretch.last
+        late.carry_out(moves)
+        assert stale.carry_out(moves) == []
+        assert progress(moves) == (ids[5], 0, 0, "done")
+
+    def test_one_that_stood_at_a_task_that_is_gone_is_not_begun_anew(self, moves: Moves) -> None:
+        """It would change again what has failed again since."""
+        moves.given(2)
+        start(moves, "cancel", "", cursor="a-task-that-is-gone")
+        with pytest.raises(NoSuchTask, match="task a-task-that-is-gone, at which it stood or was to end, is gone"):
+            batch(moves)
+
     # -- how a batch is carried out ------------------------------------------------------------------------------------
 
     def test_a_batch_is_done_and_counted(self, moves: Moves) -> None:
@@ -172,7 +230,7 @@ class OperationsSuite(BenchSuite):
         start(moves, "cancel", "")
         found = batch(moves, limit=1)
         found.carry_out(moves)
-        assert found._replace(ids=[]).carry_out(moves) == []
+        assert found._replace(stretch=Stretch([], "", last=True)).carry_out(moves) == []
         assert progress(moves) == (ids[0], 1, 1, "")
 
     def test_a_cancelled_operation_stops(self, moves: Moves) -> None:
@@ -197,26 +255,26 @@ class OperationsSuite(BenchSuite):
         assert [one.id for one in moves.views.operations()] == [second.id, first.id]
 
 
-def start(moves: Moves, kind: str, filter_: str, ceiling: str = "") -> Operation:
+def start(moves: Moves, kind: str, filter_: str, *, ceiling: str = "", cursor: str = "") -> Operation:
     """Write a bulk operation as a client does: its ceiling is an id of now."""
     op_id = moves.new().task.id
-    asked = Operation(op_id, kind, filter_, ceiling or op_id, "ada", "because", moves.ledger.now())
+    asked = Operation(op_id, kind, filter_, ceiling or op_id, "ada", "because", moves.ledger.now(), cursor)
     moves.ledger.start_operation(asked)
     return asked
 
 
-def batch(moves: Moves, limit: int = 10) -> Batch:
+def batch(moves: Moves, limit: int = 10, numbers: int = 100_000) -> Batch:
     """What a sweeper reads."""
     found = moves.ledger.next_operation()
     assert found is not None
-    return Batch(found, moves.ledger.covered(found, limit))
+    return Batch(found, moves.ledger.covered(found, limit, numbers))
 
 
-def walk(moves: Moves, limit: int = 10) -> list[list[str]]:
+def walk(moves: Moves, limit: int = 10, numbers: int = 100_000) -> list[list[str]]:
     """Carry out all operations; what each batch was."""
     steps: list[list[str]] = []
     while moves.ledger.next_operation() is not None:
-        found = batch(moves, limit)
+        found = batch(moves, limit, numbers)
         steps.append(found.ids)
         found.carry_out(moves)
     return steps

@@ -15,6 +15,7 @@ from leasehold.flow.audit import audit
 from leasehold.ports.ledger import Change, Existing, KeyConflict, Operation, Repeated, Unknown
 from leasehold.ports.retention import Retention
 from leasehold.testing.ledger_bench import LedgerBench, Moves
+from leasehold.testing.operations_suite import start, walk
 
 ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 KEEP = Keep(completed=DAY, failed=DAY)
@@ -140,6 +141,15 @@ class RetentionSuite:
         assert forget(bench, *ids) == []
         moves.ledger.cancel_operation("1", by="ada")
         assert forget(bench, *ids) == [ids[0]]
+
+    def test_an_operation_passes_over_those_that_are_gone(self, bench: RetentionBench, moves: Moves) -> None:
+        """However many numbers in a row: a look begins with a task that is there."""
+        ids = moves.out(12)
+        for task_id in ids[1:10]:
+            moves.complete(task_id)
+        assert forget(bench, *ids[1:10]) == ids[1:10]
+        start(moves, "cancel", "")
+        assert walk(moves, numbers=2) == [ids[:1], ids[10:], []]
 
     def test_a_key_is_free_again_when_its_task_is_gone(self, bench: RetentionBench, moves: Moves) -> None:
         """And means the task that has it then."""

@@ -32,6 +32,7 @@ from leasehold.ports.ledger import (
     NewTask,
     Operation,
     Outgoing,
+    Stretch,
     Terms,
 )
 from leasehold.ports.queue import Queue
@@ -147,14 +148,14 @@ class DatabaseLedger:
         with self.database.read() as tx:
             return operating.oldest(tx, self._sql)
 
-    def covered(self, operation: Operation, limit: int) -> list[str]:
-        """The ids of the tasks that it covers next."""
+    def covered(self, operation: Operation, limit: int, numbers: int) -> Stretch:
+        """The tasks that it covers next, and how far this was looked for."""
         with self.database.read() as tx:
-            return operating.covered(tx, self._sql, operation, limit)
+            return operating.covered(tx, self._sql, operation, limit, numbers)
 
-    def advance_operation(self, operation: Operation, task_ids: Sequence[str], event: Event) -> list[Applied]:
+    def advance_operation(self, operation: Operation, stretch: Stretch, event: Event) -> list[Applied]:
         """Carry out one batch, unless somebody else has, or it has ended."""
-        return self._repeat(lambda tx: operating.advance(tx, self._sql, operation, task_ids, event, self._damage))
+        return self._repeat(lambda tx: operating.advance(tx, self._sql, operation, stretch, event, self._damage))
 
     def cancel_operation(self, operation_id: str, *, by: str) -> bool:
         """Stop an unfinished operation; whether there was one."""

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
-from leasehold.adapters.database import recording
+from leasehold.adapters.database import recording, searching
 from leasehold.adapters.database.connection import Sql, Transaction
 from leasehold.adapters.database.damage import Damage
 from leasehold.adapters.database.filtering import FIRST, Bounds
-from leasehold.adapters.database.searching import search
+from leasehold.core.errors import NoSuchTask
 from leasehold.core.events import Event
 from leasehold.core.filters import Filter
 from leasehold.core.model import Decision
-from leasehold.core.operations import concerned, deciding
-from leasehold.ports.ledger import Applied, Change, Operation
-
-WINDOW = 100_000
-"""Numbers of tasks that one statement walks through where arguments are asked for. Millions that have the value may
-have ended long ago: a database would give up among them, and the cursor never move."""
+from leasehold.core.operations import concerned, deciding, gone
+from leasehold.ports.ledger import Applied, Change, Operation, Stretch
 
 
 def start(tx: Transaction, sql: Mapping[str, Sql], operation: Operation) -> None:
@@ -34,23 +30,22 @@ def oldest(tx: Transaction, sql: Mapping[str, Sql]) -> Operation | None:
     return Operation(*found[0]) if found else None
 
 
-def covered(tx: Transaction, sql: Mapping[str, Sql], operation: Operation, limit: int) -> list[str]:
-    """The next tasks between its cursor and its ceiling that matched when it was given, and can be changed."""
+def covered(tx: Transaction, sql: Mapping[str, Sql], operation: Operation, limit: int, numbers: int) -> Stretch:
+    """The next tasks between its cursor and its ceiling that matched when it was given, and can be changed.
+
+    Ranges of an index are bounded by numbers: among millions that do not match, a database would give up, or keep the
+    sweeper from everything else. Gaps are passed over, so that each look has a task at which to stand.
+    """
     asked = as_of(concerned(operation.kind, operation.filter), tx.now - operation.created_at)
-    if not asked.states:
-        return []
-    bounds = Bounds(number_of(tx, sql, operation.cursor), number_of(tx, sql, operation.ceiling) + 1)
-    found = search(tx, sql, asked, None, bounds.below)
-    for window in windows(bounds) if asked.args else [bounds]:
-        if tasks := found.oldest(tx, sql, limit, window):
-            return [task_id for _, task_id in tasks]
-    return []
-
-
-def windows(bounds: Bounds) -> Iterator[Bounds]:
-    """The same in parts, from the oldest task on."""
-    for above in range(bounds.above, bounds.below - 1, WINDOW):
-        yield bounds.within(Bounds(above, above + WINDOW + 1))
+    above, ceiling = number_of(tx, sql, operation.cursor), number_of(tx, sql, operation.ceiling)
+    ahead = tx.rows(sql["first above"], {"above": above, "below": ceiling + 1})
+    if not asked.states or not ahead:
+        return Stretch([], operation.cursor, last=True)
+    search = searching.search(tx, sql, asked, None, ceiling + 1)
+    bounds = Bounds(ahead[0][0] - 1, min(ahead[0][0] + search.bounded(numbers), ceiling + 1))
+    found = search.oldest(tx, sql, limit, bounds)
+    _, end = found[-1] if len(found) == limit else tx.rows(sql["last below"], bounds._asdict())[0]
+    return Stretch([task_id for _, task_id in found], end, last=not found and bounds.below > ceiling)
 
 
 def as_of(asked: Filter, ago: int) -> Filter:
@@ -62,16 +57,18 @@ def as_of(asked: Filter, ago: int) -> Filter:
 
 
 def number_of(tx: Transaction, sql: Mapping[str, Sql], task_id: str) -> int:
-    """The number of a task; below all others where there is none."""
-    found = tx.rows(sql["number of"], {"id": task_id})
-    return found[0][0] if found else FIRST
+    """The number of a task; below all others of none. Raises ``NoSuchTask`` where one is gone."""
+    found = tx.rows(sql["number of"], {"id": task_id}) if task_id else [(FIRST,)]
+    if not found:
+        raise NoSuchTask(gone(task_id))
+    return found[0][0]
 
 
 def advance(
     tx: Transaction,
     sql: Mapping[str, Sql],
     operation: Operation,
-    task_ids: Sequence[str],
+    stretch: Stretch,
     event: Event,
     damage: Damage,
 ) -> list[Applied]:
@@ -80,15 +77,15 @@ def advance(
     The cursor first: whoever holds the same batch waits for its row, and then finds that it has moved.
     """
     progress = {
-        "cursor": task_ids[-1] if task_ids else operation.cursor,
-        "finished": "" if task_ids else "done",
-        "finished_at": None if task_ids else tx.now,
+        "cursor": stretch.cursor,
+        "finished": "done" if stretch.last else "",
+        "finished_at": tx.now if stretch.last else None,
     }
     where = {"id_": operation.id, "since": operation.cursor}
-    if not tx.run(sql["advance operation"], {**progress, **where, "more": len(task_ids)}):
+    if not tx.run(sql["advance operation"], {**progress, **where, "more": len(stretch.task_ids)}):
         return []
     asked = concerned(operation.kind, operation.filter)
-    changes = [Change(task_id, event) for task_id in task_ids]
+    changes = [Change(task_id, event) for task_id in stretch.task_ids]
     answers = recording.apply(tx, sql, changes, (), damage, deciding(asked))
     if changed := sum(isinstance(answer, Decision) for answer in answers):
         tx.run(sql["count changed"], {"id_": operation.id, "moved": changed})

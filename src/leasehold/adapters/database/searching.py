@@ -76,6 +76,12 @@ class Search(NamedTuple):
         walked = [part.oldest(tx, sql, limit, bounds) for part in self.parts]
         return list(islice(heapq.merge(*walked), limit))
 
+    def bounded(self, numbers: int) -> int:
+        """So many numbers, or as few as make no more work where arguments are read; all where tasks are named."""
+        if all(walk.name == "numbers" for part in self.parts for walk in part.plan.walks):
+            return LAST
+        return min(numbers, finding.LOOKED_AT) if any(part.asked for part in self.parts) else numbers
+
     def at_most(self, tx: Transaction, sql: Mapping[str, Sql], ceiling: int) -> int:
         """How many match, stopping at ``ceiling``."""
         total = 0

@@ -39,6 +39,7 @@ from leasehold.ports.ledger import (
     Operation,
     Outgoing,
     Repeated,
+    Stretch,
     Terms,
     Unknown,
     unsendable,
@@ -276,19 +277,19 @@ class MemoryLedger:
         with self.book.lock:
             return operating.oldest(self.book)
 
-    def covered(self, operation: Operation, limit: int) -> list[str]:
-        """The ids of the tasks that it covers next."""
+    def covered(self, operation: Operation, limit: int, numbers: int) -> Stretch:
+        """The tasks that it covers next, and how far this was looked for."""
         with self.book.lock:
-            return operating.covered(self.book, operation, limit)
+            return operating.covered(self.book, operation, limit, numbers)
 
-    def advance_operation(self, operation: Operation, task_ids: Sequence[str], event: Event) -> list[Applied]:
+    def advance_operation(self, operation: Operation, stretch: Stretch, event: Event) -> list[Applied]:
         """Carry out one batch, unless somebody else has, or it has ended."""
         with self.book.lock:
             now = self._clock.now()
-            if not operating.advance(self.book, operation, task_ids, now):
+            if not operating.advance(self.book, operation, stretch, now):
                 return []
             work = Transaction(now, self.book, deciding(concerned(operation.kind, operation.filter)))
-            answers = [self._apply(work, Change(task_id, event)) for task_id in task_ids]
+            answers = [self._apply(work, Change(task_id, event)) for task_id in stretch.task_ids]
             self._commit(work)
             operating.count(self.book, operation, answers)
             return answers

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leasehold.adapters.memory.book import Book, Row
+from leasehold.adapters.memory.book import Book
 from leasehold.adapters.memory.matching import matcher
+from leasehold.core.errors import NoSuchTask
 from leasehold.core.model import Decision
-from leasehold.core.operations import concerned
-from leasehold.ports.ledger import Applied, Operation
+from leasehold.core.operations import concerned, gone
+from leasehold.ports.ledger import Applied, Operation, Stretch
 
 
 def start(book: Book, operation: Operation) -> None:
@@ -23,31 +24,34 @@ def oldest(book: Book) -> Operation | None:
     return next((each for each in book.operations.values() if not each.finished), None)
 
 
-def covered(book: Book, operation: Operation, limit: int) -> list[str]:
+def covered(book: Book, operation: Operation, limit: int, numbers: int) -> Stretch:
     """The next tasks between its cursor and its ceiling that matched when it was given, and can be changed."""
+    asked = concerned(operation.kind, operation.filter)
     above, ceiling = number_of(book, operation.cursor), number_of(book, operation.ceiling)
-    matches = matcher(book, concerned(operation.kind, operation.filter), operation.created_at, ceiling)
-
-    def wanted(row: Row) -> bool:
-        return above < row.number <= ceiling and matches(row)
-
-    return [row.task.id for row in book.rows.values() if wanted(row)][:limit]
+    ahead = [row for row in book.rows.values() if above < row.number <= ceiling]
+    if not asked.states or not ahead:
+        return Stretch([], operation.cursor, last=True)
+    matches = matcher(book, asked, operation.created_at, ceiling)
+    looked_at = [row for row in ahead if row.number < ahead[0].number + numbers]
+    found = [row for row in looked_at if matches(row)][:limit]
+    end = found[-1] if len(found) == limit else looked_at[-1]
+    return Stretch([row.task.id for row in found], end.task.id, last=not found and end.number == ceiling)
 
 
 def number_of(book: Book, task_id: str) -> int:
-    """The number of a task; below all others where there is none."""
-    row = book.rows.get(task_id)
-    return 0 if row is None else row.number
+    """The number of a task, 0 of none. Raises ``NoSuchTask`` where one is gone."""
+    if task_id and task_id not in book.rows:
+        raise NoSuchTask(gone(task_id))
+    return book.rows[task_id].number if task_id else 0
 
 
-def advance(book: Book, operation: Operation, task_ids: Sequence[str], now: int) -> bool:
+def advance(book: Book, operation: Operation, stretch: Stretch, now: int) -> bool:
     """Move on past one batch; whether that was still to be done."""
     there = book.operations[operation.id]
     if there.finished or there.cursor != operation.cursor:
         return False
-    if task_ids:
-        there = there._replace(cursor=task_ids[-1], matched=there.matched + len(task_ids))
-    else:
+    there = there._replace(cursor=stretch.cursor, matched=there.matched + len(stretch.task_ids))
+    if stretch.last:
         there = there._replace(finished="done", finished_at=now)
     book.operations[operation.id] = there
     return True

@@ -22,6 +22,7 @@ from leasehold.ports.ledger import (
     NewTask,
     Operation,
     Outgoing,
+    Stretch,
     Terms,
 )
 from leasehold.ports.queue import Delivery, Depth, Message, NotSent, Queue, QueueTraits, Received, Sent
@@ -174,13 +175,13 @@ class LedgerLine:
         """The oldest unfinished operation."""
         return self._call("next_operation", self._ledger.next_operation)
 
-    def covered(self, operation: Operation, limit: int) -> list[str]:
+    def covered(self, operation: Operation, limit: int, numbers: int) -> Stretch:
         """The tasks that it covers next."""
-        return self._call("covered", lambda: self._ledger.covered(operation, limit))
+        return self._call("covered", lambda: self._ledger.covered(operation, limit, numbers))
 
-    def advance_operation(self, operation: Operation, task_ids: Sequence[str], event: Event) -> list[Applied]:
+    def advance_operation(self, operation: Operation, stretch: Stretch, event: Event) -> list[Applied]:
         """Carry out one batch."""
-        return self._call("advance_operation", lambda: self._ledger.advance_operation(operation, task_ids, event))
+        return self._call("advance_operation", lambda: self._ledger.advance_operation(operation, stretch, event))
 
     def fail_operation(self, operation_id: str, why: str) -> None:
         """End one that can never be carried out."""

@@ -230,6 +230,8 @@ STATEMENTS: Mapping[str, Executable] = {
         indexed_arguments.c.until,
         indexed_arguments.c.reached,
     ).order_by(indexed_arguments.c.number),
+    "first above": select(tasks.c.number).where(within()).order_by(tasks.c.number).limit(1),
+    "last below": select(tasks.c.number, tasks.c.id).where(within()).order_by(tasks.c.number.desc()).limit(1),
     "arguments of": select(bodies.c.task, bodies.c.arguments).where(bodies.c.task.in_(each_number("numbers"))),
     "newest number": select(func.coalesce(func.max(tasks.c.number), 0)),
 }
