@@ -7,7 +7,7 @@ import pytest
 from leasehold.core.errors import BadFilter
 from leasehold.core.events import Cancelled
 from leasehold.core.model import Decision, Ignored
-from leasehold.core.operations import concerned, deciding
+from leasehold.core.operations import concerned, deciding, gone
 from tests.core.stories import NOW, a_due_task
 
 TASK = a_due_task()
@@ -65,3 +65,10 @@ def test_a_task_that_is_something_else_by_now_is_left(filter_: str, group: str |
     assert isinstance(decided, Decision if meant else Ignored)
     if isinstance(decided, Ignored):
         assert decided == Ignored(task, "it is pending/due by now, and not what the operation asks for")
+
+
+def test_one_whose_place_is_lost_says_at_which_task_and_what_to_do() -> None:
+    assert gone("0198") == (
+        "nobody knows any more how far it had come: task 0198, at which it stood or was to end, is gone. "
+        "What it did stays done; give it again for the rest"
+    )
