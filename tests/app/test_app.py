@@ -280,6 +280,11 @@ def test_a_lease_that_the_margin_eats_is_refused_at_the_first_use(tmp_path: Path
     assert not (tmp_path / "jobs.db").exists()
 
 
+def test_a_handler_whose_queue_no_worker_could_serve_is_refused_where_it_is_made() -> None:
+    with pytest.raises(BadApplication, match="queue 'media/eu' of handler 'double': no worker could serve it"):
+        App("jobs").task(name="double", queue="media/eu")(lambda number: 2 * number)
+
+
 def test_faults_of_the_queues_cost_time_not_results() -> None:
     faults = Faults(Random(3), lose_reply_receive=0.2, lose_reply_send=0.2, duplicate=0.2, fail_entry=0.2)
     with run_inline(app, seed=3, faults=faults):

@@ -15,6 +15,7 @@ from leasehold.core.errors import (
     NoSuchTask,
     StoreDamaged,
     TooLarge,
+    UsageError,
 )
 from leasehold.core.model import Status
 from leasehold.core.references import arguments_reference, result_reference
@@ -150,6 +151,13 @@ def test_arguments_nested_deeper_than_a_worker_takes_are_refused(orchestra: Orch
 
 
 # ------------------------------------------------------------ outcomes
+
+
+@pytest.mark.parametrize("queue", ["media/eu", "two words", "", "a" * 65, "näme", "media\n"])
+def test_a_queue_that_no_worker_could_serve_is_refused_and_nothing_is_stored(orchestra: Orchestra, queue: str) -> None:
+    with pytest.raises(UsageError, match="no worker could serve it"):
+        orchestra.client.submit(an_order(queue=queue))
+    assert orchestra.views.count("") == 0
 
 
 def test_waiting_yields_each_outcome_as_it_comes(orchestra: Orchestra) -> None:

@@ -10,8 +10,10 @@ from leasehold.adapters.bell import NullBell
 from leasehold.adapters.database.connection import Transaction
 from leasehold.adapters.database.queue import DatabaseQueue
 from leasehold.core.errors import LedgerUnavailable
+from leasehold.core.metering import Action, Count, Tally
 from leasehold.core.wire import decode_task_message
 from leasehold.flow.dispatcher import Dispatcher
+from leasehold.flow.metering import Meter
 from leasehold.ports.queue import Message, NotSent, Sent
 from tests.flow.orchestra import VALIDITY, Orchestra
 
@@ -29,11 +31,20 @@ class FillingQueue(DatabaseQueue):
 
 @pytest.fixture
 def queue(orchestra: Orchestra) -> FillingQueue:
-    return FillingQueue("tasks:default", orchestra.database, clock=orchestra.clock, bell=NullBell(), topic="t")
+    return queue_of(orchestra)
+
+
+def queue_of(orchestra: Orchestra, meter: Meter | None = None) -> FillingQueue:
+    clock = orchestra.clock
+    return FillingQueue("tasks:default", orchestra.database, clock=clock, bell=NullBell(), topic="t", meter=meter)
 
 
 @pytest.fixture
 def dispatcher(orchestra: Orchestra, queue: FillingQueue) -> Dispatcher:
+    return dispatcher_of(orchestra, queue)
+
+
+def dispatcher_of(orchestra: Orchestra, queue: FillingQueue) -> Dispatcher:
     return Dispatcher(
         orchestra.ledger,
         lambda _: queue,
@@ -66,3 +77,19 @@ def test_where_the_send_fails_nothing_was_dispatched(
     assert (orchestra.state(id), orchestra.task(id).n) == ("pending/due", 0)
     assert dispatcher.step() == 1
     assert (orchestra.task(id).n, queue.depth().visible) == (1, 1)
+
+
+def test_what_went_out_with_its_dispatch_is_counted_though_no_request_was_made(orchestra: Orchestra) -> None:
+    meter = Meter(orchestra.clock)
+    queue = queue_of(orchestra, meter)
+    dispatcher = dispatcher_of(orchestra, queue)
+    orchestra.submit(3)
+    queue.full = True
+    with pytest.raises(LedgerUnavailable):
+        dispatcher.step()
+    assert not meter.take()
+    queue.full = False
+    dispatcher.step()
+    assert meter.take() == [Count(0, "tasks:default", Action.SEND, Tally(messages=3))]
+    queue.send([Message("again")])
+    assert meter.take() == [Count(0, "tasks:default", Action.SEND, Tally(1, 1, messages=1))]

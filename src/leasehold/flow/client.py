@@ -15,6 +15,7 @@ from typing import NamedTuple, Self, TypeVar
 
 from leasehold.core.errors import BadArguments, KeyTaken, LeaseholdError, LedgerUnavailable, MalformedMessage, TooLarge
 from leasehold.core.model import Policy, Status
+from leasehold.core.queues import check_queue
 from leasehold.core.units import MIB
 from leasehold.core.wire import DEPTH_LIMIT, INLINE_LIMIT, strict_json
 from leasehold.ports.clock import Bell, Clock
@@ -148,7 +149,8 @@ class Client(ABC):
         """Do all that can be done before they are written. Raises what is wrong with them."""
 
     def vet(self, order: Order) -> None:
-        """Raise what a submit would raise for its arguments: ``TooLarge``, ``BadArguments``. Writes nothing."""
+        """Raise what a submit would: ``TooLarge``, ``BadArguments``, ``UsageError`` for its queue. Writes nothing."""
+        check_queue(order.queue, f"handler {order.name!r}")
         text = order.arguments
         size = len(text) if text.isascii() else len(text.encode())
         if size > self._payload_limit:

@@ -56,6 +56,10 @@ class Meter:
         empty = action is Action.RECEIVE and not messages and not failed
         self._add(0, queue, action, Tally(1, steps(size), int(empty), int(failed), messages))
 
+    def sent_along(self, queue: str, messages: int) -> None:
+        """Messages were sent without a request of their own, so none is counted."""
+        self._add(0, queue, Action.SEND, Tally(messages=messages))
+
     def ended(self, answers: Sequence[Applied]) -> None:
         """Reports were recorded: of those that ended a task, one each."""
         decided = [answer for answer in answers if isinstance(answer, Decision)]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from leasehold.core.bundles import LARGEST_BUNDLE
-from leasehold.core.errors import BadApplication, BadLease, UnknownHandler
+from leasehold.core.errors import BadApplication, BadLease, UnknownHandler, UsageError
 from leasehold.core.model import Policy
+from leasehold.core.queues import check_queue
 from leasehold.core.suggest import did_you_mean
 from leasehold.core.units import SECOND, milliseconds, say_duration
 from leasehold.flow.arguments import Arguments, Parameters, dump_result, hints_of, parameters_of
@@ -297,6 +298,10 @@ class Registry:
             raise BadApplication(f"a handler needs a printable name of 1 to {NAME_LENGTH} characters; give name=")
         if handler.name in self._handlers:
             raise BadApplication(f"there is a handler {handler.name!r} already; give one of them another name=")
+        try:
+            check_queue(handler.queue, f"handler {handler.name!r}")
+        except UsageError as error:
+            raise BadApplication(str(error)) from None
         self._handlers[handler.name] = handler
         return handler
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from leasehold.core.queues import NAMED, is_queue
 from leasehold.core.units import DAY, GIB, HOUR, KIB, SECOND, byte_count, milliseconds, say_duration
 
 EMBEDDED = "embedded"
@@ -204,7 +205,7 @@ def _items(written: str | Sequence[str]) -> list[str]:
 def _names(written: str | Sequence[str]) -> tuple[str, ...]:
     names = _items(written)
     for name in names:
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        if not is_queue(name):
             raise ValueError(name)
     return tuple(dict.fromkeys(names))
 
@@ -281,7 +282,7 @@ KEYS: Mapping[str, tuple[Parse, str]] = {
     "spot_rebalance": _one_of("ignore", "drain"),
     "long_poll": _duration(0, LONGEST_POLL, "20s"),
     "worker_slots": _whole(1, 1_024, ", such as 4"),
-    "worker_queues": (_names, "queue names of letters, digits, - and _, such as default,media"),
+    "worker_queues": (_names, f"queue names of {NAMED}, such as default,media"),
     "worker_environment": (_variables, "names of variables for handlers, such as API_TOKEN,AWS_*"),
     "redact_keys": (_hidden, "names of arguments that are shown to nobody, such as pin,patient_id"),
     "lease_margin": _duration(SECOND, HOUR, "2s"),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from leasehold.core.bundles import LARGEST_BUNDLE
+from leasehold.core.queues import NAMED, QUEUE_PATTERN
 from leasehold.core.wire.strict import TEXT_PATTERN
 from leasehold.flow.findable import MOST
 from leasehold.flow.ordering import Wish
@@ -20,7 +21,7 @@ LONGEST_DELAY = 3_650 * 86_400_000
 
 Text = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=TEXT_PATTERN)]
 Named = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, pattern=TEXT_PATTERN)]
-QueueName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Letters, digits, - and _")]
+QueueName = Annotated[str, Field(pattern=f"^{QUEUE_PATTERN}$", description=NAMED.capitalize())]
 Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$", description="A whole id")]
 Kind = Literal["cancel", "retry"]
 Backoff = Annotated[int, Field(ge=0, le=LONGEST_DELAY)] | None

@@ -67,7 +67,8 @@ class DatabaseQueue:
         meter: Meter | None = None,
     ) -> None:
         """``meter`` counts calls, as if they were requests: each is a transaction or a look."""
-        self._count = (meter or NoMeter()).count
+        self._meter = meter or NoMeter()
+        self._count = self._meter.count
         self.name = name
         self._database = database
         self._clock = clock
@@ -87,7 +88,7 @@ class DatabaseQueue:
         if not messages:
             return []
         self._count(self.name, Action.SEND, messages=len(messages))
-        return self._transact(lambda tx: self.send_within(tx, messages))
+        return self._transact(lambda tx: self._put(tx, messages))
 
     def receive(self, limit: int, *, wait: int, visibility: int) -> Received:
         """Up to ``limit`` messages, waiting up to ``wait`` ms for the first one; each hidden for ``visibility`` ms."""
@@ -149,7 +150,14 @@ class DatabaseQueue:
     # -- parts of another transaction of the same database -------------------------------------------------------------
 
     def send_within(self, tx: Transaction, messages: Sequence[Message]) -> list[Sent | NotSent]:
-        """Send as part of ``tx``: the messages are there when it commits; that is when the bell rings."""
+        """Send as part of ``tx``: the messages are there when it commits; then they count, and the bell rings."""
+        answers = self._put(tx, messages)
+        sent = sum(isinstance(answer, Sent) for answer in answers)
+        if sent:
+            tx.after_commit(lambda: self._meter.sent_along(self.name, sent))
+        return answers
+
+    def _put(self, tx: Transaction, messages: Sequence[Message]) -> list[Sent | NotSent]:
         reasons = [refusal(message.body, self.traits.body_limit) for message in messages]
         bodies = [message.body for message, reason in zip(messages, reasons, strict=True) if reason is None]
         ids = iter(self._insert(tx, bodies))
