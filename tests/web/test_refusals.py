@@ -80,6 +80,15 @@ def test_an_id_that_does_not_exist_is_not_found(api: Api) -> None:
             assert (problem["type"], problem["status"]) == (TYPE + "no-such-task", 404)
 
 
+def test_an_id_may_be_in_upper_case(api: Api, story: Story) -> None:
+    loud = story.failed.upper()
+    for rest in ("", "/runs", "/events", "/logs", "/why"):
+        assert api.get(f"/tasks/{loud}{rest}") == api.get(f"/tasks/{story.failed}{rest}")
+    assert api.client.get(f"/tasks/{loud}", headers={"accept": "text/html"}).status_code == 200
+    assert [each["id"] for each in api.post("/outcomes", {"ids": [loud]})["items"]] == [story.failed]
+    assert api.post("/tasks/retry", {"ids": [loud, story.failed]})["changed"] == [story.failed]
+
+
 def test_a_batch_that_does_not_exist_is_told_with_what_was_meant(api: Api, story: Story) -> None:
     problem = api.refused("/batches/novembre")
     assert (problem["type"], problem["status"]) == (TYPE + "no-such-batch", 404)
@@ -117,8 +126,42 @@ def test_what_is_not_there_and_what_cannot_be_done_are_problems(plain: Api) -> N
     assert plain.refused("/problems/none")["type"] == TYPE + "not-found"
     posted = plain.client.post("/api/v1/queues", json={})
     assert (posted.status_code, posted.json()["type"]) == (405, TYPE + "bad-method")
-    assert posted.headers["allow"] == "GET"
+    assert posted.headers["allow"] == "GET, HEAD"
+    assert posted.json()["detail"] == "/api/v1/queues takes GET, HEAD, not POST"
+    assert plain.client.delete("/api/v1/tasks").headers["allow"] == "GET, HEAD, POST"
+    assert plain.client.post("/api/v1/openapi.json").headers["allow"] == "GET, HEAD"
     assert plain.client.get("/docs").status_code == 404  # its page would ask another host for its scripts
+
+
+def test_no_address_is_sent_on_to_another_server(plain: Api) -> None:
+    """What stands before this one may have another name and another scheme, which no answer may name."""
+    for path in ("/tasks/", "/api/v1/tasks/"):
+        answer = plain.client.get(path, follow_redirects=False)
+        assert answer.status_code == 404
+        assert answer.json()["detail"] == f"nothing has the address {path}. Leave out the slash at its end"
+
+
+FORM = "application/x-www-form-urlencoded"
+NO_OBJECT = "body: a JSON object is needed, sent with Content-Type: application/json"
+
+
+@pytest.mark.parametrize(
+    ("body", "media", "told"),
+    [
+        (b'{"kind": "retry"', "application/json", "body: this is no JSON: Expecting ',' delimiter, at character 16"),
+        (b'{"kind": "retry"}', FORM, NO_OBJECT),
+        (b'["retry"]', "application/json", NO_OBJECT),
+        (b"", "application/json", NO_OBJECT),
+        (b'{"kind": "delete", "filter": ""}', "application/json", "kind: Input should be 'cancel' or 'retry'"),
+        (b"\xff\xfe{", "application/json", "the body cannot be read: a JSON object in UTF-8 is needed"),
+    ],
+)
+def test_a_body_that_is_no_object_is_told_with_what_is_wanted(api: Api, body: bytes, media: str, told: str) -> None:
+    problem = api.problem_of(
+        api.client.post("/api/v1/operations", content=body, headers={"content-type": media}),
+    )
+    assert problem["detail"] == told
+    assert told.startswith("the body") or problem["errors"][0]["message"] == told.partition(": ")[2]
 
 
 PATHS = [

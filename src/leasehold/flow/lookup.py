@@ -39,7 +39,11 @@ class Story(NamedTuple):
 
 
 def task_of(views: Views, task_id: str) -> TaskView:
-    """The task of this whole id. Raises ``TaskForgotten`` where only its trail is left, ``NoSuchTask``."""
+    """The task of this whole id, in upper case too, as some systems write it.
+
+    Raises ``TaskForgotten`` where only its trail is left, ``NoSuchTask``.
+    """
+    task_id = task_id.lower()
     if len(task_id) > LONGEST_ID or not task_id.replace("-", "").isalnum():
         raise NoSuchTask(f"{task_id[:LONGEST_ID]!r} is no id of a task")
     view = views.task(task_id)
@@ -59,7 +63,7 @@ def trail_of(views: Views, task_id: str, limit: int | None = None, cursor: str |
     """What happened to a task, oldest first; of a forgotten one too. Raises ``NoSuchTask``, ``BadCursor``."""
     with suppress(TaskForgotten):
         task_of(views, task_id)
-    return views.audit(task_id, limit, cursor)
+    return views.audit(task_id.lower(), limit, cursor)
 
 
 def case_of(views: Views, view: TaskView, now: int, zone: tzinfo | None) -> Case:

@@ -68,7 +68,14 @@ def create_app(
     ``access``: how users are known (``None``: whoever asks is the operator); ``hosts``: the names by which it may be
     asked (``None``: any, where everybody has to say who he is); ``largest_body``: bytes of a request.
     """
-    app = Api(title="Leasehold", version=__version__, openapi_url=OPENAPI, docs_url=None, redoc_url=None)
+    app = Api(
+        title="Leasehold",
+        version=__version__,
+        openapi_url=OPENAPI,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # its redirects name a scheme and a host, which behind a proxy are not those of users
+    )
     app.state.source = source
     app.state.access = access or Access()
     app.state.tries = Tries()
@@ -81,9 +88,10 @@ def create_app(
     streams = {PREFIX + STREAM_PATH}
     app.add_middleware(Guard, access=app.state.access, asking={PREFIX + OUTCOMES_PATH}, streams=streams)
     app.add_middleware(Gate, hosts=hosts, largest_body=largest_body, streams=streams)
-    for routes in (submitting, changes, exporting, tasks, outcomes, lists, following):
-        app.include_router(routes.router, prefix=PREFIX)
-    for router in ROUTERS:
-        app.include_router(router)
-    app.include_router(metrics.router_of(source))
+    app.state.mounted = [
+        *((PREFIX, each.router) for each in (submitting, changes, exporting, tasks, outcomes, lists, following)),
+        *(("", router) for router in (*ROUTERS, metrics.router_of(source))),
+    ]
+    for prefix, router in app.state.mounted:
+        app.include_router(router, prefix=prefix)
     return app

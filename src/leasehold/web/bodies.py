@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from leasehold.core.bundles import LARGEST_BUNDLE
 from leasehold.core.queues import NAMED, QUEUE_PATTERN
@@ -22,7 +22,7 @@ LONGEST_DELAY = 3_650 * 86_400_000
 Text = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=TEXT_PATTERN)]
 Named = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, pattern=TEXT_PATTERN)]
 QueueName = Annotated[str, Field(pattern=f"^{QUEUE_PATTERN}$", description=NAMED.capitalize())]
-Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$", description="A whole id")]
+Id = Annotated[str, StringConstraints(to_lower=True), Field(pattern=r"^[0-9A-Za-z-]{1,64}$", description="A whole id")]
 Kind = Literal["cancel", "retry"]
 Backoff = Annotated[int, Field(ge=0, le=LONGEST_DELAY)] | None
 UUID7 = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"

@@ -55,12 +55,16 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, Heading(send)
         answering = Answering(send)
         try:
             streams = scope["path"] in self._streams
             self._check(Headers(scope=scope), bounded=not streams)
             await self._app(scope, receive if streams else Bounded(receive, self._largest), answering)
         except Exception as error:
+            if isinstance(send, Heading) and send.told:
+                return
             if answering.begun:  # too late for another answer: the connection is cut, and the reader sees that it is
                 raise
             await (await answer(Request(scope), error))(scope, receive, answering)
@@ -90,6 +94,32 @@ class Bounded:
         if self._read > self._largest:
             raise HTTPException(413, too_large(self._largest))  # the framework lets this pass, and no other error
         return message
+
+
+class Heading:
+    """The answer to a HEAD: that to a GET without its body, of which nothing is made that would be thrown away."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+        self.told = False
+
+    async def __call__(self, message: Message) -> None:
+        """Pass on how it begins. At the first part of a body, end it: a stream might go on for ever."""
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        if self._start is None or self.told:
+            return
+        self.told = True
+        await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": b""})
+        if message.get("more_body", False):
+            raise Headed
+
+
+class Headed(Exception):
+    """All that was asked for is said."""
 
 
 class Answering:

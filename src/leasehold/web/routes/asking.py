@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from leasehold.core.errors import (
     BadCursor,
@@ -42,7 +42,11 @@ DEFAULT_LIMIT = 50
 HIGHEST_LIMIT = 1_000
 
 Limit = Annotated[int, Field(ge=1, le=HIGHEST_LIMIT, description="How many at most")]
-TaskId = Annotated[str, Path(description="The whole id of the task", examples=["01a1ff79-c890-7000-92af-e173442d9ad5"])]
+TaskId = Annotated[
+    str,
+    StringConstraints(to_lower=True),
+    Path(description="The whole id of the task", examples=["01a1ff79-c890-7000-92af-e173442d9ad5"]),
+]
 OperationId = Annotated[str, Path(description="The whole id of the operation, or how it begins or ends")]
 Responses = dict[int | str, dict[str, Any]]
 
