@@ -34,6 +34,13 @@ def test_one_is_a_viewer_for_ever_unless_it_is_said_otherwise(run: Command) -> N
     assert run("tokens", "make", "grafana", "--json").json["token"] != made["token"]
 
 
+def test_one_that_would_never_be_good_is_not_made(run: Command) -> None:
+    said = run("tokens", "make", "ada", "--expires", "0s")
+    assert (said.code, said.out) == (2, "")
+    assert "the token of ada would never be good: let it last for some time, such as 90d" in said.err
+    assert run("tokens", "ls", "--json").lines == []
+
+
 def test_one_is_revoked_by_name_or_by_a_part_of_its_id(run: Command) -> None:
     run("tokens", "make", "ada")
     id = run("tokens", "make", "bob", "--json").json["id"]

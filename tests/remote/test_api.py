@@ -102,6 +102,10 @@ BROKEN = httpx2.ReadError("Connection reset by peer")
 REFUSED = httpx2.ConnectError("Connection refused")
 
 
+PROBLEM = {"content-type": problems.MEDIA_TYPE}
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
 # ---------------------------------------------------------------- what refusals mean
 
 
@@ -138,7 +142,10 @@ def test_a_problem_of_a_kind_that_comes_later_is_as_its_status_says() -> None:
         (problem(NotAllowed("vera may look")), NotAllowed, "vera may look"),
         (problem(NotLoggedIn("this needs a token")), NotLoggedIn, "Set LEASEHOLD_TOKEN"),
         (problem(BadCursor("none of ours")), BadCursor, "none of ours"),
-        (problem(problems.NotFound("no page")), NotOurApi, "no GET /api/v1/queues. It is older than this client"),
+        (problem(problems.NotFound("no page")), NotOurApi, "no GET /api/v1/queues. Perhaps it is older"),
+        (httpx2.Response(400, headers=PROBLEM, content=b"[1]"), NotOurApi, "JSON that is no object"),
+        (httpx2.Response(400, headers=PROBLEM, content=b'{"errors": [1]}'), NotOurApi, "cannot be read"),
+        (httpx2.Response(200, headers={"content-type": "application/json"}, content=DEEP), NotOurApi, "is no JSON"),
         (problem(SchemaMismatch("Run: leasehold migrate")), SchemaMismatch, "migrate"),
         (httpx2.Response(302, headers={"location": "https://sso.example.net/in"}), NotOurApi, "on to sso.example.net"),
         (httpx2.Response(200, html="<h1>Welcome</h1>"), NotOurApi, "200 with text/html, not with application/json"),

@@ -120,10 +120,11 @@ def test_the_same_edit_again_answers_the_same_task(api: Api, story: Story) -> No
 
 def test_of_two_edits_of_one_version_the_second_is_stale(api: Api, story: Story) -> None:
     body = edit(api, story.failed)
-    api.post(f"/tasks/{story.failed}/edit", body, status=201)
+    made = api.post(f"/tasks/{story.failed}/edit", body, status=201)["id"]
     problem = api.not_changed(f"/tasks/{story.failed}/edit", {**body, "arguments": {"source": "c.wav"}})
     assert (problem["type"], problem["status"]) == (TYPE + "stale-edit", 409)
     assert "somebody else has edited" in problem["detail"]
+    assert problem["detail"].endswith(f"See task {made}")
 
 
 def test_an_edit_of_a_task_that_has_changed_is_told_what_happened(api: Api, moves: Moves, story: Story) -> None:

@@ -47,7 +47,7 @@ def resubmit(client: Client, ordering: Ordering, edit: Edit, *, by: str) -> Acce
     except KeyTaken as error:
         raise StaleEdit(
             f"somebody else has edited version {edit.version} of task {view.task.id} otherwise, and resubmitted it. "
-            f"See the task with the key {order.key!r}"
+            f"See {'the task with the key ' + repr(order.key) if error.task_id is None else 'task ' + error.task_id}"
         ) from error
 
 

@@ -36,7 +36,9 @@ class Wanted(NamedTuple):
 
 
 def make(tokens: Tokens, wanted: Wanted, *, ids: Callable[[], str], random: Random, by: str) -> Made:
-    """Make one, and write its hash."""
+    """Make one, and write its hash. Raises ``UsageError`` for one that would never be good."""
+    if wanted.lifetime is not None and wanted.lifetime <= 0:
+        raise UsageError(f"the token of {wanted.name} would never be good: let it last for some time, such as 90d")
     text = PREFIX + base64.urlsafe_b64encode(random.randbytes(SECRET_BYTES)).decode().rstrip("=")
     now = tokens.now()
     until = None if wanted.lifetime is None else now + wanted.lifetime

@@ -116,32 +116,33 @@ class Api:
     # ------------------------------------------------------------ one try
 
     def _document(self, asked: Asked) -> Shape:
-        found = self._parsed(self._answered(asked))
-        if not isinstance(found, dict):
-            raise self._strange("with JSON that is no object")
-        return cast("Shape", found)
+        return self._object(self._answered(asked))
 
     def _lines(self, asked: Asked) -> list[Shape]:
-        lines = [cast("Shape", self._parsed(line)) for line in self._answered(asked).split(b"\n") if line]
+        lines = [self._object(line) for line in self._answered(asked).split(b"\n") if line]
         last = lines.pop() if lines else {}
         if "problem" in last:
-            raise self._meant(problems.read(last["problem"]), asked)
+            raise self._meant(self.read(lambda: problems.read(last["problem"])), asked)
         if not last.get("done"):
             raise Broken(f"ledger {self.url}: its answer broke off.")
         return lines
 
-    def _parsed(self, text: bytes) -> object:
+    def _object(self, text: bytes) -> Shape:
         try:
-            return json.loads(text)
-        except ValueError as error:
+            found: object = json.loads(text)
+        except (ValueError, RecursionError) as error:
             raise self._strange("with what is no JSON") from error
+        if not isinstance(found, dict):
+            raise self._strange("with JSON that is no object")
+        return cast("Shape", found)
 
     def _answered(self, asked: Asked) -> bytes:
         """The body of a good answer; raises what any other means."""
         answer = self._sent(asked)
         given = answer.headers.get("content-type", "nothing").partition(";")[0].strip()
         if given == problems.MEDIA_TYPE:
-            error = self._meant(problems.read(cast("Shape", self._parsed(answer.content))), asked)
+            told = self._object(answer.content)
+            error = self._meant(self.read(lambda: problems.read(told)), asked)
             if isinstance(error, Unavailable):
                 error.retry_after = wanted_pause(answer)
             raise error
@@ -181,7 +182,10 @@ class Api:
     def _meant(self, error: LeaseholdError, asked: Asked) -> LeaseholdError:
         """A refusal, with what only this side knows about it."""
         if isinstance(error, NotFound | BadMethod):
-            return NotOurApi(f"ledger {self.url}: its API has no {asked}. It is older than this client: update it")
+            return NotOurApi(
+                f"ledger {self.url}: its API has no {asked}. Perhaps it is older than this client, or the address has "
+                "a path too much"
+            )
         if isinstance(error, NotLoggedIn):
             return NotLoggedIn(
                 f"ledger {self.url}: it wants a token. Set LEASEHOLD_TOKEN; make one there: leasehold tokens make NAME"
