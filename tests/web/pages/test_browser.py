@@ -66,6 +66,41 @@ def test_selected_rows_are_retried_and_each_is_answered_for(site: Site, page: Pa
     assert state_of(site, site.staged.done) == "completed"
 
 
+def test_on_the_way_back_what_is_still_selected_can_be_acted_on(site: Site, page: Page) -> None:
+    page.goto("/tasks?filter=status:failed,completed")
+    page.get_by_label(f"Select task {site.staged.done[-12:]}").check()
+    page.get_by_role("button", name="Retry", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text(site.staged.done[-12:])
+    page.go_back()
+    expect(page.get_by_label(f"Select task {site.staged.done[-12:]}")).to_be_checked()
+    expect(page.locator("[data-chosen]")).to_have_text("1 task selected")
+    expect(page.get_by_role("button", name="Retry", exact=True)).to_be_enabled()
+
+
+def test_charts_are_drawn_in_the_zone_of_whoever_looks(site: Site, chromium: Browser, watch: Watch) -> None:
+    context = chromium.new_context(base_url=site.url, timezone_id="Asia/Kathmandu")  # 5:45 ahead of UTC
+    page = watch.on(context.new_page())
+    page.goto("/queues")
+    expect(page.locator("svg text").first).to_have_text(re.compile("^[0-9]{2}:45$"))
+    expect(page.locator("[data-zone]").first).to_have_text(re.compile("^Asia/Kat"))
+    context.close()
+
+
+LONG = "b" * 400
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_long_name_widens_no_page(site: Site, page: Page, width: int) -> None:
+    moves = site.stage.moves
+    (id,) = moves.out(1, batch=LONG)
+    moves.apply(id, moves.started())
+    moves.apply(id, moves.failed())
+    page.set_viewport_size({"width": width, "height": 800})
+    for path in (f"/tasks/{id}", f"/tasks/{id}/edit", f"/tasks/all?kind=retry&filter=batch:{LONG}", f"/batches/{LONG}"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
 def test_all_that_match_are_counted_first_and_become_an_operation(site: Site, page: Page) -> None:
     page.goto("/tasks?filter=status:failed")
     page.get_by_role("link", name="Retry all").click()

@@ -89,6 +89,31 @@ def test_an_answer_to_a_change_stays_as_it_is_for_loading_it_again_would_change_
     expect(page.get_by_label("Arguments")).to_have_value("{")
 
 
+def test_what_somebody_has_written_is_not_lost_with_the_session(site: Site, page: Page, tokens: DatabaseTokens) -> None:
+    otto = logged_in(page, tokens, role=Role.OPERATOR)
+    path = f"/tasks/{site.staged.failed}/edit"
+    page.goto(path)
+    page.get_by_label("Arguments").fill('{"source": "b.wav"}')
+    expect(page.locator("[data-live] .dot.live")).to_be_visible()
+    assert tokens.revoke(otto.token.id, by="root")
+    expect(page.locator("#banner")).to_contain_text("Your session has ended")
+    expect(page).to_have_url(path)
+    expect(page.get_by_label("Arguments")).to_have_value('{"source": "b.wav"}')
+
+
+def test_who_may_only_look_is_told_before_he_writes(site: Site, page: Page, tokens: DatabaseTokens) -> None:
+    logged_in(page, tokens)
+    questions = (
+        f"/tasks/{site.staged.failed}/edit",
+        "/tasks/all?kind=retry&filter=status:failed",
+        "/workers/recall?name=i-0a1b2c3d",
+    )
+    for path in questions:
+        page.goto(path)
+        expect(page.get_by_text("You may look, but not change anything")).to_be_visible()
+        expect(page.locator("main button")).to_have_count(0)
+
+
 @pytest.mark.parametrize("lifetime", [60_000, None])
 def test_so_does_a_token_or_a_session_that_has_lasted_its_time(
     site: Site, page: Page, tokens: DatabaseTokens, watch: Watch, lifetime: int | None

@@ -7,6 +7,7 @@
   const now = () => Date.now() + skew;
   const zone = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat("sv-SE"); // 2026-11-02
 
   // ------------------------------------------------------------------------------------------------ times
@@ -37,7 +38,15 @@
     const title = `${zone.format(at)} (${time.dateTime.replace("T", " ").replace("Z", " UTC")})`;
     if (time.title !== title) time.title = title;
   }
-  const sayAll = (within) => within.querySelectorAll("time[datetime]").forEach(say);
+  function sayHour(mark) { // of the axis of a chart
+    const text = hour.format(Date.parse(mark.dataset.hour));
+    if (mark.textContent !== text) mark.textContent = text;
+  }
+  function sayAll(within) {
+    within.querySelectorAll("time[datetime]").forEach(say);
+    within.querySelectorAll("[data-hour]").forEach(sayHour);
+    within.querySelectorAll("[data-zone]").forEach((place) => { place.textContent = zone.resolvedOptions().timeZone; });
+  }
 
   // ------------------------------------------------------------------------------------------------ selection
   const picked = () => document.querySelectorAll("input[name=id]:checked").length;
@@ -133,8 +142,11 @@
       .then((answer) => { if (answer.type === "opaqueredirect") leave(); })
       .catch(() => {});
   }
-  function leave() { // the session has ended: this page leads to log in, unless loading it again would change something again
-    if (body.dataset.posted === undefined) { location.reload(); return; }
+  const unsent = () => Array.from(document.querySelectorAll("main textarea, main input[type=text]"))
+    .some((field) => field.value !== field.defaultValue);
+  function leave() { // the session has ended: this page leads to log in, unless loading it again would change something
+    // again, or lose what somebody has written
+    if (body.dataset.posted === undefined && !unsent()) { location.reload(); return; }
     left = true;
     clearTimeout(again);
     close();
@@ -148,7 +160,12 @@
   }
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
   window.addEventListener("pagehide", close);
-  window.addEventListener("pageshow", open);
+  window.addEventListener("pageshow", () => { // also on the way back: the browser ticks again what was ticked
+    pressed.forEach((one) => { one.disabled = false; });
+    pressed.clear();
+    count();
+    open();
+  });
   if (button) {
     button.addEventListener("click", () => {
       stopped = !stopped;
@@ -157,10 +174,11 @@
       if (!stopped) due = true;
     });
   }
+  const pressed = new Set();
   document.addEventListener("submit", (event) => { // one press, one action
-    if (event.target.method === "post") {
-      const pressed = event.submitter;
-      setTimeout(() => { if (pressed) pressed.disabled = true; }, 0);
+    if (event.target.method === "post" && event.submitter) {
+      pressed.add(event.submitter);
+      setTimeout(() => pressed.forEach((one) => { one.disabled = true; }), 0);
     }
   });
 
