@@ -16,6 +16,7 @@ import pytest
 from leasehold.core.errors import (
     BadArguments,
     BadCursor,
+    BadSettings,
     KeyTaken,
     LeaseholdError,
     LedgerUnavailable,
@@ -107,6 +108,13 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 # ---------------------------------------------------------------- what refusals mean
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "ftp://127.0.0.1:9"])
+def test_a_proxy_that_cannot_be_used_is_a_setting_to_correct(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(BadSettings, match="the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names is of a kind"):
+        Api(URL, TOKEN, Bell(), Random(1))
 
 
 @pytest.mark.parametrize("error", KINDS)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from leasehold.core.errors import LeaseholdError, LedgerUnavailable, NotOurApi, Unavailable
+from leasehold.core.errors import BadSettings, LeaseholdError, LedgerUnavailable, NotOurApi, Unavailable
 from leasehold.flow import problems
 from leasehold.flow.problems import BadMethod, BadRequest, NotFound, NotLoggedIn
 from leasehold.flow.shapes import Shape
@@ -71,22 +71,31 @@ class Api:
         *,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        """``bell`` is waited for between tries; ``transport`` replaces the network."""
+        """``bell`` is waited for between tries; ``transport`` replaces the network.
+
+        Raises ``BadSettings`` for a proxy that cannot be used.
+        """
         self.url = url.rstrip("/")
         self._bell = bell
         self._chance = chance
         headers = {"user-agent": "leasehold", "accept": f"{JSON}, {LINES}, {problems.MEDIA_TYPE}"}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
-        self._http = httpx2.Client(
-            base_url=self.url + PREFIX,
-            headers=headers,
-            timeout=httpx2.Timeout(TIMEOUT, connect=CONNECTING),
-            limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-            follow_redirects=False,
-            mounts=dict.fromkeys(DIRECTLY) if is_local(self.url) else None,
-            transport=transport,
-        )
+        try:
+            self._http = httpx2.Client(
+                base_url=self.url + PREFIX,
+                headers=headers,
+                timeout=httpx2.Timeout(TIMEOUT, connect=CONNECTING),
+                limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+                follow_redirects=False,
+                mounts=dict.fromkeys(DIRECTLY) if is_local(self.url) else None,
+                transport=transport,
+            )
+        except (ImportError, ValueError) as error:
+            raise BadSettings(
+                f"ledger {self.url}: the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names is of a kind that cannot "
+                "be used. Give http://HOST:PORT, or list the ledger's host in NO_PROXY"
+            ) from error
 
     def __repr__(self) -> str:
         return f"Api({self.url!r})"
