@@ -93,8 +93,8 @@ class Api:
             )
         except (ImportError, ValueError) as error:
             raise BadSettings(
-                f"ledger {self.url}: the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names is of a kind that cannot "
-                "be used. Give http://HOST:PORT, or list the ledger's host in NO_PROXY"
+                f"ledger {self.url}: the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names is of a kind that "
+                "cannot be used. Give http://HOST:PORT, or list the ledger's host in NO_PROXY"
             ) from error
 
     def __repr__(self) -> str:
