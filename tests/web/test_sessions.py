@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
+from html import escape, unescape
 from typing import Any
 from urllib.parse import quote
 
@@ -14,9 +16,10 @@ from starlette.types import Message, Scope
 
 from leasehold.core.filters import LONGEST
 from leasehold.flow.tokens import Made
+from leasehold.testing.ledger_bench import Moves
 from leasehold.web.guard import LONGEST_ADDRESS, Access
-from leasehold.web.sessions import COOKIE
-from tests.web.conftest import House
+from leasehold.web.sessions import COOKIE, LASTING
+from tests.web.conftest import HERE, House
 
 
 def session_of(house: House, made: Made) -> str:
@@ -52,6 +55,34 @@ def test_a_session_is_known_whatever_else_of_this_host_sets_cookies(house: House
             assert house.client().get("/api/v1/queues", headers=headers).status_code == 200, cookies
     lines = Headers([("cookie", "a=b"), ("cookie", session)])
     assert house.client().get("/api/v1/queues", headers=lines).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("page", "back"),
+    [
+        (f"{HERE}/tasks/all?kind=retry&filter=a%20b", "/tasks/all?kind=retry&filter=a%20b"),
+        (f"{HERE}/queues#queue-media", "/queues"),
+        (f"{HERE}//evil.example", "/"),
+        ("https://evil.example/queues", "/"),
+        ("https://[", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_form_of_a_session_that_has_ended_is_not_taken_and_one_can_log_in_again(
+    house: House, page: str, back: str
+) -> None:
+    Moves(house.bench).given(queue="media")
+    session = session_of(house, house.operator)
+    client, headers = house.client(), {"accept": "text/html", "referer": page, "cookie": session}
+    house.bench.let_pass(LASTING)
+    refused = client.post("/queues/act", data={"kind": "pause", "queue": "media"}, headers=headers)
+    assert refused.status_code == 401
+    assert "Your session has ended. Log in, then send it again." in refused.text
+    assert "Nothing was changed." in refused.text
+    assert not house.bench.views.queues()[0].paused
+    (login,) = re.findall(r'href="(/login[^"]*)"', refused.text)
+    assert f'name="next" value="{escape(back)}"' in client.get(unescape(login)).text
+    assert client.post("/queues/act", headers=headers | {"accept": "*/*"}).json()["type"].endswith("/not-logged-in")
 
 
 def test_no_body_without_a_bound_is_read_to_look_for_a_field(house: House) -> None:

@@ -82,6 +82,10 @@ class NotLoggedIn(UsageError):
     """Nobody knows who asks."""
 
 
+class SessionEnded(NotLoggedIn):
+    """A browser sends a form of a session that is over; to a program the same as ``NotLoggedIn``."""
+
+
 class BadToken(UsageError):
     """The token is none of this ledger's."""
 

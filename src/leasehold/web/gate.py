@@ -25,7 +25,7 @@ PAGE_POLICY = (
 HEADERS = {
     "x-content-type-options": "nosniff",  # JSON that holds markup is JSON
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # whoever has to log in before a form is taken comes back to its page
     "cache-control": "no-store",
 }
 

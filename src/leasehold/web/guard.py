@@ -28,6 +28,7 @@ from leasehold.flow.problems import (
     ForeignPage,
     NotAllowed,
     NotLoggedIn,
+    SessionEnded,
     TokenExpired,
     TokenRevoked,
 )
@@ -182,6 +183,8 @@ class Guard:
             if reads and is_for_people(headers, path):
                 await RedirectResponse(login_for(scope), 303)(scope, receive, send)
                 return
+            if is_for_people(headers, path):
+                raise SessionEnded("your session has ended. Log in, then send it again")
             raise NotLoggedIn("this needs a token: send the header Authorization: Bearer TOKEN, or log in at /login")
         if not reads:
             receive = await self._check_change(scope, headers, receive, known)
@@ -280,8 +283,23 @@ def is_for_people(headers: Mapping[str, str], path: str) -> bool:
 def login_for(scope: Scope) -> str:
     """Where one logs in, and comes back."""
     query = scope.get("query_string", b"").decode("latin-1")
-    back = scope["path"] + (f"?{query}" if query else "")
-    return f"{LOGIN}?next={quote(back, safe='/')}" if len(back) <= LONGEST_ADDRESS else LOGIN
+    return login_before(scope["path"] + (f"?{query}" if query else ""))
+
+
+def login_before(page: str) -> str:
+    """Where one logs in, and comes to a page of ours."""
+    return f"{LOGIN}?next={quote(page, safe='/')}" if len(page) <= LONGEST_ADDRESS else LOGIN
+
+
+def form_page(headers: Mapping[str, str]) -> str:
+    """The page of ours on which a form stands, as the browser tells it; the first page where it does not."""
+    try:
+        told = urlsplit(headers.get("referer", ""))
+    except ValueError:
+        return "/"
+    if not told.netloc or told.netloc != headers.get("host"):
+        return "/"
+    return told.path + (f"?{told.query}" if told.query else "")
 
 
 def cookie_of(headers: Headers) -> str:

@@ -11,16 +11,17 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from leasehold.adapters.memory.store import MemoryStore
-from leasehold.core.errors import LedgerUnavailable
+from leasehold.core.errors import LedgerDamaged, LedgerUnavailable
 from leasehold.core.model import Token
 from leasehold.flow.checkpoints import Checkpoints
 from leasehold.ports.access import Role
 from leasehold.testing.ledger_bench import Moves
 from leasehold.web.hiding import Hiding
+from leasehold.web.pages.refusing import LOOK_FIRST
 from leasehold.web.pages.words import SHOWN, age, percent
 from leasehold.web.source import writing_of
 from leasehold.web.user import User, user_of
-from tests.web.conftest import HERE, Bench, forget
+from tests.web.conftest import HERE, Bench, House, forget
 from tests.web.pages.conftest import Site, made
 from tests.web.pages.stage import EVIL
 
@@ -122,9 +123,56 @@ def test_a_change_that_a_lost_ledger_refuses_is_not_made_again_by_itself(plainly
     plainly.app.dependency_overrides[writing_of] = lost
     answer = client.post("/tasks/all", data={"kind": "retry", "filter": "status:failed"})
     assert answer.status_code == 503
-    assert "Look whether it was done before you do it again." in answer.text
+    assert LOOK_FIRST in answer.text
     assert "data-retry" not in answer.text
     assert "by itself" not in answer.text
+
+
+REFUSED: list[tuple[str, dict[str, str], int]] = [
+    ("/tasks/01a1ff79-c890-7000-92af-e173442d9ad5/retry", {}, 404),
+    ("/tasks/all", {"kind": "retry", "filter": "stats:failed"}, 400),
+    ("/tasks/act", {"kind": "eat"}, 422),
+    ("/queues/act", {"kind": "pause", "queue": "nowhere"}, 404),
+    ("/tasks/{id}/edit", {"arguments": "{}", "version": "1"}, 409),
+    ("/tasks/{id}/edit", {"arguments": "{"}, 400),
+    ("/queues", {}, 405),
+]
+
+
+@pytest.mark.parametrize(("path", "fields", "status"), REFUSED)
+def test_a_change_that_is_refused_says_that_nothing_was_changed(
+    plainly: Site, client: TestClient, path: str, fields: dict[str, str], status: int
+) -> None:
+    answer = client.post(path.format(id=plainly.staged.failed), data=fields)
+    assert answer.status_code == status
+    assert answer.text.count("Nothing was changed.") == 1
+    assert LOOK_FIRST not in answer.text
+
+
+def test_so_does_one_that_may_not_be_made(client: TestClient, house: House) -> None:
+    foreign = client.post("/queues/act", headers={"sec-fetch-site": "cross-site"})
+    viewer = house.client(house.viewer).post("/queues/act", headers=BROWSER)
+    assert foreign.status_code == viewer.status_code == 403
+    assert "Nothing was changed." in foreign.text
+    assert "Nothing was changed." in viewer.text
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a defect"), LedgerUnavailable("lost"), LedgerDamaged("odd")])
+def test_a_change_that_failed_on_this_side_may_have_been_made(
+    plainly: Site, client: TestClient, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(plainly.app.state.source.writing.client, "pause", failing)
+    answer = client.post("/queues/act", data={"kind": "pause", "queue": "media"})
+    assert answer.status_code >= 500
+    assert LOOK_FIRST in answer.text
+    assert "Nothing was changed." not in answer.text
+
+
+def test_what_is_only_looked_for_says_nothing_of_changes(client: TestClient) -> None:
+    assert "Nothing was changed." not in client.get("/nowhere").text
 
 
 @pytest.mark.parametrize("text", ['{"n": ' + "9" * 5_000 + "}", '{"n": ' * 450 + "1" + "}" * 450, "[" * 100_000])

@@ -40,14 +40,24 @@ def site(bench: Bench, store: MemoryStore, tokens: DatabaseTokens) -> Iterator[S
 
 def logged_in(page: Page, tokens: DatabaseTokens, lifetime: int | None = None, role: Role = Role.VIEWER) -> Made:
     """Somebody who has typed his token, and follows the overview."""
-    chance = random.Random(0)
-    wanted = Wanted("vera", role, lifetime)
-    vera = make(tokens, wanted, ids=IdMaker(ManualClock(), chance), random=chance, by="root")
-    page.goto("/")
-    page.get_by_label("Token").fill(vera.text)
-    page.get_by_role("button", name="Log in").click()
+    vera = made_of(tokens, role, lifetime)
+    log_in(page, vera, "/")
     expect(page.locator("[data-live] .dot.live")).to_be_visible()
     return vera
+
+
+def made_of(tokens: DatabaseTokens, role: Role, lifetime: int | None = None, name: str = "vera") -> Made:
+    """A new token."""
+    chance = random.Random(name)
+    return make(tokens, Wanted(name, role, lifetime), ids=IdMaker(ManualClock(), chance), random=chance, by="root")
+
+
+def log_in(page: Page, made: Made, path: str | None = None) -> None:
+    """Type a token: where one is, or where one is led to from a page."""
+    if path is not None:
+        page.goto(path)
+    page.get_by_label("Token").fill(made.text)
+    page.get_by_role("button", name="Log in").click()
 
 
 def test_the_page_where_one_logs_in_can_be_read_by_everybody(site: Site, chromium: Browser, watch: Watch) -> None:
@@ -112,6 +122,27 @@ def test_who_may_only_look_is_told_before_he_writes(site: Site, page: Page, toke
         page.goto(path)
         expect(page.get_by_text("You may look, but not change anything")).to_be_visible()
         expect(page.locator("main button")).to_have_count(0)
+
+
+def test_a_form_that_is_sent_too_late_leads_back_to_its_page_and_changes_nothing(
+    site: Site, chromium: Browser, tokens: DatabaseTokens, watch: Watch
+) -> None:
+    watch.expected = ("Failed to load resource: the server responded with a status of 401",)
+    context = chromium.new_context(base_url=site.url, java_script_enabled=False)
+    page = watch.on(context.new_page())
+    otto = made_of(tokens, Role.OPERATOR)
+    address = "/tasks/all?kind=retry&filter=status:failed"
+    log_in(page, otto, address)
+    assert tokens.revoke(otto.token.id, by="root")
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_role("alert")).to_contain_text("Your session has ended. Log in, then send it again.")
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was changed.")
+    before = [each.id for each in site.cut.operations()]
+    page.get_by_role("link", name="Log in").click()
+    log_in(page, made_of(tokens, Role.OPERATOR, name="olga"))
+    expect(page).to_have_url(address)
+    assert [each.id for each in site.cut.operations()] == before
+    context.close()
 
 
 @pytest.mark.parametrize("lifetime", [60_000, None])

@@ -17,7 +17,7 @@ from leasehold.flow.problems import kind_of
 from leasehold.ports.views import TaskView
 from leasehold.web.forms import SentForm
 from leasehold.web.pages.acting import field, see
-from leasehold.web.pages.refusing import sentence
+from leasehold.web.pages.refusing import UNCHANGED, sentence
 from leasehold.web.pages.render import page
 from leasehold.web.pages.task import laid_out
 from leasehold.web.source import Reads, Writes
@@ -82,7 +82,7 @@ def drawn(
         text=text[:LONGEST],
         version=version,
         hidden=HIDDEN in text,
-        wrong=None if error is None else sentence(str(error)),
+        wrong=None if error is None else f"{sentence(str(error))} {UNCHANGED}",
         stale=isinstance(error, StaleEdit),
         reason=reason,
     )
