@@ -91,14 +91,13 @@ def test_an_orchestrator_counts_how_many_tasks_wait_as_often_as_it_writes(fleet:
     }
 
 
-def test_an_orchestrator_tells_how_large_its_windows_are(fleet: Fleet) -> None:
+def test_an_orchestrator_tells_how_large_its_windows_are_also_where_it_made_no_request(fleet: Fleet) -> None:
     orchestra = fleet.orchestra
     accounts = Accounts(fleet.ours, orchestra.ledger, orchestra.dispatcher.windows)
     for _ in range(2 * SMALLEST):
         orchestra.submit()
     orchestra.dispatcher.step()
     for _ in range(2):
-        fleet.ours.count("status", Action.RECEIVE)
         orchestra.clock.advance(EVERY)
         accounts.keep()
     assert fleet.known()[TASKS, "window"] == Tally(messages=2 * SMALLEST)

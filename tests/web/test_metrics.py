@@ -15,7 +15,7 @@ from leasehold.core.errors import LedgerUnavailable
 from leasehold.core.events import Lapsed, Retried
 from leasehold.core.happening import Happened
 from leasehold.core.metering import Action, Count, Tally
-from leasehold.flow.figures import FAMILIES, Spending
+from leasehold.flow.figures import FAMILIES, LOOKS_LAST, Spending
 from leasehold.testing.ledger_bench import LEASE, LedgerBench, Moves
 from leasehold.web.metrics import FRESH, Exposition
 from leasehold.web.source import Source
@@ -144,6 +144,23 @@ def test_the_window_is_that_of_the_looks_since_the_last_scrape(scraped: Scraped,
     assert scraped.value("leasehold_window", queue="default") == 40
     looked(1, 0)
     assert "leasehold_window" not in {name for name, _ in scraped.values()}
+
+
+def test_no_window_is_told_that_nobody_has_told_for_long(scraped: Scraped, moves: Moves) -> None:
+    def looked(added_up: int) -> None:
+        window = Count(0, "tasks:default", Action.WINDOW, Tally(messages=added_up))
+        moves.ledger.note_requests([Count(0, "status", Action.WAITED, Tally(1)), window])
+
+    moves.given(1)
+    scraped.values()
+    looked(30)
+    assert scraped.value("leasehold_window", queue="default") == 30
+    moves.bench.let_pass(LOOKS_LAST)
+    assert scraped.value("leasehold_window", queue="default") == 30
+    moves.bench.let_pass(1)
+    assert "leasehold_window" not in {name for name, _ in scraped.values()}
+    looked(40)
+    assert scraped.value("leasehold_window", queue="default") == 40
 
 
 def test_requests_stay_counted_when_their_hours_are_long_past(moves: Moves) -> None:

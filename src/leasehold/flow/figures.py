@@ -29,11 +29,13 @@ from leasehold.core.happening import (
 )
 from leasehold.core.metering import STATUS, TASKS, TASKS_COUNTED, Action, Tally
 from leasehold.core.transitions import DUE, IN_PROGRESS, LAPSED, OUT, QUEUED
-from leasehold.core.units import DAY, HOUR, SECOND
+from leasehold.core.units import DAY, HOUR, MINUTE, SECOND
 from leasehold.ports.pulse import Pulse
 from leasehold.ports.views import QueueView, Views
 
 REPEATED, IGNORED, REFUSED = "repeated", "ignored: ", "refused: "
+LOOKS_LAST = 5 * MINUTE
+"""ms for which a window is told though no orchestrator tells another: each does so once a minute."""
 Labels = tuple[str, ...]
 Spent = Mapping[tuple[str, Action], Tally]
 
@@ -202,11 +204,13 @@ class Spending:
         self.spent: dict[tuple[str, Action], Tally] = {}
         """By queue and action."""
         self.windows: Mapping[str, float] = {}
-        """How many messages might wait on each queue, on average of the looks that came to be known last."""
+        """How many messages might wait on each queue, on average of the looks that came to be known last; nothing where
+        these are long past."""
         self._since: int | None = None
         self._settled: dict[tuple[str, Action], Tally] = {}
         """What is added to the hours from ``since`` on; less than nothing at first, for what was there before."""
         self._looked: Spent = {}
+        self._looked_at = 0
 
     def read(self, views: Views, now: int) -> Spent:
         """By queue and action."""
@@ -224,10 +228,10 @@ class Spending:
         for cell, tally in found.items():
             if cell[1] not in TASKS_COUNTED:
                 self.spent[cell] = Tally(*map(max, tally, self.spent.get(cell, Tally())))
-        self._look(found)
+        self._look(found, now)
         return self.spent
 
-    def _look(self, found: Spent) -> None:
+    def _look(self, found: Spent, now: int) -> None:
         looks = (STATUS, Action.WAITED)
         more = found.get(looks, Tally()).requests - self._looked.get(looks, Tally()).requests
         if more > 0:
@@ -237,7 +241,9 @@ class Spending:
                 if cell[1] is Action.WINDOW
             }
             self.windows = {queue: size / more for queue, size in sizes.items() if size > 0}
-            self._looked = found
+            self._looked, self._looked_at = found, now
+        elif now - self._looked_at > LOOKS_LAST:
+            self.windows = {}
 
     def _add(self, views: Views, since: int, until: int, sign: int) -> None:
         for each in views.requests(since, until):

@@ -91,7 +91,12 @@ class Meter:
     @property
     def due(self) -> bool:
         """Whether it is time to tell what was counted."""
-        return bool(self._cells) and self._clock.boot() - self._told >= EVERY
+        return bool(self._cells) and self.late
+
+    @property
+    def late(self) -> bool:
+        """Whether anything that was counted would have to be told now."""
+        return self._clock.boot() - self._told >= EVERY
 
     def take(self, limit: int | None = None) -> list[Count]:
         """What was counted, oldest first; it is counted here no longer."""
@@ -147,8 +152,11 @@ class Accounts:
             self.close()
 
     def keep(self) -> None:
-        """As ``write``, with how many tasks wait and may be sent; then add up what others wrote, forget what is old."""
-        if self._meter.due:
+        """As ``write``, with how many tasks wait and may be sent; then add up what others wrote, forget what is old.
+
+        Also where no request was made: that somebody looks, and what he lets wait, is worth knowing then above all.
+        """
+        if self._meter.late:
             with suppress(Unavailable):
                 self._meter.looked(self._ledger.flights(), self._windows())
             self.close()
