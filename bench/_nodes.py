@@ -48,7 +48,7 @@ def main(first: int, count: int) -> None:
     parts = LightParts(settings)
     stop = Stop()
     boot = os.urandom(2).hex()
-    nodes = [parts.worker(f"node-{number:04d}.{boot}") for number in range(first, first + count)]
+    nodes = [parts.worker(parts.called(f"node-{number:04d}.{boot}")) for number in range(first, first + count)]
     threads = [Thread(target=node.serve, args=(stop, Random(place))) for place, node in enumerate(nodes)]
     print("ready", flush=True)
     for line in sys.stdin:

@@ -47,6 +47,7 @@ from leasehold.flow.scheduler import Scheduler
 from leasehold.flow.service import Stop
 from leasehold.flow.sweeper import Sweeper
 from leasehold.flow.worker import Worker
+from leasehold.logs import speak_as
 from leasehold.ports.clock import Clock
 from leasehold.ports.queue import Dated, Queue
 from leasehold.ports.reports import Claims
@@ -196,8 +197,8 @@ class Parts(Backends):
         _, outbox = self._reports
         outbox.close()
 
-    def worker(self, name: str | None = None) -> WorkerNode:
-        """A worker node with its slots started, not yet serving. ``name`` tells it from others in what it reports.
+    def worker(self, name: str) -> WorkerNode:
+        """A worker node with its slots started, not yet serving. ``name`` tells it from all others in what it reports.
 
         What may be missing is opened before any process is started, and none is left behind where one is.
         """
@@ -225,7 +226,7 @@ class Parts(Backends):
         claims: Claims,
         store: Store,
         served: list[list[Queue]],
-        name: str | None,
+        name: str,
     ) -> WorkerNode:
         settings = self.settings
         gate = Gate(claims, self.clock, apart=self._claiming, wake=slots.wake)
@@ -244,7 +245,7 @@ class Parts(Backends):
                 queues,
                 reporter,
                 self.clock,
-                worker=self._called(name),
+                worker=name,
                 new_id=self.ids,
                 knows=slots.knows,
                 room=lambda: share(worker.room(), len(served)),
@@ -304,7 +305,7 @@ class Parts(Backends):
         """Whom a worker asks about the machine that it runs on."""
         return metadata_of(self.settings.spot_notices, os.environ)
 
-    def _called(self, name: str | None) -> str:
+    def called(self, name: str | None) -> str:
         """Who a worker is: its machine, as the platform calls it where that is known (R13), and its process."""
         there = machine(self._metadata, os.environ)
         if name is not None:
@@ -379,7 +380,9 @@ def run_worker(
     parts = Parts(settings)
     try:
         with parts.presence.of("worker", application(settings)):
-            worker = parts.worker(name)
+            whole = parts.called(name)
+            speak_as(whole)
+            worker = parts.worker(whole)
             collector.spare()
             ready()
             drained = worker.serve(stop, parts.random, at_once=at_once)

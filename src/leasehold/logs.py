@@ -34,6 +34,9 @@ class JsonLines(logging.Formatter):
     Half a character, which JSON can spell and most readers of it refuse, is replaced.
     """
 
+    worker: str | None = None
+    """The worker that this process is, and so what a line is about that names no other."""
+
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         said: dict[str, object] = {
@@ -42,7 +45,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        said |= {name: value for name in IDS if (value := getattr(record, name, None)) is not None}
+        about = {"worker": self.worker, **vars(record)}
+        said |= {name: about[name] for name in IDS if about.get(name) is not None}
         if record.exc_info:
             said["error"] = self.formatException(record.exc_info)
         return json.dumps({name: cleaned(str(value)) for name, value in said.items()})
@@ -62,3 +66,10 @@ def set_up_logging(level: str, form: str = "pretty") -> None:
     log.handlers[:] = [handler]
     log.setLevel(level.upper())
     log.propagate = False
+
+
+def speak_as(worker: str) -> None:
+    """From now on this process is that worker: every JSON line says so."""
+    for handler in logging.getLogger("leasehold").handlers:
+        if isinstance(handler.formatter, JsonLines):
+            handler.formatter.worker = worker

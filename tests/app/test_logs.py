@@ -51,6 +51,9 @@ def test_a_run_is_told_with_its_ids_as_one_object_a_line(tmp_path: Path) -> None
     assert told["worker"]
     assert (told["level"], told["logger"]) == ("debug", "leasehold.worker")
     assert told["message"].endswith("is over, failed: Unrecoverable: two\nlines")
+    (whole,) = (line for line in lines if line["message"].startswith("draining: "))
+    assert whole["worker"] == told["worker"]
+    assert "task" not in whole
 
 
 def test_an_error_comes_with_its_traceback_and_stays_on_one_line() -> None:

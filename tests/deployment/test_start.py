@@ -32,7 +32,7 @@ def begin(folder: Path, **settings: str) -> None:
     given = {f"LEASEHOLD_{name.upper()}": value for name, value in settings.items()}
     parts = Parts(read_settings(environ={**os.environ, **given}, folder=folder))
     try:
-        parts.worker()
+        parts.worker("w-1")
     finally:
         parts.close()
 

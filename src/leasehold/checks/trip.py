@@ -124,7 +124,7 @@ def through(parts: Parts, name: str) -> Outcome | None:
     parts.client.pause(DOCTOR, paused=True, by="leasehold doctor")
     task_id = parts.client.submit(Order(DOCTOR, "{}", handler.policy, DOCTOR)).task_id
     try:
-        with serving(parts.worker(DOCTOR)) as stop:
+        with serving(parts.worker(parts.called(DOCTOR))) as stop:
             dispatcher(parts, name).fill(DOCTOR)
             ended = awaited(parts, task_id, stop)
     except LeaseholdError:
