@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from leasehold.core.happening import STARTED, Happened
-from leasehold.core.units import MINUTE
+from leasehold.core.units import CEILING, MINUTE
 from leasehold.flow.attention import STILL, Attention
-from leasehold.ports.pulse import CEILING, Pulse
+from leasehold.ports.pulse import Pulse
 from leasehold.ports.views import QueueView
 
 NOW = 10 * MINUTE

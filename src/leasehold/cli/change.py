@@ -11,9 +11,9 @@ from leasehold.cli.find import find_ids, with_ids
 from leasehold.cli.options import confirm, whoever, with_dry_run, with_json, with_ledger, with_reason, with_yes
 from leasehold.cli.output import emit, plural
 from leasehold.cli.tools import Tools, pass_tools
-from leasehold.core.units import say_count
+from leasehold.core.units import CEILING, say_count
 from leasehold.flow import shapes
-from leasehold.flow.changes import CEILING, Changed, Reach, change, change_all
+from leasehold.flow.changes import Changed, Reach, change, change_all
 
 if TYPE_CHECKING:
     from leasehold.assemble import Parts

@@ -19,14 +19,13 @@ from leasehold.cli.tools import Tools, pass_tools
 from leasehold.core.errors import NoSuchTask
 from leasehold.core.model import Audit
 from leasehold.core.transitions import state_name
+from leasehold.core.units import CEILING
 from leasehold.flow import shapes
 from leasehold.flow.explain import say_age
 from leasehold.flow.large import log_of
 from leasehold.flow.lookup import story_of
 from leasehold.ports.views import TaskView, Views
 
-CEILING = 10_000
-"""Where counting stops, here as everywhere."""
 PAGE = 500
 MADE_UP = re.compile("[0-9a-f]{32}")
 """Keys that `run` makes of a row."""

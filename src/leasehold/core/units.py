@@ -13,6 +13,9 @@ KIB = 1_024
 MIB = 1_024 * KIB
 GIB = 1_024 * MIB
 
+CEILING = 10_000
+"""Up to so many are counted one by one, wherever no counter knows how many there are; beyond it stands ``10,000+``."""
+
 FEW = 10
 """Below this many, one decimal is worth reading."""
 

@@ -13,9 +13,9 @@ from threading import Lock
 from typing import NamedTuple
 
 from leasehold.core.transitions import DUE, IN_PROGRESS, QUEUED
-from leasehold.core.units import MINUTE
+from leasehold.core.units import CEILING, MINUTE
 from leasehold.flow.figures import waiting
-from leasehold.ports.pulse import CEILING, Pulse
+from leasehold.ports.pulse import Pulse
 from leasehold.ports.views import QueueView
 
 STILL = 20.0

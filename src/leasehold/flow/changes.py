@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 from leasehold.core.model import Status
 from leasehold.core.operations import MOVABLE
+from leasehold.core.units import CEILING
 from leasehold.flow.client import Changed, Client
 from leasehold.flow.lookup import check_whole
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import Views
 
-CEILING = 10_000
-"""Where counting stops."""
 LEFT: Mapping[str, Collection[Status]] = {kind: frozenset(Status) - movable for kind, movable in MOVABLE.items()}
 """Where each change leaves a task as it is."""
 

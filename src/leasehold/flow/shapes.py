@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leasehold.core.model import Audit, Failure
 from leasehold.core.reports import Malformed
+from leasehold.core.units import CEILING
 from leasehold.flow.auditing.verdict import Overlap, Span, StatusLevel, Verdict
-from leasehold.flow.changes import CEILING, Reach
+from leasehold.flow.changes import Reach
 from leasehold.flow.explain import Explanation
 from leasehold.ports.access import Token
 from leasehold.ports.ledger import Operation

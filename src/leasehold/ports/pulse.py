@@ -8,8 +8,6 @@ from typing import NamedTuple
 from leasehold.core.happening import Happened
 from leasehold.core.model import Why
 
-CEILING = 10_000
-"""Where the counts of a pulse stop."""
 OLDEST = 1_000
 """How many of the tasks that were submitted first are looked at, of each reason to wait."""
 
@@ -27,18 +25,18 @@ class Waiting(NamedTuple):
 
 
 class Pulse(NamedTuple):
-    """All instants are on the ledger's clock."""
+    """All instants are on the ledger's clock; what is counted one by one stops at ``core.units.CEILING``."""
 
     now: int
     happened: Sequence[Happened]
     waiting: Sequence[Waiting]
     overrun: int
-    """Tasks whose lease is over, and that still count as in progress; up to ``CEILING``."""
+    """Tasks whose lease is over, and that still count as in progress; up to the ceiling."""
     owed: int
-    """Tasks for which the clock has struck, and nobody has done what is due; up to ``CEILING``."""
+    """Tasks for which the clock has struck, and nobody has done what is due; up to the ceiling."""
     owed_since: int | None
     """When it struck for the first of them."""
     unfolded: int
-    """Notes of counts that no orchestrator has added up yet; up to ``CEILING``."""
+    """Notes of counts that no orchestrator has added up yet; up to the ceiling."""
     quarantined: int
     """Messages that could not be understood, of those that are kept (the newest 10,000)."""

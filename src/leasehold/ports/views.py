@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Failure, Status, Task, Why
 from leasehold.core.reports import Malformed
+from leasehold.core.units import CEILING
 from leasehold.ports.ledger import Operation
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ class Views(Protocol):
         """Newest first; raises ``BadFilter`` for what does not parse, ``BadCursor`` for a cursor of another filter."""
         ...
 
-    def count(self, filter_: str, ceiling: int = 10_000) -> int:
+    def count(self, filter_: str, ceiling: int = CEILING) -> int:
         """How many match, stopping at ``ceiling``."""
         ...
 

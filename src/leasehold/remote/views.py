@@ -13,6 +13,7 @@ from leasehold.core.errors import NoSuchBatch, NoSuchOperation, NoSuchTask, Usag
 from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Task
 from leasehold.core.reports import Malformed
+from leasehold.core.units import CEILING
 from leasehold.flow import reading
 from leasehold.flow.shapes import Shape
 from leasehold.ports.inspection import Inspection
@@ -62,7 +63,7 @@ class RemoteViews:
         rows = self._items(shape, reading.task)
         return self._read(lambda shape: Page(rows, shape["cursor"], shape["unreadable"], reading.bound(shape)), shape)
 
-    def count(self, filter_: str, ceiling: int = 10_000) -> int:
+    def count(self, filter_: str, ceiling: int = CEILING) -> int:
         """How many match, stopping at ``ceiling``; beyond 10,000 the API only says that there are more."""
         shape = self._api.get("/tasks/count", filter=filter_)
         return self._read(lambda shape: min(ceiling, shape["count"] + shape["more"]), shape)

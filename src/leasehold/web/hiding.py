@@ -10,6 +10,7 @@ from leasehold.core.errors import BadFilter
 from leasehold.core.filters import parse
 from leasehold.core.model import Audit, Failure
 from leasehold.core.redaction import HIDDEN, Redaction
+from leasehold.core.units import CEILING
 from leasehold.ports.ledger import Operation
 from leasehold.ports.views import Bound, FailureGroup, Outcome, Page, RunView, TaskView, Views
 from leasehold.web.user import User
@@ -120,7 +121,7 @@ class ShownViews:
         page = self._views.tasks(filter_, cursor=cursor, limit=limit)
         return page._replace(rows=[self._hiding.task(self._user, view) for view in page.rows])
 
-    def count(self, filter_: str, ceiling: int = 10_000) -> int:
+    def count(self, filter_: str, ceiling: int = CEILING) -> int:
         """How many match."""
         self._hiding.check(self._user, filter_)
         return self._views.count(filter_, ceiling)

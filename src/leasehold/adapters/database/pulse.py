@@ -9,7 +9,8 @@ from leasehold.adapters.database.rows import STATES
 from leasehold.adapters.database.tally import HAPPENED
 from leasehold.core.happening import Happened
 from leasehold.core.model import Why
-from leasehold.ports.pulse import CEILING, Pulse, Waiting
+from leasehold.core.units import CEILING
+from leasehold.ports.pulse import Pulse, Waiting
 
 
 def pulse(tx: Transaction, sql: Mapping[str, Sql]) -> Pulse:

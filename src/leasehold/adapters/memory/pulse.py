@@ -6,7 +6,8 @@ from leasehold.adapters.memory.book import Book
 from leasehold.core.alarms import alarm
 from leasehold.core.happening import Happened, waits_since
 from leasehold.core.model import Status, Why
-from leasehold.ports.pulse import CEILING, Pulse, Waiting
+from leasehold.core.units import CEILING
+from leasehold.ports.pulse import Pulse, Waiting
 
 
 def pulse(book: Book, now: int) -> Pulse:

@@ -19,6 +19,7 @@ from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Failure, Status, Task
 from leasehold.core.reports import Malformed, Payload
 from leasehold.core.transitions import state_name
+from leasehold.core.units import CEILING
 from leasehold.ports import listings
 from leasehold.ports.clock import Clock
 from leasehold.ports.inspection import Inspection
@@ -82,7 +83,7 @@ class MemoryViews:
             more = asked.cursor(found[limit - 1].number) if len(found) > limit else None
             return Page([task_view(row) for row in found[:limit]], more, bound=looked.bound)
 
-    def count(self, filter_: str, ceiling: int = 10_000) -> int:
+    def count(self, filter_: str, ceiling: int = CEILING) -> int:
         """How many match, stopping at ``ceiling``."""
         asked = parse(filter_)
         with self._book.lock:

@@ -12,13 +12,12 @@ from typing import NamedTuple, Protocol
 from leasehold.core.errors import QueueUnavailable
 from leasehold.core.model import TERMINAL
 from leasehold.core.transitions import IN_PROGRESS, LAPSED, QUEUED
+from leasehold.core.units import CEILING
 from leasehold.flow.auditing.census import Census
 from leasehold.flow.auditing.verdict import DeadLevel, Problem, QueueLevel, StatusLevel, messages, tasks
 from leasehold.ports.queue import Depth, Queue
 from leasehold.ports.views import QueueView, Views
 
-CEILING = 10_000
-"""At which the counts of queues in a database stop."""
 BETWEEN = 2
 """Seconds between two looks at what looks wrong: a recorder takes what waits within a fraction of one."""
 LOOKS_AGAIN = 15

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from leasehold.core.units import say_count
-from leasehold.flow.changes import CEILING, Changed, change, change_all, reach
+from leasehold.core.units import CEILING, say_count
+from leasehold.flow.changes import Changed, change, change_all, reach
 from leasehold.flow.lookup import task_of
 from leasehold.flow.problems import BadRequest
 from leasehold.web.forms import Fields, SentForm

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from leasehold.core.errors import BadCursor, BadFilter
-from leasehold.core.units import say_count
+from leasehold.core.units import CEILING, say_count
 from leasehold.ports.views import Page, TaskView, Views
 from leasehold.web.counting import by_state
 from leasehold.web.pages.render import page
@@ -18,8 +18,6 @@ from leasehold.web.source import Reads
 
 LIMIT = 50
 """Rows of a page."""
-CEILING = 10_000
-"""Where counting stops, here as everywhere."""
 MADE_UP = re.compile("[0-9a-f]{32}")
 """Keys that `run` makes of a row: they tell people nothing."""
 

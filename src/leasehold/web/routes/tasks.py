@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 
 from leasehold.core.cursors import Listing
 from leasehold.core.errors import BadCursor, NotEnded, StoreDamaged, StoreUnavailable, TaskForgotten
-from leasehold.core.units import MIB, SECOND
+from leasehold.core.units import CEILING, MIB, SECOND
 from leasehold.flow import shapes
 from leasehold.flow.explain import explain
 from leasehold.flow.large import Opening, log_of, result_of
@@ -40,8 +40,6 @@ from leasehold.web.source import Reads
 
 T = TypeVar("T")
 router = APIRouter(prefix="/tasks", tags=["tasks"])
-CEILING = 10_000
-"""Where counting stops, here as everywhere."""
 LONGEST = 8 * MIB
 """Characters of logs with which a page of them ends: it is held in memory, and each of a thousand may be large."""
 

@@ -24,7 +24,8 @@ from leasehold.adapters.database.elements import OneRange, each_row, total
 from leasehold.adapters.database.schema import counter_deltas, is_due, quarantine, sleeps, tasks, totals
 from leasehold.adapters.database.tally import HAPPENED
 from leasehold.core.transitions import DUE, IN_PROGRESS, LAPSED, QUEUED, SCHEDULED
-from leasehold.ports.pulse import CEILING, OLDEST
+from leasehold.core.units import CEILING
+from leasehold.ports.pulse import OLDEST
 
 NOW = bindparam("now", type_=BigInteger)
 NEXT = chr(ord(HAPPENED) + 1)

@@ -24,9 +24,7 @@ from sqlalchemy import (
 
 from leasehold.adapters.database.elements import each, each_of, each_row, text_column
 from leasehold.adapters.database.queue_schema import queue_messages
-
-COUNTED = 10_000
-"""Counts stop there."""
+from leasehold.core.units import CEILING
 
 message = queue_messages.c
 name = bindparam("name", type_=Text)
@@ -54,7 +52,7 @@ received = and_(
 
 def counted(condition: ColumnElement[bool]) -> Select[int]:
     """How many there are, up to a limit."""
-    some = select(message.id).where(here, condition).limit(COUNTED).subquery("some")
+    some = select(message.id).where(here, condition).limit(CEILING).subquery("some")
     return select(func.count()).select_from(some)
 
 
