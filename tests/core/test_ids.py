@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.core.ids import RANDOMNESS, Tick, following, is_id, new_id, ordered_id
+from leasehold.core.ids import RANDOMNESS, Tick, following, is_id, may_end, new_id, ordered_id
 
 instants = st.integers(0, (1 << 48) - 1)
 randomness = st.binary(min_size=RANDOMNESS, max_size=RANDOMNESS)
@@ -63,3 +63,26 @@ def test_a_used_up_millisecond_borrows_from_the_next() -> None:
 )
 def test_other_spellings_are_no_ids(text: str) -> None:
     assert not is_id(text)
+
+
+@given(instants, randomness, st.integers(0, 35))
+def test_every_end_of_an_id_is_one_that_some_id_may_have(at: int, random: bytes, length: int) -> None:
+    assert may_end(new_id(at, random)[36 - length :])
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "0c07398g",
+        "-0c07398f",
+        "0dc0c0c07398f",
+        "c0c-07398f",
+        "98c4-dc0c0c07398f0",
+        "0C07398F",
+        "x" * 36,
+        "0" * 40,
+        "017f22e2-79b0-7cc3-98c4-dc0c0c07398f",
+    ],
+)
+def test_what_has_a_sign_where_no_id_has_it_ends_none(part: str) -> None:
+    assert not may_end(part)

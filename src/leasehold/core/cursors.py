@@ -72,7 +72,10 @@ def parts(cursor: str) -> list[object]:
 
 
 def can_be_kept(value: object) -> bool:
-    """Whether a ledger can hold a value, be it a number or text."""
+    """Whether a ledger can hold a value, be it a number or text.
+
+    A NUL, which filters refuse, may stand in names of some ledgers, and a list takes back what it gave out.
+    """
     if isinstance(value, str):
         return not any("\ud800" <= char <= "\udfff" for char in value)  # half a surrogate pair has no UTF-8
     return isinstance(value, int) and -LARGEST <= value <= LARGEST

@@ -11,6 +11,7 @@ RANDOMNESS = 10
 _TICKS = 1 << 12
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
+_ANY = "00000000-0000-7000-8000-000000000000"
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -48,6 +49,11 @@ def new_id(now: int, randomness: bytes) -> str:
 def is_id(text: str) -> bool:
     """Whether ``text`` is a UUID in its canonical form: lower case, with hyphens."""
     return _CANONICAL.fullmatch(text) is not None
+
+
+def may_end(part: str) -> bool:
+    """Whether some id ends so, and is longer: each digit and each hyphen stands where ids have one."""
+    return len(part) < len(_ANY) and is_id(_ANY[: len(_ANY) - len(part)] + part)
 
 
 def _text(at: int, rand_a: int, rand_b: int) -> str:

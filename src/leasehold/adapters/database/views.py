@@ -21,10 +21,12 @@ from leasehold.core import finding
 from leasehold.core.cursors import Listing
 from leasehold.core.errors import BadCursor, LedgerDamaged
 from leasehold.core.filters import NO_GROUP, Choice, Filter, parse
+from leasehold.core.ids import may_end
 from leasehold.core.metering import Metered
 from leasehold.core.model import Audit, Status, Task
 from leasehold.core.redaction import Redaction
 from leasehold.core.reports import Malformed
+from leasehold.core.units import CEILING
 from leasehold.ports import listings
 from leasehold.ports.inspection import Inspection
 from leasehold.ports.ledger import Operation
@@ -47,8 +49,6 @@ HOT = len(TASK_COLUMNS)
 """How many values of a row belong to ``task_of``."""
 FEW = 10
 """Ids that ``find_id`` answers."""
-WHOLE = 36
-"""Characters of an id."""
 AMBIGUOUS = 8
 """Characters of an id that may be its beginning or its end; after the first hyphen they can be only one of them."""
 UNSHARED = 12
@@ -104,7 +104,7 @@ class DatabaseViews:
             return []
         with self.database.read() as tx:
             found = tx.rows(self._sql["ids from"], {**beginning_with(part), "limit": FEW})
-            if len(part) < WHOLE and (not found or (len(found) < FEW and len(part) <= AMBIGUOUS)):
+            if may_end(part) and (not found or (len(found) < FEW and len(part) <= AMBIGUOUS)):
                 found += self._ending(tx, part)
         return list(dict.fromkeys(task_id for (task_id,) in found))[:FEW]
 
@@ -112,10 +112,9 @@ class DatabaseViews:
         """Ids that end so. No index has them: where no two ids share such an end, the newest are looked at first."""
         newest = tx.rows(self._sql["newest from"], {"nth": RECENT})
         asked = {"ending": f"%{part}", "limit": FEW}
-        if newest and len(part) >= UNSHARED:
-            found = tx.rows(self._sql["ids ending"], {**asked, "low": newest[0][0]})
-            if found:
-                return found
+        recent = {**asked, "low": newest[0][0]} if newest and len(part) >= UNSHARED else None
+        if recent and (found := tx.rows(self._sql["ids ending"], recent)):
+            return found
         return tx.rows(self._sql["ids ending"], {**asked, "low": ""})
 
     def tasks(self, filter_: str, *, cursor: str | None = None, limit: int = 50) -> Page[TaskView]:
@@ -135,7 +134,7 @@ class DatabaseViews:
             sought.bound,
         )
 
-    def count(self, filter_: str, ceiling: int = 10_000) -> int:
+    def count(self, filter_: str, ceiling: int = CEILING) -> int:
         """How many match, stopping at ``ceiling``; from counters where these know all that is asked."""
         asked = parse(filter_)
         with self.database.read() as tx:
