@@ -33,6 +33,21 @@ def test_a_queue_is_paused_and_goes_on(site: Site, page: Page) -> None:
     expect(page.locator("#queue-media .state.paused")).to_have_count(0)
 
 
+def test_the_second_half_of_a_double_click_presses_nothing_that_came_under_the_pointer(site: Site, page: Page) -> None:
+    page.goto("/queues")
+    page.get_by_role("button", name="Pause queue media").click()
+    resume = page.get_by_role("button", name="Resume queue media")
+    place = resume.bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    page.mouse.down(click_count=2)
+    page.mouse.up(click_count=2)
+    expect(resume).to_be_enabled()  # as it would not be once its form is sent
+    assert [view.paused for view in site.cut.queues() if view.name == "media"] == [True]
+    resume.click()
+    expect(page.locator("#queue-media .state.paused")).to_have_count(0)
+
+
 def test_a_worker_that_is_gone_is_recalled_after_a_question(site: Site, page: Page) -> None:
     page.goto("/workers")
     page.get_by_role("link", name="Recall what i-0a1b2c3d/boot-1 runs").click()

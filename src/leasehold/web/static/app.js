@@ -175,6 +175,9 @@
     });
   }
   const pressed = new Set();
+  document.addEventListener("click", (event) => { // what stands there after the first half of a double click was not meant
+    if (event.detail > 1 && event.target.closest("form[method=post] button")) event.preventDefault();
+  });
   document.addEventListener("submit", (event) => { // one press, one action
     if (event.target.method === "post" && event.submitter) {
       pressed.add(event.submitter);
