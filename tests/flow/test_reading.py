@@ -102,17 +102,17 @@ def sent(shape: Shape) -> Shape:
     return json.loads(json.dumps(shape)) | {"added_later": 1}
 
 
-@given(st.builds(TaskView, tasks, words, json_text, words, json_text, words, parts, words))
+@given(st.builds(TaskView, tasks, words, json_text, words, json_text, words, parts, words, words))
 def test_a_whole_task(view: TaskView) -> None:
     assert reading.task(sent(shapes.whole_task(view, [], []))) == view
 
 
-@given(st.builds(TaskView, tasks, words, st.none(), st.none(), st.none(), st.none(), parts, words))
+@given(st.builds(TaskView, tasks, words, st.none(), st.none(), st.none(), st.none(), parts, words, words))
 def test_a_task_of_a_list_lacks_only_what_lists_do_not_tell(view: TaskView) -> None:
     told = reading.task(sent(shapes.task(view)))
     untold = {name: getattr(view.task, name) for name in UNTOLD}
     policy = told.task.policy._replace(**{name: getattr(view.task.policy, name) for name in Policy._fields[3:]})
-    assert told._replace(task=told.task._replace(**untold, policy=policy)) == view
+    assert told._replace(task=told.task._replace(**untold, policy=policy), tenant=view.tenant) == view
 
 
 @given(

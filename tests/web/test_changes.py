@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.core.events import Retried
+from leasehold.core.events import Cancelled, Retried
 from leasehold.testing.ledger_bench import LedgerBench, Moves
 from tests.web.conftest import Api, Story
 
@@ -110,6 +110,15 @@ def test_a_task_that_failed_is_submitted_once_more_with_other_arguments(api: Api
     assert [new[name] for name in same] == [old[name] for name in same]
     assert (old["status"], old["version"]) == ("failed", body["version"])
     assert new["trail"][0]["detail"] == f"resubmitted from {story.failed} by {BY}: the other file"
+
+
+def test_an_edited_task_takes_the_turn_of_the_same_tenant(api: Api, moves: Moves) -> None:
+    wish = {"handler": "transcribe", "arguments": {"source": "a.wav"}, "lease_ms": 60_000, "tenant": "acme"}
+    first = api.post("/tasks", wish, status=201)["id"]
+    moves.apply(first, Cancelled("ada", ""))
+    assert api.get(f"/tasks/{first}")["tenant"] == "acme"
+    made = api.post(f"/tasks/{first}/edit", edit(api, first), status=201)["id"]
+    assert api.get(f"/tasks/{made}")["tenant"] == "acme"
 
 
 def test_the_same_edit_again_answers_the_same_task(api: Api, story: Story) -> None:

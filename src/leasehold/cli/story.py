@@ -47,7 +47,8 @@ def facts(view: TaskView, tools: Tools) -> Iterator[tuple[str, str]]:
     """What there is to say of the task itself, name by name."""
     task = view.task
     yield "id", task.id
-    yield from ((name, value) for name, value in (("key", view.key), ("batch", task.batch)) if value)
+    named = ("key", view.key), ("batch", task.batch), ("tenant", view.tenant)
+    yield from ((name, value) for name, value in named if value)
     yield "queue", task.queue + (f", priority {task.priority}" if task.priority else "")
     yield "submitted", say_instant(task.created_at, tools.now(), tools.zone)
     if task.ended_at is not None:

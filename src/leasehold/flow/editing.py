@@ -59,7 +59,8 @@ def edited(view: TaskView, ordering: Ordering, edit: Edit) -> Order:
     else:
         text = of_handler(ordering.handler(task.name), edit.arguments).arguments
     key = f"edit of {task.id} at {edit.version}"
-    return Order(task.name, text, task.policy, task.queue, task.priority, key=key, batch=task.batch)
+    order = Order(task.name, text, task.policy, task.queue, task.priority, key, task.batch)
+    return order._replace(tenant=view.tenant)
 
 
 def stale(client: Client, view: TaskView, version: int) -> StaleEdit:

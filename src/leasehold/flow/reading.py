@@ -45,7 +45,7 @@ def text_of(value: object) -> str | None:
 
 
 def task(shape: Shape) -> TaskView:
-    """A task, of a list or whole. Of one in a list neither backoff nor bundle is told, nor arguments and result."""
+    """A task, of a list or whole. Of one in a list backoff, bundle, tenant, arguments and result are not told."""
     return TaskView(
         row(shape),
         key=shape["key"],
@@ -55,6 +55,7 @@ def task(shape: Shape) -> TaskView:
         result_ref=shape.get("result_ref"),
         fraction=shape["fraction"],
         note=shape["note"],
+        tenant=shape.get("tenant"),
     )
 
 

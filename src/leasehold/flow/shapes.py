@@ -100,6 +100,7 @@ def whole_task(view: TaskView, runs: Sequence[RunView], trail: Sequence[Audit]) 
         "members": row.members,
         "version": row.version,
         "cancelled_by": row.cancelled_by,
+        "tenant": view.tenant,
         "dispatch": row.n,
         "receive": row.r,
         "open": row.open,

@@ -53,6 +53,7 @@ class TaskView(NamedTuple):
     result_ref: str | None
     fraction: float | None
     note: str | None
+    tenant: str | None = None
 
 
 class Bound(NamedTuple):

@@ -56,7 +56,8 @@ class LedgerSuite(BenchSuite):
         moves.submit(new)
         (outgoing,) = moves.dispatch()
         assert outgoing[1:] == (None, "arguments/1", "acme", "00-1-2-01")
-        assert moves.view(new.task.id).arguments_ref == "arguments/1"
+        view = moves.view(new.task.id)
+        assert (view.arguments_ref, view.tenant) == ("arguments/1", "acme")
 
     def test_a_key_is_taken_once(self, moves: Moves) -> None:
         """The same work again is the task that exists; other work under the same key is a conflict."""

@@ -158,6 +158,7 @@ WHOLE: Example = {
     "members": 1,
     "version": 4,
     "cancelled_by": None,
+    "tenant": None,
     "dispatch": 1,
     "receive": 1,
     "open": False,

@@ -111,6 +111,7 @@ class WholeTask(Task):
     members: int
     version: int = Field(description="Rises with every line of the trail; an edit names the one that it was made of")
     cancelled_by: str | None
+    tenant: str | None = Field(description="Whose turn it takes on a queue that is fair to several")
     dispatch: int
     receive: int
     open: bool = Field(description="Whether the message of its newest dispatch may still be on its way")

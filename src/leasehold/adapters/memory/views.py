@@ -266,7 +266,8 @@ def task_view(row: Row) -> TaskView:
     task, result = row.task, row.result or NOTHING
     run = row.runs.get((task.n, task.r, task.run_id or ""))
     fraction, note = (None, None) if run is None else (run.fraction, run.note)
-    return TaskView(task, row.key, row.arguments, row.arguments_ref, result.result, result.result_ref, fraction, note)
+    given = row.key, row.arguments, row.arguments_ref
+    return TaskView(task, *given, result.result, result.result_ref, fraction, note, row.tenant)
 
 
 def run_views(row: Row) -> Iterator[RunView]:

@@ -67,6 +67,7 @@ COLD = [
     results.c.result_ref,
     runs.c.fraction,
     runs.c.note,
+    bodies.c.tenant,
 ]
 OUTCOME = [
     tasks.c.number,
