@@ -82,6 +82,15 @@ def test_a_token_that_is_revoked_ends_what_is_followed_with_it(
     expect(page.locator("[data-count]")).to_have_count(0)
 
 
+def assert_stays_as_its_session_ends(page: Page, tokens: DatabaseTokens, otto: Made, path: str, text: str) -> None:
+    """The page of an edit with this text is left alone, and says so."""
+    expect(page.locator("[data-live] .dot.live")).to_be_visible()
+    assert tokens.revoke(otto.token.id, by="root")
+    expect(page.locator("#banner")).to_contain_text("Your session has ended")
+    expect(page).to_have_url(path)
+    expect(page.get_by_label("Arguments")).to_have_value(text)
+
+
 def test_an_answer_to_a_change_stays_as_it_is_for_loading_it_again_would_change_again(
     site: Site, page: Page, tokens: DatabaseTokens, watch: Watch
 ) -> None:
@@ -92,11 +101,7 @@ def test_an_answer_to_a_change_stays_as_it_is_for_loading_it_again_would_change_
     page.get_by_label("Arguments").fill("{")
     page.get_by_role("button", name="Resubmit").click()
     expect(page.get_by_role("alert")).to_contain_text("This is no JSON")
-    expect(page.locator("[data-live] .dot.live")).to_be_visible()
-    assert tokens.revoke(otto.token.id, by="root")
-    expect(page.locator("#banner")).to_contain_text("Your session has ended")
-    expect(page).to_have_url(path)
-    expect(page.get_by_label("Arguments")).to_have_value("{")
+    assert_stays_as_its_session_ends(page, tokens, otto, path, "{")
 
 
 def test_what_somebody_has_written_is_not_lost_with_the_session(site: Site, page: Page, tokens: DatabaseTokens) -> None:
@@ -104,11 +109,7 @@ def test_what_somebody_has_written_is_not_lost_with_the_session(site: Site, page
     path = f"/tasks/{site.staged.failed}/edit"
     page.goto(path)
     page.get_by_label("Arguments").fill('{"source": "b.wav"}')
-    expect(page.locator("[data-live] .dot.live")).to_be_visible()
-    assert tokens.revoke(otto.token.id, by="root")
-    expect(page.locator("#banner")).to_contain_text("Your session has ended")
-    expect(page).to_have_url(path)
-    expect(page.get_by_label("Arguments")).to_have_value('{"source": "b.wav"}')
+    assert_stays_as_its_session_ends(page, tokens, otto, path, '{"source": "b.wav"}')
 
 
 def test_who_may_only_look_is_told_before_he_writes(site: Site, page: Page, tokens: DatabaseTokens) -> None:

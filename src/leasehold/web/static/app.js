@@ -80,8 +80,10 @@
   let source = null, told = false, version = null, seen = null, refreshed = 0, due = false, again = null, left = false;
   let stopped = sessionStorage.getItem("live") === "off";
 
+  const written = (fields) => // whether somebody has written into any of them
+    Array.from(document.querySelectorAll(fields)).some((field) => field.value !== field.defaultValue);
   const typing = () => document.querySelector("[data-refresh] input[type=text]:focus, [data-refresh] textarea:focus") ||
-    Array.from(document.querySelectorAll("[data-refresh] input[type=text]")).some((field) => field.value !== field.defaultValue);
+    written("[data-refresh] input[type=text]");
   const held = () => stopped || picked() > 0 || document.hidden || typing();
   function show(lost) {
     if (!button) return;
@@ -142,11 +144,9 @@
       .then((answer) => { if (answer.type === "opaqueredirect") leave(); })
       .catch(() => {});
   }
-  const unsent = () => Array.from(document.querySelectorAll("main textarea, main input[type=text]"))
-    .some((field) => field.value !== field.defaultValue);
   function leave() { // the session has ended: this page leads to log in, unless loading it again would change something
     // again, or lose what somebody has written
-    if (body.dataset.posted === undefined && !unsent()) { location.reload(); return; }
+    if (body.dataset.posted === undefined && !written("main textarea, main input[type=text]")) { location.reload(); return; }
     left = true;
     clearTimeout(again);
     close();
