@@ -17,7 +17,7 @@ export VENV PYTHON
 setup-run: ; @scripts/set-up run
 setup-dev: ; @scripts/set-up dev
 endif
-export PY WORKERS
+export PY WORKERS MORE
 BIN := $(dir $(PY))
 
 help: ## say what can be made

@@ -1,4 +1,4 @@
-"""Servers for tests; hypothesis profiles: `HYPOTHESIS_PROFILE=prove` searches much longer, from new seeds."""
+"""Servers for tests; hypothesis profiles: `prove` searches longer, from new seeds, and `more` longer still."""
 
 import os
 import signal
@@ -17,7 +17,8 @@ from tests.servers.ministack import ministack
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's `&` leaves it to all processes, and some are to stop
     signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("test", deadline=None, derandomize=True, database=None)
-settings.register_profile("prove", deadline=None, max_examples=3_000, print_blob=True)
+for longer, examples in (("prove", 1_000), ("more", 3_000)):
+    settings.register_profile(longer, deadline=None, max_examples=examples, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
 

@@ -42,13 +42,15 @@ RUNS = [
     ("single-queue", "embedded", "newest", 4),
     ("two-queue", "fifo", "newest", 5),
 ]
-MORE = [(topology, queues, version, seed) for seed in range(10, 13) for topology, queues, version, _ in RUNS]
-"""Other kills at other moments, for `make prove`."""
+OTHERS = [
+    pytest.param(topology, queues, version, seed, marks=[pytest.mark.prove, *marks])
+    for seed, marks in ((10, []), (11, [pytest.mark.more]), (12, [pytest.mark.more]))
+    for topology, queues, version, _ in RUNS
+]
+"""Other kills at other moments."""
 
 
-@pytest.mark.parametrize(
-    ("topology", "queues", "version", "seed"), [*RUNS, *(pytest.param(*each, marks=pytest.mark.prove) for each in MORE)]
-)
+@pytest.mark.parametrize(("topology", "queues", "version", "seed"), [*RUNS, *OTHERS])
 def test_every_task_is_accounted_for(
     tmp_path: Path, clusters: Clusters, topology: str, queues: str, version: str, seed: int
 ) -> None:

@@ -1,15 +1,15 @@
 """Damaged messages: whatever is done to one, it is refused with a reason, or it means exactly what it says.
 
-Seeded: the same mutations every time, and twenty times as many under HYPOTHESIS_PROFILE=prove.
+Seeded: the same mutations every time, and as many times more as there are more examples of properties.
 """
 
 import json
-import os
 import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from leasehold.core.errors import MalformedMessage
 from leasehold.core.model import Failure
@@ -31,7 +31,7 @@ from tests.core.wire_examples import CAPABILITY, LOG, RUN_ID, TASK_ID, a_task_me
 
 pytestmark = pytest.mark.hypothesis  # so that `make prove` runs it too
 
-MUTATIONS = 400_000 if os.environ.get("HYPOTHESIS_PROFILE") == "prove" else 20_000
+MUTATIONS = 200 * settings().max_examples
 
 
 def task_bodies() -> list[str]:

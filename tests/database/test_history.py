@@ -143,6 +143,4 @@ def assert_may_follow(before: Task, task: Task) -> None:
 
 TestHistory = History.TestCase
 # A history is a whole ledger with dozens of commits: as many as the other properties have would take an hour.
-TestHistory.settings = settings(
-    stateful_step_count=25, max_examples=500 if settings.get_current_profile_name() == "prove" else 100
-)
+TestHistory.settings = settings(stateful_step_count=25, max_examples=min(settings().max_examples, 500))

@@ -68,7 +68,7 @@ parts = st.lists(
 
 
 # Seconds of sound, sample by sample: as many examples as the other properties have would take half an hour.
-few = settings(max_examples=300 if settings.get_current_profile_name() == "prove" else 100)
+few = settings(max_examples=min(settings().max_examples, 300))
 
 
 @few

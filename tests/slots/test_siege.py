@@ -6,12 +6,16 @@ import pytest
 
 from tests.slots.siege import FATES, MARGIN, besiege
 
-ROUNDS = 16
-"""Of each fate in `make prove`: over 1,000 runs that are still there at their deadline."""
+ROUNDS, FEW = 16, 4
+"""Of each fate: over 1,000 runs that are still there at their deadline, and what `make prove` has of them."""
 pytestmark = pytest.mark.timeout(300)  # a bound for what hangs: longer than those within
 WIDE = 5_000
 """ms of margin where other tests keep the machine busy: who is alive then has got away."""
-EACH = [(fate, seed) for fate in FATES for seed in range(1, ROUNDS + 1)]
+EACH = [
+    pytest.param(fate, seed, marks=[pytest.mark.more] if seed > FEW else [])
+    for fate in FATES
+    for seed in range(1, ROUNDS + 1)
+]
 
 
 def check(fate: str, seed: int, folder: Path, margin: int) -> None:
