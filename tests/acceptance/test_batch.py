@@ -35,22 +35,22 @@ def holder(deployment: Deployment, batch: Recordings) -> str | None:
     return next((view.task.worker for view in rows if view.key == str(caller)), None)
 
 
+WAYS = [
+    ("two-queue", "sqs", "newest"),
+    ("single-queue", "sqs", "oldest"),
+    ("two-queue", "embedded", "oldest"),
+    ("single-queue", "embedded", "newest"),
+    ("two-queue", "fifo", "newest"),
+]
 RUNS = [
-    ("two-queue", "sqs", "newest", 1),
-    ("single-queue", "sqs", "oldest", 2),
-    ("two-queue", "embedded", "oldest", 3),
-    ("single-queue", "embedded", "newest", 4),
-    ("two-queue", "fifo", "newest", 5),
+    *((*way, 1) for way in WAYS[:2]),
+    *(pytest.param(*way, 10, marks=pytest.mark.prove) for way in WAYS),
+    *(pytest.param(*way, seed, marks=[pytest.mark.prove, pytest.mark.more]) for seed in (11, 12) for way in WAYS),
 ]
-OTHERS = [
-    pytest.param(topology, queues, version, seed, marks=[pytest.mark.prove, *marks])
-    for seed, marks in ((10, []), (11, [pytest.mark.more]), (12, [pytest.mark.more]))
-    for topology, queues, version, _ in RUNS
-]
-"""Other kills at other moments."""
+"""Each seed kills at other moments."""
 
 
-@pytest.mark.parametrize(("topology", "queues", "version", "seed"), [*RUNS, *OTHERS])
+@pytest.mark.parametrize(("topology", "queues", "version", "seed"), RUNS)
 def test_every_task_is_accounted_for(
     tmp_path: Path, clusters: Clusters, topology: str, queues: str, version: str, seed: int
 ) -> None:

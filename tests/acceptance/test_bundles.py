@@ -21,7 +21,7 @@ UNDER_WAY = 30
 SETTINGS = {"LEASEHOLD_WINDOW": "400", "LEASEHOLD_VALIDITY": "60s"}
 
 
-@pytest.mark.parametrize("topology", ["two-queue", "single-queue"])
+@pytest.mark.parametrize("topology", ["two-queue", pytest.param("single-queue", marks=pytest.mark.prove)])
 def test_a_worker_is_killed_in_the_middle_of_its_bundles(tmp_path: Path, clusters: Clusters, topology: str) -> None:
     with (
         site(tmp_path, clusters["newest"], topology, "sqs") as standing,

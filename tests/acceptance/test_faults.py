@@ -32,7 +32,7 @@ UNDER_WAY = 20
 """Tasks after whose end the trouble begins."""
 
 
-@pytest.fixture(params=["two-queue", "single-queue"])
+@pytest.fixture(params=["two-queue", pytest.param("single-queue", marks=pytest.mark.prove)])
 def standing(request: pytest.FixtureRequest, tmp_path: Path, clusters: Clusters) -> Iterator[Site]:
     """SQS and the newest PostgreSQL, in each topology."""
     with site(tmp_path, clusters["newest"], request.param, "sqs") as found:
@@ -120,7 +120,7 @@ MOST = 7
 
 
 @pytest.mark.timeout(600)  # a bound for what hangs: longer than those within
-@pytest.mark.parametrize("topology", ["two-queue", "single-queue"])
+@pytest.mark.parametrize("topology", [pytest.param("two-queue", marks=pytest.mark.prove), "single-queue"])
 @pytest.mark.parametrize(
     "seed",
     [

@@ -19,7 +19,7 @@ TASKS = 2_000
 KILLS = 8
 
 
-@pytest.mark.parametrize(("queues", "seed"), [("sqs", 1), ("embedded", 2)])
+@pytest.mark.parametrize(("queues", "seed"), [("sqs", 1), pytest.param("embedded", 2, marks=pytest.mark.prove)])
 def test_three_orchestrators_are_killed_and_started_again(
     tmp_path: Path, clusters: Clusters, queues: str, seed: int
 ) -> None:

@@ -20,7 +20,7 @@ from tests.servers.clusters import Clusters
 Bench = SqliteBench | PostgresBench
 
 
-@pytest.fixture(params=["sqlite", "oldest", "newest"])
+@pytest.fixture(params=["sqlite", "oldest", pytest.param("newest", marks=pytest.mark.prove)])
 def bench(request: pytest.FixtureRequest, tmp_path: Path, clusters: Clusters) -> Iterator[Bench]:
     """A ledger on SQLite, and on each version of PostgreSQL."""
     if request.param == "sqlite":

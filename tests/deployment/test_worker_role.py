@@ -118,7 +118,7 @@ class Deployment:
         self.cluster.run(f"DROP ROLE IF EXISTS {quoted(self.role)}")
 
 
-@pytest.fixture(params=["single-queue on SQS", "single-queue", "two-queue"])
+@pytest.fixture(params=["single-queue on SQS", "single-queue", pytest.param("two-queue", marks=pytest.mark.prove)])
 def deployment(request: pytest.FixtureRequest, clusters: Clusters, tmp_path: Path) -> Iterator[Deployment]:
     topology, _, on_sqs = str(request.param).partition(" ")
     with ExitStack() as stack:
@@ -234,7 +234,7 @@ def said_until(process: subprocess.Popen[str], what: str) -> str:
 
 
 @pytest.mark.parametrize("deployment", ["single-queue on SQS"], indirect=True)
-@pytest.mark.parametrize("before", ["single-queue", "two-queue"])
+@pytest.mark.parametrize("before", ["single-queue", pytest.param("two-queue", marks=pytest.mark.prove)])
 def test_what_was_sent_in_one_topology_runs_in_the_other(deployment: Deployment, before: str) -> None:
     after = {"single-queue": "two-queue", "two-queue": "single-queue"}[before]
     with deployment.start("init", topology="two-queue") as made:  # the status queue too

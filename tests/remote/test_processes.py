@@ -46,7 +46,7 @@ except TaskFailed as error:
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.prove), "postgresql"])
 def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deployment]:
     """A deployment on a ledger of each kind."""
     if request.param == "postgresql":
