@@ -1,7 +1,8 @@
 """Watches slots under attack, from outside: ``python -m tests.slots.siege '{...}'`` prints what it saw as JSON.
 
 The watcher is the *subreaper* of everything below it, so no process gets out of its sight, whatever it does to its
-parents, session or environment. It sees each death when the kernel says so, on the clock that leases are counted by.
+parents, session or environment. It sees each death when the kernel says so, on the clock that leases are counted by,
+and measures how long the machine stood still meanwhile: no leash can kill on a machine on which nobody does anything.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 
 from leasehold.adapters.slots import guard
 from leasehold.adapters.slots.boot import boot
+from tests.servers.pulse import Pulse
 from tests.slots.attacks import ATTACKS, DISARMING
 from tests.slots.besieged import Plan
 
@@ -65,10 +67,11 @@ class Siege:
         self.by_handle: dict[int, Seen] = {}
         self.guards: dict[int, bytes] = {}
         """Their marks."""
-        self.deaths: dict[int, dict[int, int]] = defaultdict(dict)
-        """When each process of a guard died."""
-        self.survivors: list[str] = []
-        self.checked: set[str] = set()
+        self.deaths: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
+        """For each process of a guard: when it was there last, and when it was found dead, which may be late."""
+        self.there_at = 0
+        """When the kernel was asked last: who is found dead after that was there then."""
+        self.pulse = Pulse()
         self.struck_at: int | None = None
 
     # ------------ looking
@@ -85,11 +88,13 @@ class Siege:
             self.take_in(left)
 
     def take_in(self, wait: int) -> None:
+        now = boot()
         for fd, _ in self.poll.poll(wait):
             if fd == self.voice:
                 self.listen()
             else:
                 self.bury(self.by_handle.pop(fd))
+        self.there_at = now
 
     def listen(self) -> None:
         piece = os.read(self.voice, 1 << 16)
@@ -105,7 +110,7 @@ class Siege:
                 self.ends[rest[0]] = rest[1]
 
     def bury(self, one: Seen) -> None:
-        self.deaths[one.guard][one.pid] = boot()
+        self.deaths[one.guard][one.pid] = self.there_at, boot()
         self.poll.unregister(one.handle)
         os.close(one.handle)
         self.seen.pop(one.pid, None)
@@ -158,20 +163,11 @@ class Siege:
         return {int(guard): task for task, _, guard in (line.split() for line in lines)}
 
     # ------------ judging
-    def check(self) -> None:
-        """Who of those whose lease is over is alive?"""
-        now = boot()
+    def left(self) -> list[str]:
+        """Who of the runs is alive."""
         tasks = self.tasks()
-        over = {task for task, (_, end) in self.leases.items() if end <= now}
-        if not over - self.checked:
-            return
-        self.checked |= over
-        self.look()
-        self.hear(now)
-        for one in list(self.seen.values()):
-            if tasks.get(one.guard) in over:
-                told = guard.read(f"/proc/{one.pid}/stat")[:40].decode(errors="replace")
-                self.survivors.append(f"{tasks.get(one.guard)}: {told}")
+        each = [(tasks[one.guard], one.pid) for one in self.seen.values() if one.guard in tasks]
+        return [f"{task}: {guard.read(f'/proc/{pid}/stat')[:40].decode(errors='replace')}" for task, pid in each]
 
     def strike(self) -> None:
         """What happens to the worker."""
@@ -186,19 +182,20 @@ class Siege:
         if self.fate == "alive":
             while not self.done:
                 assert boot() < late, f"still going on: {self.leases.keys() - self.ends.keys()}"
-                self.watch(self.next_end(boot() + 2 * LOOK))
-                self.check()
+                self.watch(boot() + 2 * LOOK)
         else:
             while len(self.tasks()) < len(self.plan.attacks):
                 assert boot() < late, f"not all have begun: {self.tasks()}"
                 self.watch(boot() + LOOK)
             self.watch(self.instant())
             self.strike()
-        for end in sorted(end for _, end in self.leases.values()):
-            self.watch(end)
-            self.check()
+        over = max(end for _, end in self.leases.values())
+        self.watch(over)
+        while (survivors := self.left()) and boot() < over + BOUND:
+            self.watch(boot() + LOOK)
         self.finish()
-        return self.report()
+        self.pulse.close()
+        return self.report(survivors)
 
     def instant(self) -> int:
         """When the worker is struck: killed in the middle of the deadlines, or stopped before any grace is over."""
@@ -206,11 +203,6 @@ class Siege:
         if self.fate == "stopped":
             return self.random.randint(boot(), max(boot(), deadlines[0] + self.plan.grace))
         return self.random.randint(deadlines[len(deadlines) // 2], deadlines[-1] + self.plan.grace)
-
-    def next_end(self, latest: int) -> int:
-        """When the next lease ends, if that is soon."""
-        now = boot()
-        return min([latest, *(end for task, (_, end) in self.leases.items() if now < end and task not in self.checked)])
 
     def finish(self) -> None:
         """Leave nothing behind."""
@@ -224,21 +216,22 @@ class Siege:
                     guard.send(pid, signal.SIGCONT)
             self.collect()
 
-    def report(self) -> dict[str, Any]:
+    def report(self, survivors: list[str]) -> dict[str, Any]:
         runs = [self.account(of, task) for of, task in self.tasks().items()]
-        return {"fate": self.fate, "runs": runs, "survivors": self.survivors}
+        return {"fate": self.fate, "runs": runs, "survivors": survivors}
 
     def account(self, of: int, task: str) -> dict[str, Any]:
         """What became of one run."""
         deadline, end = self.leases[task]
         died = self.deaths.get(of, {})
-        last = max(died.values(), default=0)
+        last, dead = max(died.values(), default=(0, 0))
         return {
             "attack": task.partition("-")[2],
             "end": self.ends.get(task),
             "processes": len(died),
-            "overran": last >= deadline,
+            "overran": dead >= deadline,
             "to_lease_end": last - end,
+            "stood": self.pulse.stood(deadline + self.plan.grace, last),
             "after_strike": None if self.struck_at is None else last - self.struck_at,
         }
 
@@ -249,12 +242,12 @@ def mark_of(pid: int) -> bytes:
     return next((each for each in variables if each.startswith(b"_LEASEHOLD_SLOT=")), b"")
 
 
-def besiege(fate: str, seed: int, folder: Path, margin: int = MARGIN) -> dict[str, Any]:
+def besiege(fate: str, seed: int, folder: Path) -> dict[str, Any]:
     """Every attack once, in a new process that watches; what it saw."""
     names = [name for name in ATTACKS if fate == "alive" or name not in DISARMING]
     Random(seed).shuffle(names)
     slots, work = (SLOTS, 1_500) if fate == "alive" else (len(names), 4_000)
-    plan = Plan(names, slots, work, GRACE, margin, str(folder / "journal"))
+    plan = Plan(names, slots, work, GRACE, MARGIN, str(folder / "journal"))
     told = {"plan": plan._asdict(), "fate": fate, "seed": seed}
     command = [sys.executable, "-m", "tests.slots.siege", json.dumps(told)]
     path = os.pathsep.join(str(ROOT / part) for part in ("src", ""))
