@@ -19,11 +19,12 @@ from typing import Any, NamedTuple, TypeVar
 from leasehold.app.connection import Connection
 from leasehold.assemble import Parts
 from leasehold.core.errors import Unavailable
-from leasehold.core.model import Audit, Status
+from leasehold.core.model import Audit, FailureKind, Status
 from leasehold.demo.handlers import QUEUE
 from leasehold.ports.views import RunView, TaskView
 from leasehold.settings import read_settings
 from tests.acceptance.processes import BOUND, Process, scrubbed
+from tests.servers.pulse import Pulse, ahead
 
 T = TypeVar("T")
 APP = "leasehold.demo.handlers:app"
@@ -37,6 +38,8 @@ SETTINGS = {
 """Leases and validity of seconds, so that what a killed process held comes back soon."""
 NOWHERE = {"PGHOST": "127.0.0.1", "PGPORT": "1", "PGUSER": "nobody", "PGDATABASE": "none", "PGCONNECT_TIMEOUT": "1"}
 """Where a process ends that connects to a PostgreSQL that nobody told it of."""
+STOOD = 1_000
+"""ms that the machine stood still while a run had its lease: what takes a second or two overruns it for that alone."""
 LOOK = 100
 """ms between two looks at the ledger, unless a task ends before."""
 
@@ -101,6 +104,7 @@ class Deployment:
         self.everybody: list[Process] = []
         self.patience = BOUND
         """Seconds to wait for what the whole of it does."""
+        self.pulse = Pulse()
 
     # ---------------------------------------------------------------- who knows what
 
@@ -231,6 +235,15 @@ class Deployment:
             if (cursor := page.cursor) is None:
                 return
 
+    def overran_standing_still(self, story: Story) -> int:
+        """How many runs of a task cost it an attempt because this machine stood still until their lease was over."""
+        spans = [
+            ((run.started_at or run.ended_at) - ahead(), run.ended_at - ahead())
+            for run in story.runs
+            if run.ended_at is not None and run.failure is not None and run.failure.kind is FailureKind.LEASE
+        ]
+        return sum(self.pulse.stood(*span) >= STOOD for span in spans)
+
     def check(self) -> None:
         """No process has ended unless somebody ended it."""
         dead = [process for process in self.processes.values() if not process.running and not process.expected]
@@ -246,6 +259,7 @@ class Deployment:
         for made in ("parts", "connection"):
             if made in self.__dict__:
                 getattr(self, made).close()
+        self.pulse.close()
         for process in self.everybody:
             print(f"--- {process.name} ({process.popen.returncode})\n{process.output}")  # noqa: T201 - for pytest
 

@@ -62,11 +62,16 @@ class Recordings(NamedTuple):
         options = ["--batch", BATCH, "--key", str(last), "--app", deployment.app]
         deployment.run("submit", "transcribe", f"source={last}", *options)
 
-    def check(self, stories: Sequence[Story], victim: str | None) -> None:
+    def check(self, deployment: Deployment, victim: str | None) -> None:
         """Hold every row against what must have become of it. ``victim``: the worker that was killed."""
-        found = {Path(story.view.key or "").name: story for story in stories}
+        found = {Path(story.view.key or "").name: story for story in deployment.stories(BATCH)}
         assert sorted(found) == sorted(item.source.name for item in self.plan.items)
-        wrong = {item.source.name: list(trouble(item, found[item.source.name], victim)) for item in self.plan.items}
+        overran = {name: deployment.overran_standing_still(story) for name, story in found.items()}
+        wrong = {
+            name: list(trouble(item, found[name], victim, overran[name]))
+            for item in self.plan.items
+            for name in [item.source.name]
+        }
         assert not any(wrong.values()), "\n".join(said(found[name], told) for name, told in wrong.items() if told)
 
 
@@ -75,31 +80,38 @@ def said(story: Story, told: Sequence[str]) -> str:
     return "\n  ".join([*told, *map(str, story.runs), *map(str, story.trail)])
 
 
-def trouble(item: Item, story: Story, victim: str | None) -> Iterator[str]:
-    """What is not as it should be with one row."""
-    name, task = item.source.name, story.view.task
-    expected = Status.COMPLETED if item.ends_well else Status.FAILED
-    if task.status is not expected:
-        yield f"{name} is {task.status}, not {expected}: {task.reason}"
-    elif item.ends_well:
-        if story.result["text"] != heard(item.source):
-            yield f"{name}: {story.result['text']!r} was heard, not {heard(item.source)!r}"
-    elif CAUSES[name] not in (task.reason or ""):
-        yield f"{name} failed because of: {task.reason}"
-    yield from (f"{name}: {told}" for told in odd_runs(name, story, victim))
+def trouble(item: Item, story: Story, victim: str | None, overran: int) -> Iterator[str]:
+    """What is not as it should be with one row, of which so many runs overran while the machine stood still."""
+    name = item.source.name
+    yield from (f"{name}: {told}" for told in odd_outcome(item, story, overran))
+    yield from (f"{name}: {told}" for told in odd_runs(name, story, victim, overran))
     yield from (f"{name}: {told}" for told in resumed(name, story, victim))
     yield from (f"{name}: {told}" for told in odd_trail(story))
 
 
-def odd_runs(name: str, story: Story, victim: str | None) -> Iterator[str]:
+def odd_outcome(item: Item, story: Story, overran: int) -> Iterator[str]:
+    """A status, a text or a reason that does not go with this row."""
+    task, expected = story.view.task, Status.COMPLETED if item.ends_well else Status.FAILED
+    if overran and task.status is Status.FAILED and task.attempts == task.policy.attempts:
+        return  # a machine that stood still took the attempt that it had left
+    if task.status is not expected:
+        yield f"it is {task.status}, not {expected}: {task.reason}"
+    elif item.ends_well:
+        if story.result["text"] != heard(item.source):
+            yield f"{story.result['text']!r} was heard, not {heard(item.source)!r}"
+    elif CAUSES[item.source.name] not in (task.reason or ""):
+        yield f"it failed because of: {task.reason}"
+
+
+def odd_runs(name: str, story: Story, victim: str | None, overran: int) -> Iterator[str]:
     """Runs and budgets that do not go with what went wrong with this row."""
     task, lost = story.view.task, list(unheard(story))
     taken_off = taken_off_unheard(story)
     most = CHARGED.get(name, 0)
     # A run that is lost spares its trouble, or takes the report of it along: its message is void then.
     least = most - len(lost) - taken_off if name in {FAILS_TWICE, SLOT_KILL} else most
-    if not least <= task.attempts <= most:
-        yield f"{task.attempts} attempts were spent, not {most}"
+    if not least <= task.attempts <= most + overran:
+        yield f"{task.attempts} attempts were spent, not {most}, and {overran} for a machine that stood still"
     if any(run.worker != victim for run in lost):
         yield f"runs without an end on {[run.worker for run in lost]}, but {victim} was killed"
     if task.losses > len(lost) + taken_off:

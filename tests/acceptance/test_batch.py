@@ -67,7 +67,7 @@ def test_every_task_is_accounted_for(
         assert deployment.wait(BATCH).code == 1, "two rows must fail"
         standing.all_recorded(deployment)
         deployment.stop()
-        batch.check(list(deployment.stories(BATCH)), victim)
+        batch.check(deployment, victim)
         assert audited(deployment, len(batch.plan.items))["overlaps"] == 0
         assert_only_those_connect_who_may(deployment, standing)
         assert left_behind(deployment.folder) == []

@@ -19,6 +19,7 @@ from tests.acceptance.processes import BOUND, left_behind
 from tests.acceptance.sites import PREFIX, at_port, site
 from tests.servers.aws import environment
 from tests.servers.clusters import Clusters
+from tests.servers.pulse import BEAT, ahead
 from tests.soak.chaos import Chaos
 from tests.soak.client import BATCH, Client
 from tests.soak.disks import disk
@@ -31,6 +32,10 @@ from tests.soak.queue_server import QueueServer
 
 TICK = 0.05
 """s between two looks at what is to be done."""
+MS = 1_000_000
+"""ns, which instants of histories are."""
+STALLED = 1_000
+"""ms that the machine stands still, or has hardly a processor for anybody: what is shorter, the checker bears."""
 STALL = 300.0
 """s of calm after which somebody must have come to an outcome, as long as anybody has none."""
 ROOT = Path(__file__).parents[2]
@@ -62,15 +67,24 @@ def soak(options: Options) -> dict[str, Any]:
         client.start()
         weather(fleet, chaos, options)
         calm(fleet, client, options)
+        tell_stalls(fleet)
         verdict = judged(fleet.folder, ledger)
         tell(fleet.folder / "verdict.json", verdict)
         return verdict
 
 
+def tell_stalls(fleet: Fleet) -> None:
+    """Note when the machine itself stood still: nobody wanted these blows, but they fell on every process."""
+    for number, (began, ended) in enumerate(fleet.pulse.stalls(STALLED, apart=2 * BEAT)):
+        told = {"id": f"stall {number}", "kind": "machine-stall"}
+        note(fleet.log, "blow", at=(began + ahead()) * MS, **told)
+        note(fleet.log, "over", at=(ended + ahead()) * MS, **told)
+
+
 def weather(fleet: Fleet, chaos: Chaos, options: Options) -> None:
-    """Let the blows fall, each at its time, and mend them; then mend everything."""
+    """Let the blows fall, each at its time or as soon as the one before has fallen; then mend everything."""
     began, falling = monotonic(), blows(options.seed, options.minutes * 60, options.only)
-    while (now := monotonic() - began) < options.minutes * 60:
+    while (now := monotonic() - began) < options.minutes * 60 or falling:
         chaos.mend()
         fleet.keep()
         if falling and falling[0].at <= now:
@@ -187,3 +201,4 @@ def clean_up(fleet: Fleet) -> None:
     for made in ("parts", "connection"):
         if made in fleet.__dict__:
             getattr(fleet, made).close()
+    fleet.pulse.close()

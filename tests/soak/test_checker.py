@@ -197,6 +197,10 @@ CHEATS: dict[str, tuple[str, Doctor]] = {
         "duplicate",
         both(run_twice(1.2, (1, 2)), when("node-pause", 1.1, 1.4, target="worker-2", generation=1)),
     ),
+    "two runs at once before the machine under all of them stood still": (
+        "duplicate",
+        both(run_twice(1.2, (1, 2)), when("machine-stall", 9.0, 10.0)),
+    ),
     "two runs at once of two dispatches, while the queue misbehaved": (
         "duplicate",
         both(run_twice(1.2, (2, 1)), MISBEHAVES),
@@ -238,6 +242,9 @@ EXCUSES: dict[str, Doctor] = {
     "a run that loaded what the run with its own token had saved": twin(1),
     "two runs at once, while the machine of one stood still": both(
         run_twice(1.2, (1, 2)), when("node-pause", 1.1, 1.4, target="worker-1", generation=1)
+    ),
+    "two runs at once, while the machine under all of them stood still": both(
+        run_twice(1.2, (1, 2)), when("machine-stall", 1.1, 1.4)
     ),
     "a second run whose first one's report was lost on its way": both(
         run_twice(5.0, (1, 2)), when("queue-purge", 1.6, 1.8)

@@ -28,7 +28,8 @@ def test_whatever_happens_nothing_is_lost_nothing_unexpected_and_every_duplicate
     assert verdict["ok"], verdict["text"]
     figures = verdict["figures"]
     assert figures["accepted"] == figures["completed"] + figures["failed"] == TASKS
-    assert len(figures["blows"]) >= MOST, "a blow that finds nobody to hit does not fall, but most do"
+    missed = set(KINDS) - set(figures["blows"])
+    assert len(KINDS) - len(missed) >= MOST, f"a blow that finds nobody to hit does not fall, but most do: {missed}"
 
 
 def test_one_seed_is_one_schedule() -> None:

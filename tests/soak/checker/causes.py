@@ -12,7 +12,10 @@ DUPLICATES_LATER = 60 * SECOND
 """So much later a second copy of a message may arrive."""
 NEAR_THE_END = 4 * SECOND
 """Of the lease: a run that lived until then was stopped because of it (margin, grace and a late start)."""
-ON_THE_WORKER = ("worker-kill", "worker-drain", "worker-pause", "node-pause")
+ON_EVERYBODY = "machine-stall"
+"""The machine under all of it stood still, for every process that was there."""
+STANDING_STILL = ("node-pause", ON_EVERYBODY)
+ON_THE_WORKER = ("worker-kill", "worker-drain", "worker-pause", *STANDING_STILL)
 ON_THE_PROCESS = ("slot-kill", "guard-kill")
 ON_THE_WAY = (
     "queue-purge",
@@ -26,6 +29,7 @@ ON_THE_WAY = (
     "orchestrator-pause",
     "store-full",
     "scratch-full",
+    ON_EVERYBODY,
 )
 """What can lose or delay a report, or its record, without any harm to the run."""
 
@@ -58,7 +62,7 @@ class Causes:
     def of_pause(self, execution: Execution) -> bool:
         """Whether its whole machine stood still while it lived, or just before its last sign."""
         return any(
-            blow.kind == "node-pause" and self._hit(blow, execution)
+            blow.kind in STANDING_STILL and self._hit(blow, execution)
             for blow in self._between(execution.began - SOON, execution.last)
         )
 
@@ -142,7 +146,8 @@ class Causes:
         return (blow for blow in self.evidence.blows if blow.start <= until and blow.end + SOON >= since)
 
     def _hit(self, blow: Blow, execution: Execution) -> bool:
-        return (blow.target, blow.generation) == (execution.worker, execution.generation)
+        theirs = (blow.target, blow.generation) == (execution.worker, execution.generation)
+        return theirs or blow.kind == ON_EVERYBODY
 
     def _ended(self, worker: str, generation: int, since: int, until: int) -> bool:
         return any(
