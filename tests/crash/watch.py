@@ -16,6 +16,8 @@ from random import Random
 from sqlite3 import Connection
 from typing import TYPE_CHECKING, TypeVar
 
+from botocore.config import Config
+
 from leasehold.adapters.database.connection import Transaction
 from leasehold.adapters.database.postgres import PostgresDatabase, Raw
 from leasehold.adapters.database.sqlite import SqliteDatabase
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 T = TypeVar("T")
+HANGS = 300
+"""s after which the server will never answer, however long the machine stood still."""
 ROAD = "leasehold.flow."
 EDGE = ("leasehold.adapters.database.ledger", "leasehold.adapters.database.queue", "leasehold.adapters.database.views")
 
@@ -116,9 +120,14 @@ class WatchedSqlite(SqliteDatabase):
 
 
 class WatchedTransport(Transport):
+    """Waits for each answer: a time-out on the real clock would bring something else about than the history says."""
+
     def __init__(self, region: str, watch: Watch) -> None:
         super().__init__(region)
         self._watch = watch
+
+    def _connect(self, config: Config) -> SQSClient:
+        return super()._connect(config.merge(Config(connect_timeout=HANGS, read_timeout=HANGS)))
 
     def ask(self, queue: str, action: str, request: Callable[[SQSClient, str], T], *, patient: bool = False) -> T:
         self.url(queue)  # looking it up is a boundary of its own
