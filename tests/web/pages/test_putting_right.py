@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.web.pages.conftest import Site
 
@@ -77,3 +77,53 @@ def test_a_switch_that_is_about_to_be_pressed_does_not_become_its_opposite(site:
     resume = page.get_by_role("button", name="Resume queue media")
     expect(resume).to_be_visible()
     expect(resume).not_to_be_focused()
+
+
+class Late:
+    """A refresh of the page that is open, asked for already, whose answer does not come before it is let go."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.held: list[Route] = []
+        page.route(page.url, lambda route: self.held.append(route))  # noqa: PLW0108 - it marks what it is given
+        page.evaluate("htmx.trigger(document.querySelector('[data-refresh]'), 'refresh')")
+        while not self.held:
+            page.evaluate("new Promise(requestAnimationFrame)")
+        page.evaluate("document.addEventListener('htmx:afterRequest', () => { window.answered = true; })")
+
+    def comes(self, answer: APIResponse | None = None) -> None:
+        """Let it come, and the page do with it what it does. ``answer``: as it was made before."""
+        for route in self.held:
+            route.fulfill(response=answer or route.fetch())
+        self.page.wait_for_function("window.answered")
+
+
+def test_an_answer_that_comes_late_takes_nothing_from_who_writes_meanwhile(site: Site, page: Page) -> None:
+    page.goto(f"/tasks/{site.staged.failed}")
+    late = Late(page)
+    page.get_by_label("Reason", exact=True).fill("the file was copied again")
+    late.comes()
+    expect(page.get_by_label("Reason", exact=True)).to_have_value("the file was copied again")
+
+
+def test_an_answer_that_comes_late_takes_no_selection_away(site: Site, page: Page) -> None:
+    page.goto("/tasks")
+    late = Late(page)
+    box = page.get_by_label(f"Select task {site.staged.failed[-12:]}")
+    box.check()
+    late.comes()
+    expect(box).to_be_checked()
+
+
+def test_an_answer_that_comes_late_takes_no_number_back(site: Site, page: Page) -> None:
+    """The newest tick may be the last: the dashboard ends with the program beside which it is served."""
+    page.goto("/")
+    expect(page.locator("[data-live] .dot.live")).to_be_visible()
+    late = Late(page)
+    before = late.held[0].fetch()
+    site.stage.start(site.staged.queued)
+    site.stage.complete(site.staged.queued)
+    expect(page.locator("[data-count=completed]")).to_have_text("16")
+    page.evaluate("window.dispatchEvent(new Event('pagehide'))")  # no tick comes any more
+    late.comes(before)
+    assert page.locator("[data-count=completed]").text_content() == "16"

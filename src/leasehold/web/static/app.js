@@ -78,6 +78,7 @@
   const banner = document.getElementById("banner");
   const numbers = new Intl.NumberFormat("en");
   let source = null, told = false, version = null, seen = null, refreshed = 0, due = false, again = null, left = false;
+  let counted = null; // what the newest tick told, by state
   let stopped = sessionStorage.getItem("live") === "off";
 
   const written = (fields) => // whether somebody has written into any of them
@@ -104,9 +105,10 @@
     refreshed = Date.now();
     document.querySelectorAll("[data-refresh]").forEach((part) => htmx.trigger(part, "refresh"));
   }
-  function fill(counts) {
+  function fill() {
+    if (!counted) return;
     document.querySelectorAll("[data-count]").forEach((place) => {
-      const sum = place.dataset.count.split(",").reduce((all, state) => all + (counts[state] || 0), 0);
+      const sum = place.dataset.count.split(",").reduce((all, state) => all + (counted[state] || 0), 0);
       const text = numbers.format(sum);
       if (place.textContent !== text) place.textContent = text;
     });
@@ -119,7 +121,8 @@
     if (tick.away) { seen = null; return; }
     if (body.dataset.retry !== undefined) { location.reload(); return; } // this page told of what is back now
     if (held()) return;
-    fill(tick.counts);
+    counted = tick.counts;
+    fill();
     const gap = Date.now() - refreshed;
     if (tick.version !== seen) { due = seen !== null || version !== null; seen = tick.version; }
     version = tick.version;
@@ -188,6 +191,10 @@
   // ------------------------------------------------------------------------------------------------ begin
   Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => // what the reader has opened stays open
     !(name === "open" && node.tagName === "DETAILS");
+  document.addEventListener("htmx:beforeSwap", (event) => { // asked before somebody selected or wrote: he would lose it
+    if (held()) { event.detail.shouldSwap = false; due = true; }
+  });
+  document.addEventListener("htmx:afterSwap", fill); // what comes late is older than the newest tick, perhaps the last
   document.addEventListener("htmx:afterSettle", (event) => { sayAll(event.target); count(); });
   sayAll(document);
   setInterval(() => { if (!document.hidden) sayAll(document); }, 1000);
