@@ -24,9 +24,13 @@ app = App("demo")
 listener = cache(load)
 
 
-@app.task(lease="8s", queue=QUEUE, retry=Retry(attempts=4, backoff="500ms..2s", losses=10))
+@app.task(lease="8s", queue=QUEUE, retry=Retry(attempts=30, backoff="500ms..2s", losses=10))
 def transcribe(source: str, pace: float = 0.0, model: str = "grammar", trouble: str = "") -> Transcript:
-    """Write down a short recording, no faster than `pace`, in spite of its trouble."""
+    """Write down a short recording, no faster than `pace`, in spite of its trouble.
+
+    The lease is as short as one may wait for its end. Where a machine is too busy for it, a recording goes on from its
+    checkpoint in another run, and each costs an attempt: so there are many.
+    """
     return write_down(current(), Path(source), listener(Model(model)), Pace(pace), Trouble.parse(trouble))
 
 

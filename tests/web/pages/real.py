@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
@@ -23,8 +24,6 @@ window.EventSource = class extends window.EventSource {{
   }}
 }};
 """
-APART = 990
-"""ms between two ticks, at least: a second, but for the rounding of two clocks."""
 
 
 @contextmanager
@@ -34,6 +33,9 @@ def command(folder: Path, *words: str) -> Iterator[Process]:
     process = Process(words[0], [sys.executable, "-m", "leasehold", *words], environment, folder)
     try:
         yield process
+    except BaseException as error:
+        error.add_note(f"{process.name}, {'running' if process.running else 'at its end'}, has said:\n{process.output}")
+        raise
     finally:
         process.clean_up()
 
@@ -50,6 +52,7 @@ class Follower:
         self.watch = Watch(urlsplit(url).netloc)
         self.ticks: list[int] = []
         """When the server made each, in ms; in the order of arrival, once each."""
+        self._began = monotonic()
         self.context = chromium.new_context(base_url=url, viewport={"width": 1280, "height": 800})
         self.context.set_default_timeout(2 * PATIENCE)
         self.context.add_init_script(OBSERVE + LISTEN)
@@ -77,6 +80,7 @@ class Follower:
         """Nothing was wrong; close it."""
         assert jumps(self.page) == []
         assert self.watch.wrong == []
-        gaps = [after - before for before, after in zip(self.ticks, self.ticks[1:], strict=False)]
-        assert not [gap for gap in gaps if gap < APART], "no more than one tick a second"
+        # Counted by a clock that nobody sets; ticks that a stall has held up come all at once, but are no more of them.
+        most = monotonic() - self._began + 1
+        assert len(self.ticks) <= most, f"more than one tick a second, in {most - 1:.1f} s: {self.ticks}"
         self.context.close()

@@ -6,14 +6,18 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from leasehold.assemble import Parts
 from leasehold.core.model import Status
+from leasehold.demo.handlers import QUEUE, app, transcribe
+from leasehold.demo.plan import shipped
+from leasehold.demo.stage import Stage
 from leasehold.ports.views import Views
-from leasehold.settings import read_settings
+from leasehold.settings import Settings, read_settings
 from tests.servers.clusters import Clusters
 from tests.web.pages.conftest import PATIENCE
 from tests.web.pages.looking import LOOKS, look_at
@@ -21,13 +25,14 @@ from tests.web.pages.real import Follower, address_of, command
 
 pytest.importorskip("pocketsphinx", reason="no wheel for this machine")
 
-LONG = 4 * PATIENCE
-"""ms: a bound for what the demo takes its time for."""
+LONG = 10 * PATIENCE
+"""ms: a bound for a demo that hangs. What is waited for with it is some seconds of sound and a lease of eight seconds,
+heard by four slots beside a browser: a minute or two on half a core."""
 REASON = "the file was copied again"
 GONE = ("Failed to load resource: net::ERR_", "htmx:afterRequest, ", "htmx:sendError")
 """What browsers, and htmx of a refresh under way, say of a dashboard that ended with its demo, when the last number
 is told."""
-pytestmark = [pytest.mark.timeout(400), pytest.mark.prove]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.prove]  # longer than those within
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -47,18 +52,17 @@ def test_the_demo_is_followed_while_it_plays_and_every_page_can_be_read_after(
     ledger: str, tmp_path: Path, chromium: Browser
 ) -> None:
     settings = read_settings(environ={}, ledger=ledger)
-    with closing(Parts(settings)) as parts:
-        parts.ledger.pause("demo", paused=True, by="ada")  # it plays when everybody is seated
+    last = seated(settings, tmp_path)
     with command(tmp_path, "demo", "--ledger", ledger, "--dashboard") as demo:
         url = address_of(demo, "Watch it: ")
         first, second, third = (Follower(chromium, url) for _ in range(3))
         overview, workers, queues = first.go("/"), second.go("/workers"), third.go("/queues")
         overview.evaluate("window.same = true")
         queues.get_by_role("button", name="Resume queue demo").click()
-        a_machine_is_asked_for(workers)
+        expect(workers.locator("tr[id^=worker-]").first).to_be_visible(timeout=LONG)
         numbers_move_by_themselves(overview)
         queues.get_by_role("button", name="Pause queue demo").click()
-        while_the_queue_is_paused(second)
+        while_the_queue_is_paused(second, last)
         first.watch.expected = second.watch.expected = third.watch.expected = GONE
         queues.get_by_role("button", name="Resume queue demo").click()
         expect(overview.locator("[data-count=completed]")).to_have_text("23", timeout=LONG)
@@ -74,22 +78,27 @@ def test_the_demo_is_followed_while_it_plays_and_every_page_can_be_read_after(
         what_is_left(Parts(settings).views, url, chromium)
 
 
-def a_machine_is_asked_for(page: Page) -> None:
-    """A machine can be called gone as soon as it runs anything; before that comes a question."""
-    page.get_by_role("link", name=re.compile("^Recall what .*worker")).first.click(timeout=LONG)
-    expect(page.get_by_role("button", name=re.compile("^It is gone: recall"))).to_be_visible()
+def seated(settings: Settings, folder: Path) -> str:
+    """The demo plays when everybody is there, and ends when somebody lets it; the id of the task that it waits for."""
+    with closing(Stage(settings)) as stage, app.behind(stage):
+        stage.parts.ledger.pause(QUEUE, paused=True, by="ada")
+        plan = shipped(folder)
+        item = plan.items[-1]
+        order = transcribe.options(key=str(item.source), batch=plan.batch, delay="12h")
+        return order.submit(**cast("Any", plan.of(item))).id
 
 
 def numbers_move_by_themselves(page: Page) -> None:
-    """On the first page, which was opened before there was anything to count."""
+    """On the first page, which was opened before anything had ended."""
     expect(page.locator("[data-count=completed]")).to_have_text(re.compile("^[1-9]"), timeout=LONG)
     expect(page.locator("[data-count=failed]")).to_have_text("1", timeout=LONG)
 
 
-def while_the_queue_is_paused(follower: Follower) -> None:
-    """The demo cannot end meanwhile, however slow this machine is."""
+def while_the_queue_is_paused(follower: Follower, last: str) -> None:
+    """The demo cannot end meanwhile, however slow this machine is: first its last task waits, then all that is due."""
     expect(follower.go("/queues").locator("#queue-demo .state.paused")).to_be_visible()
     a_group_is_retried(follower)
+    what_was_put_off_becomes_due(follower.go(f"/tasks/{last}"))
     page = follower.go("/batches")
     page.get_by_role("link", name="demo", exact=True).first.click()
     expect(page.locator("progress")).to_have_attribute("aria-label", re.compile("has ended"))
@@ -114,6 +123,16 @@ def a_group_is_retried(follower: Follower) -> None:
     expect(page.locator("tr", has_text=REASON)).to_contain_text("local operator from 127.0.0.1")
 
 
+def what_was_put_off_becomes_due(page: Page) -> None:
+    """By being cancelled and retried."""
+    state = page.locator("h1 + .state")
+    expect(state).to_have_text("pending: scheduled")
+    page.get_by_role("button", name="Cancel").click()
+    expect(state).to_have_text("cancelled")
+    page.get_by_role("button", name="Retry").click()
+    expect(state).to_have_text("pending: due")
+
+
 def by_keyboard(page: Page) -> None:
     """To the filter and its list without a mouse."""
     page.keyboard.press("Tab")
@@ -136,7 +155,9 @@ def what_is_left(views: Views, url: str, chromium: Browser) -> None:
     (failed,) = views.tasks("status:failed").rows
     lost = next(row for row in views.tasks(f"status:{Status.COMPLETED}").rows if len(views.runs(row.task.id)) > 1)
     page = follower.go(f"/tasks/{failed.task.id}")
-    expect(page.locator(".bars li .state.failed")).to_have_count(2)
+    runs = [run for run in views.runs(failed.task.id) if run.outcome == "failed"]
+    assert len(runs) >= 2, runs  # before and after it was retried; on a busy machine also for a lease that was over
+    expect(page.locator(".bars li .state.failed")).to_have_count(len(runs))
     expect(page.locator("#why")).to_contain_text("not readable audio")
     page = follower.go(f"/tasks/{lost.task.id}")
     expect(page.locator(".bars li .state.completed")).to_have_count(1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -90,6 +91,7 @@ def test_a_thousand_live_tasks_are_followed_by_two_browsers(house: House, chromi
         expect(overview.locator("[data-count=in_progress]")).to_have_text("8", timeout=4 * PATIENCE)
         house.gate.let_through(100)
         expect_ended(overview, 100)
+        a_machine_is_asked_for(second.go("/workers"))  # what it runs now waits at the gate
         a_list_rests_while_rows_are_selected(second, house.gate)
         expect_ended(overview, 300)
         house.gate.let_through(500)
@@ -107,6 +109,12 @@ def expect_ended(page: Page, tasks: int) -> None:
     count = 'document.querySelector("[data-count={}]")?.textContent || "0"'
     both = " + ".join(f'Number(({count.format(status)}).replace(",", ""))' for status in ("completed", "failed"))
     page.wait_for_function(f"() => {both} === {tasks}", timeout=4 * PATIENCE)
+
+
+def a_machine_is_asked_for(page: Page) -> None:
+    """A machine can be called gone as soon as it runs anything; before that comes a question."""
+    page.get_by_role("link", name=re.compile("^Recall what .*worker")).first.click()
+    expect(page.get_by_role("button", name=re.compile("^It is gone: recall"))).to_be_visible()
 
 
 def a_list_rests_while_rows_are_selected(follower: Follower, gate: Gate) -> None:
