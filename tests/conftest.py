@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from leasehold.testing.clock import ManualClock
 from leasehold.testing.sqs_server import SqsServer
@@ -16,9 +16,11 @@ from tests.servers.ministack import ministack
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's `&` leaves it to all processes, and some are to stop
     signal.signal(signal.SIGINT, signal.default_int_handler)
-settings.register_profile("test", deadline=None, derandomize=True, database=None)
+settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # they time the machine
+settings.load_profile("any")
+settings.register_profile("test", derandomize=True, database=None)
 for longer, examples in (("prove", 1_000), ("more", 3_000)):
-    settings.register_profile(longer, deadline=None, max_examples=examples, print_blob=True)
+    settings.register_profile(longer, max_examples=examples, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
 
