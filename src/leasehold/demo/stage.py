@@ -29,6 +29,10 @@ MARGIN: Final = "1500ms"
 """Of a lease of 8 s: enough on one machine to stop a run and say so, and most of the lease is left to work in."""
 
 
+VALIDITY: Final = "30s"
+"""Of a message. One that a worker deletes so late that nobody can tell whether it was in time is waited for as long."""
+
+
 class AlreadyServed(UsageError):
     """Workers serve the demo's ledger already; the demo kills one of its own, and must know which are its own."""
 
@@ -103,6 +107,7 @@ def settings_of(ledger: str) -> Settings:
         worker_slots=SLOTS,
         worker_queues=[QUEUE],
         window=WINDOW,
+        validity=VALIDITY,
         term_grace=TERM_GRACE,
         lease_margin=MARGIN,
         log_level="error",
