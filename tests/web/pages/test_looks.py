@@ -23,7 +23,7 @@ PAGES = (
 )
 
 
-PARTS = 3
+PARTS = 6
 """Into which they are dealt out, so that none takes minutes."""
 
 
