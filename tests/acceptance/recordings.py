@@ -23,7 +23,7 @@ PACE = 2.0
 """Seconds of sound per second: a recording takes about one and a half."""
 MISSING = "nowhere.wav"
 CAUSES = {DAMAGED: "damaged.wav is not readable audio: its header promises", MISSING: "No such file or directory"}
-CHARGED = {FAILS_TWICE: 2, SLOT_KILL: 1, DAMAGED: 1, MISSING: 4}
+CHARGED = {FAILS_TWICE: 2, SLOT_KILL: 1, DAMAGED: 1, MISSING: transcribe.handler.policy.attempts}
 """Attempts that these rows must cost; all others cost none."""
 
 

@@ -24,7 +24,7 @@ app = App("demo")
 listener = cache(load)
 
 
-@app.task(lease="8s", queue=QUEUE, retry=Retry(attempts=30, backoff="500ms..2s", losses=10))
+@app.task(lease="8s", queue=QUEUE, retry=Retry(attempts=12, backoff="500ms..2s", losses=10))
 def transcribe(source: str, pace: float = 0.0, model: str = "grammar", trouble: str = "") -> Transcript:
     """Write down a short recording, no faster than `pace`, in spite of its trouble.
 
