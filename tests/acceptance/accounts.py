@@ -72,7 +72,7 @@ class SmallBatch:
         return verdict
 
 
-def odd(story: Story, overran: int = 0) -> Iterator[str]:
+def odd(story: Story, overran: int) -> Iterator[str]:
     """What is not as it should be with one small task, of which so many runs overran as the machine stood still."""
     name, task = f"task {story.view.key}", story.view.task
     if task.status is not Status.COMPLETED or story.result != 2 * int(story.view.key or 0):

@@ -65,12 +65,11 @@ class Recordings(NamedTuple):
     def check(self, deployment: Deployment, victim: str | None) -> None:
         """Hold every row against what must have become of it. ``victim``: the worker that was killed."""
         found = {Path(story.view.key or "").name: story for story in deployment.stories(BATCH)}
+        items = {item.source.name: item for item in self.plan.items}
         assert sorted(found) == sorted(item.source.name for item in self.plan.items)
-        overran = {name: deployment.overran_standing_still(story) for name, story in found.items()}
         wrong = {
-            name: list(trouble(item, found[name], victim, overran[name]))
-            for item in self.plan.items
-            for name in [item.source.name]
+            name: list(trouble(items[name], story, victim, deployment.overran_standing_still(story)))
+            for name, story in found.items()
         }
         assert not any(wrong.values()), "\n".join(said(found[name], told) for name, told in wrong.items() if told)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from threading import Event, Thread
-from time import CLOCK_BOOTTIME, clock_gettime_ns, thread_time_ns, time_ns
+from time import thread_time_ns, time_ns
 
+from leasehold.adapters.slots.boot import boot
+
+PINS = hasattr(os, "sched_setaffinity")
+"""macOS lets nobody choose a processor: one of them stands for all."""
 MOST = 4
 """Processors that are watched: more would have this process do nothing else."""
 BEAT = 50
@@ -16,13 +20,8 @@ USUAL = 20
 """ms by which a beat may be late: threads of one interpreter wait so long for each other."""
 
 
-def boot() -> int:
-    """Milliseconds on the clock that leases are counted by: it counts suspension."""
-    return clock_gettime_ns(CLOCK_BOOTTIME) // 1_000_000
-
-
 def ahead() -> int:
-    """Milliseconds by which the clock on the wall is ahead of that one."""
+    """Milliseconds by which the clock on the wall is ahead of the one that leases are counted by."""
     return time_ns() // 1_000_000 - boot()
 
 
@@ -32,13 +31,14 @@ class Pulse:
     def __init__(self) -> None:
         self._stood: list[tuple[int, int]] = []
         self._over = Event()
-        cpus = sorted(os.sched_getaffinity(0))[:MOST]
+        cpus = sorted(os.sched_getaffinity(0))[:MOST] if PINS else [0]
         self._threads = [Thread(target=self._beat, args=(cpu,), daemon=True) for cpu in cpus]
         for thread in self._threads:
             thread.start()
 
     def _beat(self, cpu: int) -> None:
-        os.sched_setaffinity(0, {cpu})  # of this thread alone
+        if PINS:
+            os.sched_setaffinity(0, {cpu})  # of this thread alone
         while not self._over.is_set():
             due = boot() + BEAT
             self._over.wait(BEAT / 1_000)

@@ -9,7 +9,8 @@ import subprocess
 import sys
 from threading import Event
 
-from tests.servers.pulse import BEAT, boot
+from leasehold.adapters.slots.boot import boot
+from tests.servers.pulse import BEAT
 
 STOPPED = 0.5
 """s."""

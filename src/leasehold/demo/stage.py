@@ -27,8 +27,6 @@ LEDGER: Final = "demo.db"
 TERM_GRACE: Final = "500ms"
 MARGIN: Final = "1500ms"
 """Of a lease of 8 s: enough on one machine to stop a run and say so, and most of the lease is left to work in."""
-
-
 VALIDITY: Final = "30s"
 """Of a message. One that a worker deletes so late that nobody can tell whether it was in time is waited for as long."""
 
